@@ -1,0 +1,3 @@
+"""moeclip: zero-shot visual inspection with MoECLIP."""
+
+__version__ = "0.1.0"

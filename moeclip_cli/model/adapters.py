@@ -1,0 +1,31 @@
+"""All that MoECLIP trains, in one module: its state dict is what a checkpoint holds."""
+
+from __future__ import annotations
+
+from torch import nn
+
+from moeclip_cli.model.config import NetworkConfig
+from moeclip_cli.model.experts import MoEAdapter
+from moeclip_cli.model.heads import ImageHead, Projection, TextLayer
+
+
+class Adapters(nn.Module):
+    """The trained parts around a frozen CLIP.
+
+    Args:
+        config: the network's configuration.
+        vision_width: width D of the vision tower.
+        text_width: width W of the text tower.
+        joint_dim: dimension C in which patches and text are compared.
+    """
+
+    def __init__(
+        self, config: NetworkConfig, vision_width: int, text_width: int, joint_dim: int
+    ) -> None:
+        super().__init__()
+        self.moe = nn.ModuleList(MoEAdapter(config, vision_width) for _ in config.layers)
+        self.projections = nn.ModuleList(
+            Projection(vision_width, joint_dim, config.relu) for _ in range(config.projections)
+        )
+        self.image_head = ImageHead(vision_width, joint_dim)
+        self.text_layer = TextLayer(text_width, joint_dim)

@@ -1,0 +1,34 @@
+"""Patch average aggregation: each token map at three sizes of neighbourhood (paper section 3.4)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import torch.nn.functional as F
+from torch import Tensor
+
+WINDOWS = (1, 3, 5)
+
+
+def aggregate(patches: Tensor, windows: tuple[int, ...] = WINDOWS) -> Iterator[Tensor]:
+    """Yield `patches` averaged over square windows, one map per window size.
+
+    The zero padding counts in the mean, so patches at the border are dimmed, as in the paper.
+
+    Args:
+        patches: (B, L, D) on a square grid, class token dropped.
+        windows: odd window sizes in patches.
+
+    Yields:
+        (B, L, D) per window.
+    """
+    b, length, d = patches.shape
+    grid = round(length**0.5)
+    # The tokens' own layout is what channels-last pooling wants: no copy on the way in.
+    plane = patches.transpose(1, 2).unflatten(-1, (grid, grid))
+    for window in windows:
+        if window == 1:
+            yield patches
+            continue
+        pooled = F.avg_pool2d(plane, window, stride=1, padding=window // 2, count_include_pad=True)
+        yield pooled.flatten(2).transpose(1, 2)

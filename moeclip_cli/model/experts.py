@@ -1,0 +1,105 @@
+"""Mixture of LoRA experts in the vision tower (paper section 3.2).
+
+Shapes: b images, t tokens (the class token and all patches), D width, K experts, r rank, k chosen.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from moeclip_cli.model.config import NetworkConfig
+
+_EPS = 1e-6
+
+
+class Routing(NamedTuple):
+    """What the router decided, and what the losses need of the experts.
+
+    Attributes:
+        probabilities: (b, t, K) float32, the router's softmax.
+        choice: (b, t, k) chosen experts, most probable first.
+        low_rank: (b, t, K, r), A_e x of *all* experts, before their weights.
+    """
+
+    probabilities: Tensor
+    choice: Tensor
+    low_rank: Tensor
+
+
+class MoEAdapter(nn.Module):
+    """Router and experts after one transformer block.
+
+    With p the router's softmax, renormalised over the top k to weights g:
+
+        y = sum_e g_e(x) * (alpha / r) * B_e A_e dropout(x)
+        x <- w * y * |x| / (|y| + 1e-6) + (1 - w) * x
+
+    All experts run as two matrix products, with the weights applied to the K * r intermediate
+    features. One dropout mask serves all experts; with FOFS this is the same as one mask each,
+    because no two experts read the same feature.
+    """
+
+    def __init__(self, config: NetworkConfig, width: int) -> None:
+        super().__init__()
+        self.top_k = config.top_k
+        self.mix = config.mix
+        self.scale = config.alpha / config.rank
+        self.dropout = nn.Dropout(config.dropout)
+        shape = (config.experts, config.rank, width)
+        lora_a = orthogonal_slices(*shape) if config.fofs else kaiming_uniform(*shape)
+        self.router = nn.Parameter(torch.zeros(config.experts, width))
+        self.lora_a = nn.Parameter(lora_a, requires_grad=not config.fofs)
+        self.lora_b = nn.Parameter(torch.zeros(config.experts, width, config.rank))
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Routing]:
+        """Adapt tokens (b, t, D); returns them, same shape, and the routing."""
+        # The router stays in float32 whatever the precision: a rounded tie picks another expert.
+        probabilities = (x.float() @ self.router.float().T).softmax(dim=-1)
+        top, choice = probabilities.topk(self.top_k, dim=-1)
+        top = top / top.sum(dim=-1, keepdim=True)
+        weights = torch.zeros_like(probabilities).scatter(-1, choice, top)
+
+        low_rank = (self.dropout(x) @ self.lora_a.flatten(0, 1).T).unflatten(-1, self._ranks)
+        weighted = low_rank * (self.scale * weights).to(x.dtype).unsqueeze(-1)
+        y = weighted.flatten(-2) @ self.lora_b.transpose(1, 2).flatten(0, 1)
+
+        norm = torch.linalg.vector_norm
+        rescale = norm(x, dim=-1, keepdim=True) / (norm(y, dim=-1, keepdim=True) + _EPS)
+        mixed = torch.addcmul((1 - self.mix) * x, y, rescale, value=self.mix)
+        return mixed, Routing(probabilities, choice, low_rank)
+
+    @property
+    def _ranks(self) -> tuple[int, int]:
+        return self.lora_a.shape[0], self.lora_a.shape[1]
+
+
+def feature_slices(width: int, experts: int) -> list[slice]:
+    """The contiguous input slices of FOFS; the first `width % experts` are one feature longer."""
+    base, longer = divmod(width, experts)
+    lengths = [base + (e < longer) for e in range(experts)]
+    ends = torch.tensor(lengths).cumsum(0).tolist()
+    return [slice(end - length, end) for end, length in zip(ends, lengths, strict=True)]
+
+
+def orthogonal_slices(experts: int, rank: int, width: int) -> Tensor:
+    """Frozen orthogonal feature separation (FOFS), the experts' input matrices (K, r, D).
+
+    Each has orthonormal rows inside its own slice of the features and zeros elsewhere.
+    """
+    matrices = torch.zeros(experts, rank, width)
+    for expert, part in enumerate(feature_slices(width, experts)):
+        gaussian = torch.randn(part.stop - part.start, rank)
+        matrices[expert, :, part] = torch.linalg.qr(gaussian).Q.T
+    return matrices
+
+
+def kaiming_uniform(experts: int, rank: int, width: int) -> Tensor:
+    """LoRA's usual initialisation of the experts' input matrices (K, r, D), without FOFS."""
+    matrices = torch.empty(experts, rank, width)
+    for matrix in matrices:
+        nn.init.kaiming_uniform_(matrix, a=math.sqrt(5))
+    return matrices

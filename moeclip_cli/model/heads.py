@@ -1,0 +1,53 @@
+"""What is trained after the towers: patch projections, image head, text layer.
+
+Shapes: B images, L patches, D vision width, W text width, C joint dimension.
+"""
+
+from __future__ import annotations
+
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+LEAKY_SLOPE = 0.01
+
+
+class Projection(nn.Linear):
+    """Projection D -> C of a level's patches, without bias, L2-normalised in float32."""
+
+    def __init__(self, width: int, joint_dim: int, relu: bool) -> None:
+        super().__init__(width, joint_dim, bias=False)
+        self.relu = relu
+
+    def forward(self, patches: Tensor) -> Tensor:
+        """(B, L, D) to unit vectors (B, L, C)."""
+        projected = super().forward(patches)
+        if self.relu:
+            projected = F.leaky_relu(projected, LEAKY_SLOPE)
+        return F.normalize(projected.float(), dim=-1)
+
+
+class ImageHead(nn.Module):
+    """Image feature from patches: layer norm, depthwise and pointwise convolution, mean."""
+
+    def __init__(self, width: int, joint_dim: int) -> None:
+        super().__init__()
+        self.norm = nn.LayerNorm(width)
+        self.depthwise = nn.Conv1d(width, width, 3, padding="same", groups=width, bias=False)
+        self.pointwise = nn.Conv1d(width, joint_dim, 1, bias=False)
+
+    def forward(self, patches: Tensor) -> Tensor:
+        """(B, L, D) to (B, C): the mean of unit vectors, itself not normalised again."""
+        sequence = self.norm(patches).transpose(1, 2)
+        features = self.pointwise(F.gelu(self.depthwise(sequence))).transpose(1, 2)
+        return F.normalize(features.float(), dim=-1).mean(dim=1)
+
+
+class TextLayer(nn.Linear):
+    """Trained layer in place of CLIP's text projection: linear W -> C, LeakyReLU."""
+
+    def __init__(self, text_width: int, joint_dim: int) -> None:
+        super().__init__(text_width, joint_dim, bias=False)
+
+    def forward(self, features: Tensor) -> Tensor:
+        """(n, W) to unit vectors (n, C)."""
+        return F.normalize(F.leaky_relu(super().forward(features), LEAKY_SLOPE), dim=-1)
