@@ -1,0 +1,1 @@
+"""The main job: images in, one result each out."""

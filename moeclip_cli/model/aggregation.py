@@ -22,8 +22,7 @@ def aggregate(patches: Tensor, windows: tuple[int, ...] = WINDOWS) -> Iterator[T
     Yields:
         (B, L, D) per window.
     """
-    b, length, d = patches.shape
-    grid = round(length**0.5)
+    grid = round(patches.shape[1] ** 0.5)
     # The tokens' own layout is what channels-last pooling wants: no copy on the way in.
     plane = patches.transpose(1, 2).unflatten(-1, (grid, grid))
     for window in windows:

@@ -203,4 +203,6 @@ def _causal_mask(x: Tensor) -> Tensor:
 def _tokenizer(architecture: Architecture) -> open_clip.SimpleTokenizer:
     if architecture.name is not None:
         return open_clip.get_tokenizer(architecture.name)
-    return open_clip.SimpleTokenizer(context_length=architecture.config["text_cfg"]["context_length"])
+    return open_clip.SimpleTokenizer(
+        context_length=architecture.config["text_cfg"]["context_length"]
+    )

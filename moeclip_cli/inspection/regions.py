@@ -1,0 +1,46 @@
+"""Connected regions of an anomaly map, with boxes in the original image's pixels."""
+
+from __future__ import annotations
+
+import math
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from moeclip_cli.inspection.result import Region
+
+
+def find_regions(
+    probability: NDArray[np.float32], threshold: float, width: int, height: int
+) -> tuple[Region, ...]:
+    """The connected regions at or above `threshold`, largest first.
+
+    They are found at the map's own resolution, so that a 100-megapixel image costs no more than a
+    small one; boxes are scaled to the original and rounded outwards.
+
+    Args:
+        probability: (S, S) anomaly map in [0, 1].
+        threshold: value at which a pixel belongs to a region.
+        width: width of the original image in pixels.
+        height: height of the original image in pixels.
+    """
+    rows, columns = probability.shape
+    above = (probability >= threshold).astype(np.uint8)
+    count, labels, stats, _ = cv2.connectedComponentsWithStats(above, connectivity=8)
+    x_scale, y_scale = width / columns, height / rows
+    regions = []
+    for label in range(1, count):  # 0 is the background
+        x, y, w, h, area = (int(value) for value in stats[label])
+        window = np.s_[y : y + h, x : x + w]
+        regions.append(
+            Region(
+                x0=math.floor(x * x_scale),
+                y0=math.floor(y * y_scale),
+                x1=min(width, math.ceil((x + w) * x_scale)),
+                y1=min(height, math.ceil((y + h) * y_scale)),
+                area_fraction=area / probability.size,
+                peak=float(probability[window][labels[window] == label].max()),
+            )
+        )
+    return tuple(sorted(regions, key=lambda region: region.area_fraction, reverse=True))

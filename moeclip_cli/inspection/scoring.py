@@ -1,0 +1,96 @@
+"""From similarities to scores and anomaly maps (paper section 3.5 and the deployed score).
+
+Shapes: M maps, B images, L = g * g patches, S side of the network input in pixels.
+
+Two kinds of numbers come out of one forward pass. The *raw* ones are the paper's: unbounded sums
+that its evaluation normalises over a whole test set. The *deployed* ones lie in [0, 1] and depend
+on one image alone, so that a verdict does not change with the company an image keeps.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from moeclip_cli.checkpoints.configuration import Domain
+from moeclip_cli.model.moeclip import Comparison
+
+# CLIP's temperature, fixed in MoECLIP.
+LOGIT_SCALE = 100.0
+# Kernel size and sigma in patches.
+_BLUR: dict[Domain, tuple[int, float]] = {"industrial": (7, 1.0), "medical": (9, 1.5)}
+
+
+@dataclass(frozen=True)
+class Scores:
+    """Scores of a batch, float32.
+
+    Attributes:
+        score: (B,) deployed anomaly score in [0, 1].
+        probability: (B, S, S) deployed anomaly map in [0, 1], whose maximum the score uses.
+        map_max: (B,) maximum of the raw map.
+        image_score: (B,) the paper's raw image score in [0, 1].
+        raw_map: (B, S, S) the paper's raw anomaly map (unbounded).
+    """
+
+    score: Tensor
+    probability: Tensor
+    map_max: Tensor
+    image_score: Tensor
+    raw_map: Tensor
+
+
+def score(comparison: Comparison, size: int, domain: Domain) -> Scores:
+    """Score a batch of images.
+
+    With s = 100 V T the patch similarities and P their mean softmax over the maps, blurred and
+    resized, the deployed score is
+
+        industrial: 0.5 * max P + 0.5 * softmax(v T)[abnormal]        medical: max P
+
+    Args:
+        comparison: similarities from the network.
+        size: side S of the network input in pixels.
+        domain: decides the blur and the formula, as in the paper.
+    """
+    similarity = LOGIT_SCALE * comparison.patches.float()
+    image = comparison.image.float()
+    # Blur and resizing are linear: summing over the maps first does them once.
+    raw = ((similarity[..., 1] + 1 - similarity[..., 0]) / 2).sum(dim=0)
+    mean = similarity.softmax(dim=-1)[..., 1].mean(dim=0)
+    raw_map = _to_pixels(raw, size, domain)
+    # A bicubic kernel could leave [0, 1], this one only by rounding.
+    probability = _to_pixels(mean, size, domain).clamp(0, 1)
+    peak = probability.amax(dim=(-2, -1))
+    if domain == "industrial":
+        peak = 0.5 * peak + 0.5 * image.softmax(dim=-1)[:, 1]
+    return Scores(
+        score=peak,
+        probability=probability,
+        map_max=raw_map.amax(dim=(-2, -1)),
+        image_score=(image[:, 1] + 1) / 2,
+        raw_map=raw_map,
+    )
+
+
+def _to_pixels(values: Tensor, size: int, domain: Domain) -> Tensor:
+    """Patch values (B, L) as blurred maps (B, S, S)."""
+    b, length = values.shape
+    grid = round(length**0.5)
+    blurred = _blur(values.view(b, 1, grid, grid), *_BLUR[domain])
+    resized = F.interpolate(blurred, size=(size, size), mode="bilinear", align_corners=True)
+    return resized.squeeze(1)
+
+
+def _blur(maps: Tensor, kernel: int, sigma: float) -> Tensor:
+    """Gaussian blur of maps (B, 1, g, g), mirrored at the border."""
+    half = kernel // 2
+    offsets = torch.arange(-half, half + 1, dtype=maps.dtype, device=maps.device)
+    weights = torch.exp(-0.5 * (offsets / sigma) ** 2)
+    weights = weights / weights.sum()
+    padded = F.pad(maps, (half, half, half, half), mode="reflect")
+    rows = F.conv2d(padded, weights.view(1, 1, 1, -1))
+    return F.conv2d(rows, weights.view(1, 1, -1, 1))

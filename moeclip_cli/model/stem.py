@@ -1,0 +1,150 @@
+"""A convolutional stem in place of CLIP's patch embedding, for towers trained from nothing.
+
+A patch embedding needs millions of images before it tells textures apart. Convolutions with
+instance normalisation do so from the start, because they measure every place against the rest of
+the same image: what is unlike its surroundings stands out before the first transformer block.
+
+Layout of the state dict, below `visual.conv1.` in a backbone's (a plain patch embedding has
+`visual.conv1.weight` instead):
+
+    edges.weight                          (E, 3, 7, 7)
+    edges_norm.{weight,bias}              (E,)
+    stages.{i}.down.weight                (C_i, C_i-1, 3, 3)
+    stages.{i}.down_norm.{weight,bias}    (C_i,)
+    stages.{i}.inner.weight               (C_i, C_i, 3, 3)
+    stages.{i}.inner_norm.{weight,bias}   (C_i,)
+    project.{weight,bias}                 (D, 2 * C_last, 2, 2), (D,)
+
+Shapes: B images, S side in pixels, g = S / 16, D width of the tokens.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from moeclip_cli.errors import ModelError
+
+_PREFIX = "visual.conv1."
+_EPS = 1e-5
+
+
+class ConvStem(nn.Module):
+    """From normalised images (B, 3, S, S) to a map of tokens (B, D, g, g).
+
+    Args:
+        width: D.
+        edges: channels of the first, oriented-edge layer at stride 2.
+        channels: channels of the stages at strides 4 and 8.
+    """
+
+    STRIDE = 16
+
+    def __init__(self, width: int, edges: int = 24, channels: tuple[int, int] = (64, 128)) -> None:
+        super().__init__()
+        self.edges = nn.Conv2d(3, edges, 7, stride=2, padding=3, bias=False)
+        self.edges_norm = InstanceNorm(edges)
+        widths = (edges, *channels)
+        self.stages = nn.ModuleList(
+            Stage(before, after) for before, after in zip(widths, channels, strict=False)
+        )
+        self.project = nn.Conv2d(2 * channels[-1], width, 2, stride=2)
+        with torch.no_grad():
+            self.edges.weight.copy_(gabor_filters(edges, 7))
+
+    @classmethod
+    def from_state(cls, state: Mapping[str, Tensor]) -> ConvStem:
+        """A stem with the shapes, not the values, of the one in a backbone's state dict.
+
+        Raises:
+            ModelError: if the state dict holds no such stem.
+        """
+        try:
+            edges = state[f"{_PREFIX}edges.weight"].shape[0]
+            first = state[f"{_PREFIX}stages.0.down.weight"].shape[0]
+            second = state[f"{_PREFIX}stages.1.down.weight"].shape[0]
+            width = state[f"{_PREFIX}project.weight"].shape[0]
+        except (KeyError, IndexError) as error:
+            raise ModelError(
+                "The backbone weights have neither a patch embedding nor a convolutional stem "
+                f"(missing: {error})."
+            ) from error
+        return cls(width, edges, (first, second))
+
+    def forward(self, images: Tensor) -> Tensor:
+        """(B, 3, S, S) to (B, D, g, g); each image is treated by itself."""
+        x = standardise(images).contiguous(memory_format=torch.channels_last)
+        x = F.relu(self.edges_norm(self.edges(x)))
+        for stage in self.stages:
+            x = stage(x)
+        tokens: Tensor = self.project(torch.cat([x, x.abs()], dim=1))
+        return tokens.contiguous()
+
+
+class Stage(nn.Module):
+    """Halves the map, then adds one residual convolution; the result is signed."""
+
+    def __init__(self, before: int, after: int) -> None:
+        super().__init__()
+        self.down = nn.Conv2d(before, after, 3, stride=2, padding=1, bias=False)
+        self.down_norm = InstanceNorm(after)
+        self.inner = nn.Conv2d(after, after, 3, padding=1, bias=False)
+        self.inner_norm = InstanceNorm(after)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, C, h, w) to (B, C', h / 2, w / 2)."""
+        x = self.down_norm(self.down(x))
+        out: Tensor = x + self.inner_norm(self.inner(F.relu(x)))
+        return out
+
+
+class InstanceNorm(nn.Module):
+    """Each channel of each image to mean 0 and deviation 1, then scaled and shifted.
+
+    Written out, because PyTorch's own one copies channels-last maps to and fro.
+    """
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(channels))
+        self.bias = nn.Parameter(torch.zeros(channels))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, C, h, w), same shape."""
+        variance, mean = torch.var_mean(x, dim=(2, 3), keepdim=True, correction=0)
+        scale = self.weight[:, None, None] * torch.rsqrt(variance + _EPS)
+        return x * scale + (self.bias[:, None, None] - mean * scale)
+
+
+def standardise(images: Tensor) -> Tensor:
+    """Each image with mean 0 in every channel and deviation 1 over all channels together."""
+    centred = images - images.mean(dim=(2, 3), keepdim=True)
+    deviation = centred.square().mean(dim=(1, 2, 3), keepdim=True).sqrt()
+    return centred / (deviation + _EPS)
+
+
+def gabor_filters(count: int, size: int) -> Tensor:
+    """Oriented edge and line detectors (count, 3, size, size) on grey, every fourth one on colour.
+
+    Orientations cycle fastest, then wavelengths and phases.
+    """
+    axis = torch.arange(size) - (size - 1) / 2
+    y, x = torch.meshgrid(axis, axis, indexing="ij")
+    opponent = torch.tensor([[1.0, -1.0, 0.0], [0.5, 0.5, -1.0]])
+    filters = torch.zeros(count, 3, size, size)
+    for index in range(count):
+        angle = math.pi * (index % 6) / 6
+        wavelength = (3.0, 5.0, 8.0)[index // 6 % 3]
+        phase = math.pi / 2 * (index % 2)
+        along = x * math.cos(angle) + y * math.sin(angle)
+        envelope = torch.exp(-(x.square() + y.square()) / (2 * (size / 4) ** 2))
+        wave = envelope * torch.cos(2 * math.pi * along / wavelength + phase)
+        wave = wave - wave.mean()
+        colour = opponent[index // 4 % 2] if index % 4 == 3 else torch.ones(3)
+        kernel = colour[:, None, None] * wave
+        filters[index] = kernel / kernel.norm()
+    return filters

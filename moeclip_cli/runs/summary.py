@@ -1,0 +1,81 @@
+"""What a run found, in a few numbers that do not grow with it."""
+
+from __future__ import annotations
+
+import heapq
+import itertools
+import time
+from dataclasses import dataclass, field
+
+from moeclip_cli.inspection.result import ANOMALOUS, Row
+
+TOP = 10
+
+
+@dataclass
+class Summary:
+    """Counts, pace and the most anomalous images of a run.
+
+    Attributes:
+        anomalous: images at or above the threshold.
+        normal: images below it.
+        failed: images that could not be scored.
+        scored_now: images that this process handled; rows kept from before a resume do not count.
+    """
+
+    anomalous: int = 0
+    normal: int = 0
+    failed: int = 0
+    scored_now: int = 0
+    _started: float = field(default_factory=time.monotonic, repr=False)
+    _top: list[tuple[float, int, Row]] = field(default_factory=list, repr=False)
+    _order: itertools.count[int] = field(default_factory=itertools.count, repr=False)
+
+    def add(self, row: Row, *, now: bool = True) -> Row:
+        """Count a row (`now`: of this process) and hand it back."""
+        self.scored_now += now
+        if row.score is None:
+            self.failed += 1
+            return row
+        if row.verdict == ANOMALOUS:
+            self.anomalous += 1
+        else:
+            self.normal += 1
+        # The negative order keeps the earlier of two equal scores.
+        entry = (row.score, -next(self._order), row)
+        if len(self._top) < TOP:
+            heapq.heappush(self._top, entry)
+        else:
+            heapq.heappushpop(self._top, entry)
+        return row
+
+    @property
+    def images(self) -> int:
+        """All images with a row, failed ones included."""
+        return self.anomalous + self.normal + self.failed
+
+    @property
+    def most_anomalous(self) -> list[Row]:
+        """The rows with the highest scores, highest first."""
+        return [row for _, _, row in sorted(self._top, reverse=True)]
+
+    @property
+    def seconds(self) -> float:
+        """Time since the run began."""
+        return time.monotonic() - self._started
+
+    @property
+    def images_per_second(self) -> float:
+        """Pace of this process."""
+        return self.scored_now / self.seconds if self.seconds > 0 else 0.0
+
+    def to_dict(self) -> dict[str, object]:
+        """The counts and the pace, for a run card or JSON output."""
+        return {
+            "images": self.images,
+            "anomalous": self.anomalous,
+            "normal": self.normal,
+            "failed": self.failed,
+            "seconds": round(self.seconds, 3),
+            "images_per_second": round(self.images_per_second, 3),
+        }

@@ -1,0 +1,120 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+import torch
+from standins import backbone_state
+
+from moeclip_cli.errors import ModelError
+from moeclip_cli.model.adapters import Adapters
+from moeclip_cli.model.architecture import infer_architecture
+from moeclip_cli.model.backbone import build_backbone
+from moeclip_cli.model.config import NetworkConfig
+from moeclip_cli.model.moeclip import MoECLIP
+
+CONFIG = NetworkConfig(layers=(2, 4, 6, 8), rank=4, alpha=8.0, image_size=70)
+
+
+@pytest.fixture(scope="module")
+def backbone():
+    state = backbone_state("small")
+    return build_backbone(infer_architecture(state), state, quick_gelu=False)
+
+
+def make_network(backbone, **options):
+    torch.manual_seed(0)
+    config = replace(CONFIG, **options)
+    adapters = Adapters(config, backbone.vision_width, backbone.text_width, backbone.joint_dim)
+    for adapter in adapters.moe:
+        torch.nn.init.normal_(adapter.lora_b)
+        torch.nn.init.normal_(adapter.router)
+    return MoECLIP(config, backbone, adapters).eval()
+
+
+@pytest.mark.parametrize(
+    ("options", "maps"),
+    [
+        ({}, 12),
+        ({"aggregation": False}, 4),
+        ({"shared_projections": False}, 12),
+        ({"layers": (1, 3, 5)}, 9),
+        ({"layers": (7,), "aggregation": False}, 1),
+        ({"experts": 6, "top_k": 3, "fofs": False, "relu": True, "image_size": 98}, 12),
+    ],
+)
+@torch.inference_mode()
+def test_every_option_runs_and_has_the_documented_shapes(backbone, options, maps):
+    network = make_network(backbone, **options)
+    size = network.config.image_size
+    comparison = network(torch.randn(2, 3, size, size), network.encode_text(["bolt"])[0])
+    patches = (size // 14) ** 2
+    assert comparison.patches.shape == (maps, 2, patches, 2)
+    assert comparison.image.shape == (2, 2)
+    assert comparison.patches.abs().max() <= 1 + 1e-6
+    experts = network.config.experts
+    assert comparison.routing[0].probabilities.shape == (2, 1 + patches, experts)
+
+
+@torch.inference_mode()
+def test_image_feature_comes_from_the_authors_level(backbone):
+    """The last level's plain map; without aggregation the second of four."""
+    images = torch.randn(1, 3, 70, 70)
+    for aggregation, level in ((True, 3), (False, 1)):
+        network = make_network(backbone, aggregation=aggregation)
+        levels, _ = network._levels(images)
+        plain = network.backbone.visual.ln_post(levels[level])
+        expected = network.adapters.image_head(plain)
+        assert torch.allclose(network.encode_image(images)[1], expected, atol=1e-6)
+
+
+@torch.inference_mode()
+def test_adapted_tokens_go_on_into_the_next_block(backbone):
+    images = torch.randn(1, 3, 70, 70)
+    network = make_network(backbone)
+    before = network.encode_image(images)[0][-1]
+    network.adapters.moe[0].lora_b.data.neg_()
+    assert not torch.allclose(network.encode_image(images)[0][-1], before, atol=1e-4)
+
+
+@torch.inference_mode()
+def test_text_features_are_unit_vectors_and_do_not_depend_on_company(backbone):
+    network = make_network(backbone)
+    together = network.encode_text(["bolt", "a much longer name of a part", "nut"])
+    assert torch.allclose(together.norm(dim=1), torch.ones(3, 2), atol=1e-5)
+    for i, name in enumerate(["bolt", "a much longer name of a part", "nut"]):
+        assert torch.allclose(network.encode_text([name])[0], together[i], atol=1e-6)
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+@torch.inference_mode()
+def test_lower_precision_stays_close_and_keeps_the_router(backbone, dtype):
+    images = torch.randn(2, 3, 70, 70)
+    network = make_network(backbone)
+    text = network.encode_text(["bolt"])[0]
+    exact = network(images, text)
+    state = backbone_state("small")
+    own = build_backbone(infer_architecture(state), state, quick_gelu=False)
+    rounded = MoECLIP(network.config, own, network.adapters)
+    rounded.set_precision(dtype)
+    result = rounded(images, text)
+    assert result.patches.dtype == torch.float32
+    assert rounded.adapters.moe[0].router.dtype == torch.float32
+    assert (result.patches - exact.patches).abs().max() < 0.05
+
+
+def test_backbone_stays_in_evaluation_mode(backbone):
+    network = make_network(backbone).train()
+    assert network.adapters.training
+    assert not network.backbone.training
+
+
+@pytest.mark.parametrize(("size", "hint"), [(100, "98 or 112"), (56, "70 or 84"), (0, "at least")])
+def test_image_sizes_that_do_not_fit_are_refused_with_ones_that_do(backbone, size, hint):
+    with pytest.raises(ModelError, match=hint):
+        make_network(backbone, image_size=size)
+
+
+def test_adapter_after_a_block_that_is_not_there(backbone):
+    with pytest.raises(ModelError, match="follow block 9, but the backbone has only 8"):
+        make_network(backbone, layers=(3, 9))
