@@ -100,7 +100,7 @@ def test_weights_of_another_model_are_refused():
     clip, architecture = make_clip()
     state = clip.state_dict()
     lacking = {k: v for k, v in state.items() if k != "ln_final.weight"}
-    with pytest.raises(ModelError, match="lack 'ln_final.weight'"):
+    with pytest.raises(ModelError, match=r"lack 'ln_final\.weight'"):
         build_backbone(architecture, lacking, quick_gelu=False)
     with pytest.raises(ModelError, match="unknown tensor 'extra'"):
         build_backbone(architecture, state | {"extra": torch.zeros(1)}, quick_gelu=False)
