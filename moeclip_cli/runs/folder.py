@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from moeclip_cli.errors import UsageError
-from moeclip_cli.images.discovery import OUTPUT_MARKER
+from moeclip_cli.images.walk import OUTPUT_MARKER
 from moeclip_cli.reports.files import replacing, write_errors
 
 CARD = "run.json"

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from moeclip_cli.errors import ImageError, UsageError
 from moeclip_cli.images.decode import decode
-from moeclip_cli.images.discovery import OUTPUT_MARKER, ImageRef
+from moeclip_cli.images.inputs import ImageRef
+from moeclip_cli.images.walk import OUTPUT_MARKER
 from moeclip_cli.inspection.inspector import Inspector
 from moeclip_cli.inspection.result import Result
 from moeclip_cli.reports.experts import render_experts

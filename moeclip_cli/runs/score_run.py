@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from moeclip_cli.images.decode import decode
-from moeclip_cli.images.discovery import ImageRef
+from moeclip_cli.images.inputs import ImageRef
 from moeclip_cli.inspection.inspector import Inspector
 from moeclip_cli.inspection.result import Result
 from moeclip_cli.reports.done import DonePaths

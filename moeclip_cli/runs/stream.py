@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TypeAlias
 
 from moeclip_cli.errors import ImageError
-from moeclip_cli.images.discovery import ImageRef
+from moeclip_cli.images.inputs import ImageRef
 from moeclip_cli.inspection.inspector import Inspector
 from moeclip_cli.inspection.result import Result
 

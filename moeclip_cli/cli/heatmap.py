@@ -1,0 +1,137 @@
+"""`moeclip heatmap`: pictures without a table."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from moeclip_cli.cli import console, inputs, options
+from moeclip_cli.cli.score import SOME_UNREADABLE
+
+# With more images than this, pictures in the terminal would only scroll by.
+_PREVIEWED = 1
+_PREVIEW_CELLS = (48, 24)
+
+
+def heatmap(
+    paths: options.Images,
+    prompt: options.Prompt = "object",
+    prompts: options.Prompts = None,
+    model: options.Model = inputs.DEFAULT_MODEL,
+    backbone_weights: options.BackboneWeights = None,
+    domain: options.DomainOption = None,
+    image_size: options.ImageSize = None,
+    threshold: options.Threshold = None,
+    recursive: options.Recursive = True,
+    limit: options.Limit = None,
+    max_pixels: options.MaxPixels = None,
+    out: options.Out = inputs.DEFAULT_OUT,
+    picture_format: options.PictureFormat = options.Picture.png,
+    sheet: Annotated[
+        bool,
+        typer.Option(
+            "--sheet",
+            help="Also write image, map and overlay side by side.",
+            rich_help_panel="Output",
+        ),
+    ] = False,
+    mask: Annotated[
+        Path | None,
+        typer.Option(
+            help="Show the true mask on the sheet: a file, or a folder with the images' names.",
+            rich_help_panel="Output",
+        ),
+    ] = None,
+    experts: Annotated[
+        int | None,
+        typer.Option(
+            metavar="LAYER",
+            help="Also draw which expert the router chose first after this block.",
+            rich_help_panel="Output",
+        ),
+    ] = None,
+    overwrite: options.Overwrite = False,
+    device: options.Device = "auto",
+    precision: options.PrecisionOption = options.Precision.auto,
+    batch_size: options.BatchSize = None,
+    workers: options.Workers = None,
+    quiet: options.Quiet = False,
+    verbose: options.Verbose = False,
+    config: options.Config = None,
+    debug: options.Debug = False,
+) -> None:
+    """Draw anomaly maps over images: heatmaps/NAME.png, on request sheets and expert maps.
+
+    Example: moeclip heatmap img.png --prompt "metal bracket" --sheet
+    """
+    if mask is not None and not mask.exists():
+        raise options.no_such_path(mask, "--mask")
+    source, count = inputs.open_source(
+        paths, recursive=recursive, out=out, verbose=verbose, quiet=quiet
+    )
+    prompt_for = inputs.prompt_rule(prompt, prompts)
+
+    from itertools import islice
+
+    from moeclip_cli.images.inputs import ImageRef
+    from moeclip_cli.inspection.result import Result
+    from moeclip_cli.runs.heatmap_run import HEATMAPS, Pictures, run_heatmap
+
+    pictures = Pictures(
+        out,
+        picture_format.value,
+        sheets=sheet or mask is not None,
+        masks=mask,
+        experts_layer=experts,
+    )
+    if not overwrite:
+        pictures.claim(islice(source, limit))
+    inspector = inputs.load_inspector(
+        quiet,
+        model=model,
+        backbone_weights=backbone_weights,
+        image_size=image_size,
+        domain=domain and domain.value,
+        threshold=threshold,
+        device=device,
+        precision=precision.value,
+        max_pixels=max_pixels,
+    )
+    total = count if limit is None else min(count, limit)
+    with console.meter(total, quiet=quiet, what="Drawing") as meter:
+
+        def observe(ref: ImageRef, result: Result) -> None:
+            meter.advance()
+            if result.error is not None:
+                if not quiet:
+                    console.warn(f"{result.path}: {result.error}")
+                return
+            for kind, path in pictures.paths(ref.name).items():
+                print(path)
+                if kind == HEATMAPS and total <= _PREVIEWED and not quiet:
+                    _preview(path)
+
+        summary = run_heatmap(
+            inspector,
+            islice(source, limit),
+            prompt_for,
+            pictures,
+            inputs.pace(inspector, batch_size, workers),
+            observe,
+        )
+    if summary.failed:
+        raise typer.Exit(SOME_UNREADABLE)
+
+
+def _preview(path: Path) -> None:
+    """Show a picture in a terminal that has colours."""
+    terminal = console.stdout()
+    if not terminal.is_terminal or terminal.color_system not in ("truecolor", "256"):
+        return
+    from moeclip_cli.images.decode import decode
+    from moeclip_cli.reports.preview import preview
+
+    width, height = _PREVIEW_CELLS
+    terminal.print(preview(decode(path).pixels, min(width, terminal.width), height))

@@ -1,0 +1,37 @@
+from __future__ import annotations
+
+import pytest
+
+from moeclip_cli.cli import console
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(1.23, "1.2 s"), (12.3, "12 s"), (125, "2 min 5 s"), (7260, "2 h 1 min")],
+)
+def test_duration(seconds, text):
+    assert console.duration(seconds) == text
+
+
+def test_paths_cannot_play_tricks_with_the_terminal(capsys):
+    console.stdout().print(console.printable("a[bold]\x1b[31m\udcff\n.png"))
+    assert capsys.readouterr().out == "a[bold]\\x1b[31m\\udcff\\n.png\n"
+
+
+def test_progress_without_a_terminal_is_a_line_now_and_then(capsys, monkeypatch):
+    now = iter(range(0, 1000, 20))
+    monkeypatch.setattr(console.time, "monotonic", lambda: next(now))
+    with console.meter(10, quiet=False) as meter:
+        for _ in range(4):
+            meter.advance()
+    lines = capsys.readouterr().err.splitlines()
+    assert lines == [
+        "Scoring: 2 of 10, 0.05 images/s, 2 min 40 s left",
+        "Scoring: 4 of 10, 0.05 images/s, 2 min 0 s left",
+    ]
+
+
+def test_quiet_progress_says_nothing(capsys):
+    with console.meter(2, quiet=True) as meter:
+        meter.advance()
+    assert capsys.readouterr().err == ""

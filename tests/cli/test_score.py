@@ -1,0 +1,358 @@
+from __future__ import annotations
+
+import csv
+import json
+import shutil
+import signal
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from conftest import save_image
+from PIL import Image
+
+from moeclip_cli.inspection.result import COLUMNS
+
+OUT = Path("moeclip-out")
+
+
+def read_rows(folder=OUT):
+    with (folder / "results.csv").open(encoding="utf-8", newline="") as stream:
+        return list(csv.DictReader(stream))
+
+
+@pytest.fixture
+def score(moeclip, standin):
+    def run(*args, **kwargs):
+        return moeclip("score", *standin.options, *args, **kwargs)
+
+    return run
+
+
+def test_a_folder_gives_one_row_per_image_in_order(score, parts):
+    result = score("parts/", "--prompt", "metal bracket")
+    assert result.exit_code == 0, result.stderr
+    rows = read_rows()
+    assert list(rows[0]) == list(COLUMNS)
+    assert [row["path"] for row in rows] == [
+        "parts/d.png",
+        "parts/left/a.png",
+        "parts/left/b.jpg",
+        "parts/right/a.png",
+        "parts/right/c.bmp",
+    ]
+    for row in rows:
+        assert 0 <= float(row["score"]) <= 1
+        assert row["verdict"] in ("normal", "anomalous")
+        assert row["prompt"] == "metal bracket"
+        assert row["model"] == "standin.pth"
+        assert row["error"] == ""
+        with Image.open(row["path"]) as image:
+            assert (int(row["width"]), int(row["height"])) == image.size
+
+
+def test_terminal_output_without_a_terminal_is_plain(score, parts):
+    result = score("parts")
+    assert "\x1b" not in result.stdout + result.stderr
+    assert "5 images: " in result.stdout
+    assert "0.500 (not calibrated" in result.stdout
+    assert "parts/left/a.png" in result.stdout
+    assert "images/s" in result.stderr
+    assert "cpu" in result.stderr
+
+
+def test_quiet_says_nothing(score, parts):
+    result = score("parts", "--quiet")
+    assert (result.stdout, result.stderr) == ("", "")
+    assert len(read_rows()) == 5
+
+
+def test_json_is_one_object_per_image_on_standard_output(score, parts):
+    result = score("parts", "--json")
+    objects = [json.loads(line) for line in result.stdout.splitlines()]
+    assert [item["path"] for item in objects] == [row["path"] for row in read_rows()]
+    assert set(COLUMNS) < set(objects[0])
+
+
+def test_scores_do_not_depend_on_batch_size_or_workers(score, parts):
+    score("parts", "--batch-size", "1", "--workers", "0", "--out", "one")
+    score("parts", "--batch-size", "32", "--workers", "4", "--out", "many")
+    score("parts/right/a.png", "--out", "alone")
+    columns = ("score", "map_max", "image_score", "area_fraction")
+    for one, many in zip(read_rows(Path("one")), read_rows(Path("many")), strict=True):
+        for column in columns:
+            assert float(one[column]) == pytest.approx(float(many[column]), abs=1e-5)
+    (alone,) = read_rows(Path("alone"))
+    for column in columns:
+        other = float(read_rows(Path("many"))[3][column])
+        assert float(alone[column]) == pytest.approx(other, abs=1e-5)
+
+
+def test_bad_files_get_a_row_and_the_run_goes_on(score, parts):
+    (parts / "left" / "empty.png").touch()
+    (parts / "left" / "text.jpg").write_text("not a picture")
+    (parts / "cut.png").write_bytes((parts / "d.png").read_bytes()[:500])
+    (parts / "notes.txt").write_text("left out")
+    result = score("parts", "--verbose")
+    assert result.exit_code == 3
+    assert "Traceback" not in result.stderr
+    assert "notes.txt" in result.stderr
+    rows = {row["path"]: row for row in read_rows()}
+    assert len(rows) == 8
+    for name in ("parts/left/empty.png", "parts/left/text.jpg", "parts/cut.png"):
+        assert rows[name]["error"].endswith(".")
+        assert rows[name]["score"] == ""
+        assert name in result.stderr
+    assert rows["parts/d.png"]["score"] != ""
+
+
+def test_fail_on_anomaly(score, parts):
+    assert score("parts", "--threshold", "0").exit_code == 0
+    assert score("parts", "-t", "0", "--fail-on-anomaly", "--overwrite").exit_code == 1
+    assert score("parts", "-t", "1", "--fail-on-anomaly", "--overwrite").exit_code == 0
+
+
+@pytest.mark.parametrize(
+    ("args", "code", "message"),
+    [
+        (["nowhere"], 2, "nowhere"),
+        (["empty"], 2, "no images"),
+        (["parts", "--treshold", "1"], 2, "--threshold"),
+        (["parts", "--threshold", "2"], 2, "between 0 and 1"),
+        (["parts", "--device", "gpu"], 2, "auto, cpu, cuda"),
+        (["parts", "--prompt", " "], 2, "prompt is empty"),
+        (["parts", "--prompts", "rules.toml"], 2, "rules.toml"),
+        (["parts", "--image-size", "71"], 4, "multiple of the patch size 14"),
+        (["parts", "--model", "moeclip-min"], 4, "moeclip-mini"),
+        (["parts", "--model", "parts/d.png"], 4, "d.png"),
+    ],
+)
+def test_wrong_use_is_one_sentence_and_leaves_nothing(score, parts, args, code, message):
+    Path("empty").mkdir()
+    result = score(*args)
+    assert result.exit_code == code, result.stderr
+    assert message in " ".join(result.stderr.split())
+    assert "Traceback" not in result.stderr
+    assert not OUT.exists()
+
+
+def test_a_second_run_needs_a_decision(score, parts):
+    score("parts", "--limit", "2")
+    before = (OUT / "results.csv").read_bytes()
+    refused = score("parts")
+    assert refused.exit_code == 2
+    for option in ("--resume", "--overwrite", "--out"):
+        assert option in refused.stderr
+    assert (OUT / "results.csv").read_bytes() == before
+    assert score("parts", "--overwrite").exit_code == 0
+    assert len(read_rows()) == 5
+
+
+def test_overwrite_removes_the_pictures_of_the_earlier_run(score, parts):
+    score("parts", "--heatmaps")
+    (parts / "d.png").unlink()
+    score("parts", "--heatmaps", "--overwrite")
+    assert not (OUT / "heatmaps" / "d.png").exists()
+    assert (OUT / "heatmaps" / "left" / "a.png").exists()
+
+
+def test_a_strangers_folder_is_left_alone(score, parts):
+    mine = Path("mine")
+    (mine / "heatmaps").mkdir(parents=True)
+    (mine / "heatmaps" / "holiday.png").write_text("precious")
+    assert score("parts", "--out", mine).exit_code == 2
+    assert score("parts", "--heatmaps", "--out", mine, "--overwrite").exit_code == 0
+    assert (mine / "heatmaps" / "holiday.png").read_text() == "precious"
+
+
+def test_results_are_not_scored_again_by_the_next_run(score, parts):
+    score("parts", "--heatmaps", "--out", "parts/results")
+    assert score("parts", "--out", "elsewhere").exit_code == 0
+    assert len(read_rows(Path("elsewhere"))) == 5
+
+
+def test_resume_scores_what_is_missing(score, parts):
+    score("parts", "--limit", "2", "--out", "whole")
+    score("parts", "--out", "whole", "--resume")
+    assert len(read_rows(Path("whole"))) == 5
+    score("parts")
+    assert (OUT / "results.csv").read_bytes() == Path("whole/results.csv").read_bytes()
+    save_image(parts / "z.png", seed=9)
+    result = score("parts", "--resume")
+    assert "6 images: " in result.stdout
+    assert read_rows()[-1]["path"] == "parts/z.png"
+
+
+def test_resume_refuses_other_settings_and_names_them(score, parts):
+    score("parts")
+    result = score("parts", "--resume", "--threshold", "0.3")
+    assert result.exit_code == 2
+    assert "threshold was 0.5, now it is 0.3" in result.stderr
+    assert score("parts", "--resume", "--batch-size", "2").exit_code == 0
+
+
+def test_resume_without_an_earlier_run_starts_one(score, parts):
+    assert score("parts", "--resume").exit_code == 0
+    assert len(read_rows()) == 5
+
+
+@pytest.mark.parametrize("table_format", ["jsonl", "parquet"])
+def test_other_formats_have_the_same_fields(score, parts, table_format):
+    assert score("parts", "--format", table_format).exit_code == 0
+    path = OUT / f"results.{table_format}"
+    if table_format == "jsonl":
+        rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+    else:
+        import pyarrow.parquet
+
+        rows = pyarrow.parquet.read_table(path).to_pylist()
+    assert next(row["path"] for row in rows) == "parts/d.png"
+    assert list(rows[0]) == list(COLUMNS)
+    assert len(rows) == 5
+
+
+def test_heatmaps_mirror_the_tree_at_the_original_size(score, parts):
+    assert score("parts", "--heatmaps").exit_code == 0
+    written = sorted(
+        path.relative_to(OUT / "heatmaps").as_posix()
+        for path in (OUT / "heatmaps").rglob("*")
+        if path.is_file()
+    )
+    assert len(written) == 5
+    assert "left/a.png" in written
+    for original, overlay in (("left/a.png", "left/a.png"), ("left/b.jpg", "left/b.jpg.png")):
+        with Image.open(parts / original) as one, Image.open(OUT / "heatmaps" / overlay) as other:
+            assert one.size == other.size
+
+
+def test_heatmaps_as_jpeg(score, parts):
+    score("parts/d.png", "--heatmaps", "--picture-format", "jpeg")
+    (written,) = (OUT / "heatmaps").iterdir()
+    with Image.open(written) as image:
+        assert image.format == "JPEG"
+
+
+def test_saved_maps_are_the_raw_ones(score, parts):
+    score("parts", "--save-maps")
+    row = read_rows()[1]
+    (path,) = (OUT / "maps" / "left").glob("a*.npy")
+    raw_map = np.load(path)
+    assert (raw_map.shape, raw_map.dtype) == ((70, 70), np.float32)
+    assert float(row["map_max"]) == pytest.approx(raw_map.max(), abs=1e-5)
+
+
+def test_report_is_one_page_with_every_image(score, parts):
+    assert score("parts", "--report", "--heatmaps").exit_code == 0
+    page = (OUT / "report.html").read_text(encoding="utf-8")
+    for row in read_rows():
+        assert row["path"] in page
+
+
+def test_report_after_resume_has_the_earlier_images_too(score, parts):
+    score("parts", "--report", "--limit", "2")
+    score("parts", "--report", "--resume")
+    page = (OUT / "report.html").read_text(encoding="utf-8")
+    for row in read_rows():
+        assert row["path"] in page
+
+
+def test_list_of_paths_on_standard_input(score, parts):
+    result = score("-", input="parts/d.png\nparts/gone.png\n")
+    assert result.exit_code == 3
+    assert [row["path"] for row in read_rows()] == ["parts/d.png", "parts/gone.png"]
+    assert read_rows()[1]["error"]
+
+
+def test_prompts_by_folder(score, parts):
+    Path("rules.toml").write_text('"left/" = "bolt"\n"right/*.bmp" = "nut"\n')
+    score("parts", "--prompts", "rules.toml", "--prompt", "part")
+    assert [row["prompt"] for row in read_rows()] == ["part", "bolt", "bolt", "part", "nut"]
+
+
+def test_settings_file_and_variables(score, parts, monkeypatch):
+    Path("moeclip.toml").write_text('prompt = "bolt"\n[score]\nlimit = 1\nthreshold = 0.25\n')
+    monkeypatch.setenv("MOECLIP_THRESHOLD", "0.75")
+    assert score("parts").exit_code == 0
+    (row,) = read_rows()
+    assert (row["prompt"], row["threshold"]) == ("bolt", "0.75")
+    score("parts", "--prompt", "nut", "--threshold", "0.5", "--overwrite")
+    (row,) = read_rows()
+    assert (row["prompt"], row["threshold"]) == ("nut", "0.5")
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("treshold = 0.5", "unknown setting 'treshold'"),
+        ("[score]\nsheet = true", "unknown setting 'sheet' in [score]"),
+        ("threshold =", "not valid TOML"),
+    ],
+)
+def test_wrong_settings_files_are_refused(score, parts, content, message):
+    Path("moeclip.toml").write_text(content)
+    result = score("parts")
+    assert result.exit_code == 2
+    assert message in result.stderr
+
+
+def test_run_card_says_what_made_the_numbers(score, parts):
+    score("parts", "--prompt", "bolt")
+    card = json.loads((OUT / "run.json").read_text())
+    assert card["state"] == "finished"
+    assert card["settings"]["prompt"] == "bolt"
+    assert len(card["settings"]["model_digest"]) == 64
+    assert len(card["settings"]["backbone_digest"]) == 64
+    assert card["summary"]["images"] == 5
+    assert {"torch", "moeclip", "device", "command"} <= set(card["environment"])
+
+
+def make_many(folder, count):
+    folder.mkdir()
+    save_image(folder / "0.png")
+    for number in range(1, count):
+        shutil.copy(folder / "0.png", folder / f"{number}.png")
+
+
+def wait_for_rows(count):
+    table = OUT / "results.csv"
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        if table.exists() and table.read_bytes().count(b"\r\n") > count:
+            return
+        time.sleep(0.02)
+    raise AssertionError("no rows were written")
+
+
+def test_kill_loses_at_most_the_batch_in_flight_and_resume_completes(
+    score, start_moeclip, standin, tmp_path
+):
+    make_many(tmp_path / "many", 400)
+    args = ["many", "--batch-size", "4", "--workers", "1", "--heatmaps"]
+    process = start_moeclip("score", *standin.options, *args, cwd=tmp_path)
+    wait_for_rows(20)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    kept = read_rows()
+    assert 20 <= len(kept) < 400
+    pictures = len(list((OUT / "heatmaps").glob("*.png")))
+    assert pictures - len(kept) <= 2 * 4
+    assert score(*args, "--resume").exit_code == 0
+    assert score(*args, "--out", "whole").exit_code == 0
+    assert [row["path"] for row in read_rows()] == [row["path"] for row in read_rows(Path("whole"))]
+    for row, reference in zip(read_rows(), read_rows(Path("whole")), strict=True):
+        assert float(row["score"]) == pytest.approx(float(reference["score"]), abs=1e-5)
+
+
+def test_interrupt_keeps_what_is_finished(start_moeclip, standin, tmp_path):
+    make_many(tmp_path / "many", 400)
+    process = start_moeclip(
+        "score", *standin.options, "many", "--batch-size", "1", "--workers", "1", cwd=tmp_path
+    )
+    wait_for_rows(5)
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "Traceback" not in errors
+    assert "--resume" in errors
+    assert 5 <= len(read_rows()) < 400

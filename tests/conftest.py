@@ -1,0 +1,110 @@
+"""What many tests need: a small model in real files, real images, the command line."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from standins import authors_checkpoint, backbone_state
+from typer.testing import CliRunner
+
+
+@dataclass(frozen=True)
+class Standin:
+    """A small model with random weights in the formats of the real ones."""
+
+    model: Path
+    backbone: Path
+
+    @property
+    def options(self) -> list[str]:
+        """The command-line options that select it."""
+        return [
+            "--model", str(self.model), "--backbone-weights", str(self.backbone),
+            "--image-size", "70", "--device", "cpu",
+        ]  # fmt: skip
+
+
+@pytest.fixture(scope="session")
+def standin(tmp_path_factory) -> Standin:
+    folder = tmp_path_factory.mktemp("standin")
+    found = Standin(folder / "standin.pth", folder / "backbone.pt")
+    torch.save(authors_checkpoint("small"), found.model)
+    torch.save(backbone_state("small"), found.backbone)
+    return found
+
+
+@pytest.fixture(scope="session")
+def inspector(standin):
+    from moeclip_cli import Inspector
+
+    return Inspector.load(
+        str(standin.model), backbone_weights=standin.backbone, image_size=70, device="cpu"
+    )
+
+
+@pytest.fixture(autouse=True)
+def _own_folder(tmp_path, monkeypatch):
+    """Every test runs in an empty folder and sees none of the user's settings."""
+    for name in [name for name in os.environ if name.startswith("MOECLIP_")]:
+        if name != "MOECLIP_GOLDEN":
+            monkeypatch.delenv(name)
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture
+def parts(tmp_path) -> Path:
+    """A folder of five images of different sizes, in two subfolders."""
+    folder = tmp_path / "parts"
+    for number, name in enumerate(
+        ["left/a.png", "left/b.jpg", "right/a.png", "right/c.bmp", "d.png"]
+    ):
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        save_image(path, seed=number, width=60 + 10 * number, height=80 - 5 * number)
+    return folder
+
+
+def save_image(path: Path, *, seed: int = 0, width: int = 64, height: int = 48) -> None:
+    """A smooth random picture."""
+    rng = np.random.default_rng(seed)
+    coarse = rng.integers(0, 255, (6, 8, 3), dtype=np.uint8)
+    Image.fromarray(coarse).resize((width, height), Image.Resampling.BICUBIC).save(path)
+
+
+@pytest.fixture
+def moeclip():
+    """Run the command line in this process: moeclip("score", ...) -> result."""
+    from moeclip_cli.cli.app import app
+
+    runner = CliRunner()
+
+    def run(*args, **kwargs):
+        return runner.invoke(app, [str(arg) for arg in args], prog_name="moeclip", **kwargs)
+
+    return run
+
+
+@pytest.fixture
+def start_moeclip():
+    """Start the command line in a process of its own."""
+    started = []
+
+    def start(*args, **kwargs):
+        options = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True} | kwargs
+        command = [sys.executable, "-m", "moeclip_cli", *map(str, args)]
+        env = os.environ | {"OMP_NUM_THREADS": "1"} | options.pop("env", {})
+        started.append(subprocess.Popen(command, env=env, **options))
+        return started[-1]
+
+    yield start
+    for process in started:
+        process.kill()
+        process.communicate()

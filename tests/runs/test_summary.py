@@ -1,0 +1,25 @@
+from __future__ import annotations
+
+from moeclip_cli.inspection.result import Row
+from moeclip_cli.runs.summary import TOP, Summary
+
+
+def row(path, score):
+    return Row(path, score=score, verdict="anomalous" if score >= 0.5 else "normal")
+
+
+def test_counts_and_most_anomalous_images():
+    summary = Summary()
+    scores = [0.1 * (i % 10) for i in range(100)]
+    for i, score in enumerate(scores):
+        summary.add(row(str(i), score))
+    summary.add(Row("broken.png", error="The file is empty."))
+    assert (summary.images, summary.anomalous, summary.normal, summary.failed) == (101, 50, 50, 1)
+    # Of equal scores the first ones stay, in the order of the input.
+    assert [item.path for item in summary.most_anomalous] == [str(9 + 10 * i) for i in range(TOP)]
+
+
+def test_rows_of_an_earlier_run_count_but_do_not_make_this_one_faster():
+    summary = Summary()
+    summary.add(row("old.png", 0.9), now=False)
+    assert (summary.images, summary.scored_now, summary.images_per_second) == (1, 0, 0)
