@@ -8,10 +8,9 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
-from PIL import Image
+from samples import save_image
 from standins import authors_checkpoint, backbone_state
 from typer.testing import CliRunner
 
@@ -70,13 +69,6 @@ def parts(tmp_path) -> Path:
         path.parent.mkdir(parents=True, exist_ok=True)
         save_image(path, seed=number, width=60 + 10 * number, height=80 - 5 * number)
     return folder
-
-
-def save_image(path: Path, *, seed: int = 0, width: int = 64, height: int = 48) -> None:
-    """A smooth random picture."""
-    rng = np.random.default_rng(seed)
-    coarse = rng.integers(0, 255, (6, 8, 3), dtype=np.uint8)
-    Image.fromarray(coarse).resize((width, height), Image.Resampling.BICUBIC).save(path)
 
 
 @pytest.fixture

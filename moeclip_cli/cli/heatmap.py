@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from moeclip_cli.cli import console, inputs, options
 from moeclip_cli.cli.score import SOME_UNREADABLE
+
+if TYPE_CHECKING:
+    from moeclip_cli.inspection.result import Result
 
 # With more images than this, pictures in the terminal would only scroll by.
 _PREVIEWED = 1
@@ -76,7 +79,6 @@ def heatmap(
     from itertools import islice
 
     from moeclip_cli.images.inputs import ImageRef
-    from moeclip_cli.inspection.result import Result
     from moeclip_cli.runs.heatmap_run import HEATMAPS, Pictures, run_heatmap
 
     pictures = Pictures(
@@ -111,7 +113,7 @@ def heatmap(
             for kind, path in pictures.paths(ref.name).items():
                 print(path)
                 if kind == HEATMAPS and total <= _PREVIEWED and not quiet:
-                    _preview(path)
+                    _preview(result, ref.path)
 
         summary = run_heatmap(
             inspector,
@@ -125,13 +127,17 @@ def heatmap(
         raise typer.Exit(SOME_UNREADABLE)
 
 
-def _preview(path: Path) -> None:
-    """Show a picture in a terminal that has colours."""
+def _preview(result: Result, path: Path) -> None:
+    """Show the overlay in a terminal that has colours."""
     terminal = console.stdout()
     if not terminal.is_terminal or terminal.color_system not in ("truecolor", "256"):
         return
     from moeclip_cli.images.decode import decode
+    from moeclip_cli.reports.panels import viewing_size
     from moeclip_cli.reports.preview import preview
+    from moeclip_cli.runs.heatmap_run import overlay_of
 
+    small = viewing_size(decode(path).pixels)
     width, height = _PREVIEW_CELLS
-    terminal.print(preview(decode(path).pixels, min(width, terminal.width), height))
+    overlay = overlay_of(small, result, legend=False)
+    terminal.print(preview(overlay, min(width, terminal.width), height))

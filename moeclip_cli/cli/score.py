@@ -111,7 +111,7 @@ def score(
     from itertools import islice
 
     from moeclip_cli.inspection.result import Result
-    from moeclip_cli.runs.card import environment, score_settings
+    from moeclip_cli.runs.card import environment, report_facts, score_settings
     from moeclip_cli.runs.folder import RunFolder
     from moeclip_cli.runs.score_run import Outputs, run_score
 
@@ -130,7 +130,7 @@ def score(
         table_format=table_format.value,
         heatmaps=picture_format.value if heatmaps else None,
         save_maps=save_maps,
-        report=report,
+        report=report_facts(inspector, prompt, mixed=prompts is not None) if report else None,
     )
     rules = prompts.read_text(encoding="utf-8") if prompts else None
     folder = RunFolder.claim(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import platform
-from dataclasses import asdict
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +15,7 @@ import torch
 from moeclip_cli import __version__
 from moeclip_cli.checkpoints.formats import file_digest
 from moeclip_cli.inspection.device import describe_device
+from moeclip_cli.reports.html_page import RunFacts
 
 if TYPE_CHECKING:
     from moeclip_cli.inspection.inspector import Inspector
@@ -50,8 +50,29 @@ def score_settings(
         "max_pixels": inspector.max_pixels,
         "prompt": prompt,
         "prompt_rules": prompt_rules,
-        **asdict(outputs),
+        "table_format": outputs.table_format,
+        "heatmaps": outputs.heatmaps,
+        "save_maps": outputs.save_maps,
     }
+
+
+def report_facts(inspector: Inspector, prompt: str, *, mixed: bool) -> RunFacts:
+    """What the head of a report says about a run.
+
+    Args:
+        inspector: what scores.
+        prompt: the prompt of images without a rule.
+        mixed: whether there are rules that give some images other prompts.
+    """
+    return RunFacts(
+        model=inspector.model.name,
+        prompt=f"{prompt}, and others by rule" if mixed else prompt,
+        threshold=inspector.threshold.value,
+        threshold_source=inspector.threshold.source,
+        device=describe_device(inspector.device),
+        started=datetime.now(timezone.utc).astimezone(),
+        version=__version__,
+    )
 
 
 def environment(inspector: Inspector, command: str) -> dict[str, Any]:

@@ -132,10 +132,12 @@ def run_heatmap(
     return summary
 
 
-def overlay_of(pixels: NDArray[np.uint8], result: Result) -> NDArray[np.uint8]:
-    """The overlay of a scored image, (H, W, 3) uint8 RGB at the original size."""
+def overlay_of(
+    pixels: NDArray[np.uint8], result: Result, *, legend: bool = True
+) -> NDArray[np.uint8]:
+    """The overlay of a scored image, (H, W, 3) uint8 RGB, at the size of `pixels`."""
     probability, threshold, line = _drawn(result)
-    return render_overlay(pixels, probability, threshold, caption=line)
+    return render_overlay(pixels, probability, threshold, caption=line, legend=legend)
 
 
 def _sheet_of(

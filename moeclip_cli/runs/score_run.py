@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from contextlib import ExitStack
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
+from moeclip_cli.errors import ImageError
 from moeclip_cli.images.decode import decode
 from moeclip_cli.images.inputs import ImageRef
 from moeclip_cli.inspection.inspector import Inspector
-from moeclip_cli.inspection.result import Result
+from moeclip_cli.inspection.result import Result, Row
 from moeclip_cli.reports.done import DonePaths
 from moeclip_cli.reports.files import replacing
+from moeclip_cli.reports.html_page import RunFacts
+from moeclip_cli.reports.html_report import ReportWriter
 from moeclip_cli.reports.names import output_path
 from moeclip_cli.reports.pictures import PictureFormat, picture_suffix, save_picture
 from moeclip_cli.reports.tables import TableFormat, open_table
@@ -32,13 +37,13 @@ class Outputs:
         table_format: format of the results table.
         heatmaps: format of the overlays, or None for no overlays.
         save_maps: whether each image's raw map goes to `maps/NAME.npy`.
-        report: whether `report.html` is written.
+        report: what the head of `report.html` says, or None for no report.
     """
 
     table_format: TableFormat = "csv"
     heatmaps: PictureFormat | None = None
     save_maps: bool = False
-    report: bool = False
+    report: RunFacts | None = None
 
 
 def run_score(
@@ -68,17 +73,59 @@ def run_score(
         UsageError: if the folder cannot be written.
     """
     summary = Summary()
-    with open_table(folder.path, outputs.table_format, resume=folder.resumed) as table:
-        done = DonePaths(summary.add(row, now=False).path for row in table.rows())
+    with ExitStack() as stack:
+        table = stack.enter_context(
+            open_table(folder.path, outputs.table_format, resume=folder.resumed)
+        )
+        report = None
+        if outputs.report is not None:
+            report = stack.enter_context(ReportWriter(folder.path, outputs.report))
+        done = DonePaths(_keep(row, summary, report) for row in table.rows())
         todo = (ref for ref in refs if str(ref.path) not in done)
         jobs = _file_jobs(inspector, folder, outputs)
-        for _, result in results_with_files(inspector, todo, prompt, jobs, pace):
+        for ref, result in results_with_files(inspector, todo, prompt, jobs, pace):
             row = result.row()
             table.write([row])
             summary.add(row)
+            if report is not None:
+                _add_to_report(report, inspector, folder, outputs, ref, result)
             observe(result)
     folder.finish(summary.to_dict())
     return summary
+
+
+def _keep(row: Row, summary: Summary, report: ReportWriter | None) -> str:
+    """Count a row of an earlier run; returns its path."""
+    summary.add(row, now=False)
+    if report is not None:
+        report.add(row)
+    return row.path
+
+
+def _add_to_report(
+    report: ReportWriter,
+    inspector: Inspector,
+    folder: RunFolder,
+    outputs: Outputs,
+    ref: ImageRef,
+    result: Result,
+) -> None:
+    picture = None
+    if outputs.heatmaps is not None and result.error is None:
+        picture = _overlay_path(folder, ref, outputs.heatmaps)
+    try:
+        report.add(
+            result.row(),
+            lambda: decode(ref.path, max_pixels=inspector.max_pixels).pixels,
+            result.probability,
+            picture,
+        )
+    except ImageError:  # gone since it was scored: listed without a thumbnail
+        report.add(result.row(), picture=picture)
+
+
+def _overlay_path(folder: RunFolder, ref: ImageRef, picture_format: PictureFormat) -> Path:
+    return output_path(folder.path / HEATMAPS, ref.name, picture_suffix(picture_format))
 
 
 def _file_jobs(inspector: Inspector, folder: RunFolder, outputs: Outputs) -> list[FileJob]:
@@ -88,8 +135,7 @@ def _file_jobs(inspector: Inspector, folder: RunFolder, outputs: Outputs) -> lis
         # Decoded again rather than kept: a few large originals in flight would fill the memory.
         pixels = decode(ref.path, max_pixels=inspector.max_pixels).pixels
         overlay = overlay_of(pixels, result)
-        suffix = picture_suffix(heatmaps)
-        save_picture(output_path(folder.path / HEATMAPS, ref.name, suffix), overlay, heatmaps)
+        save_picture(_overlay_path(folder, ref, heatmaps), overlay, heatmaps)
 
     def save_map(ref: ImageRef, result: Result) -> None:
         with replacing(output_path(folder.path / MAPS, ref.name, ".npy")) as stream:

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import save_image
 from PIL import Image
+from samples import save_image
 
 from moeclip_cli.inspection.result import COLUMNS
 

@@ -5,8 +5,8 @@ import threading
 import numpy as np
 import pytest
 import torch
-from conftest import save_image
 from PIL import Image
+from samples import save_image
 
 from moeclip_cli import Inspector
 from moeclip_cli.errors import ModelError, UsageError

@@ -4,7 +4,7 @@ import threading
 from pathlib import Path
 
 import pytest
-from conftest import save_image
+from samples import save_image
 
 from moeclip_cli.errors import ImageError, UsageError
 from moeclip_cli.images.inputs import ImageRef

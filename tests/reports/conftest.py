@@ -1,0 +1,43 @@
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from moeclip_cli.inspection.result import Row
+
+
+@pytest.fixture
+def scored_row() -> Row:
+    return Row(
+        path="line 3/part 1.png",
+        score=0.8123,
+        verdict="anomalous",
+        threshold=0.5,
+        map_max=123.5,
+        image_score=0.51,
+        area_fraction=0.012,
+        regions=1,
+        x0=3,
+        y0=4,
+        x1=50,
+        y1=60,
+        width=600,
+        height=400,
+        prompt="metal bracket",
+        model="moeclip-mini",
+    )
+
+
+@pytest.fixture
+def picture() -> NDArray[np.uint8]:
+    """(300, 400, 3): no two rows, columns or channels are the same."""
+    rows, columns = np.mgrid[0:300, 0:400]
+    channels = [40 + rows // 4, 60 + columns // 4, 90 + (rows + columns) // 10]
+    return np.stack(channels, axis=-1).astype(np.uint8)
+
+
+@pytest.fixture
+def defect() -> NDArray[np.float32]:
+    """(74, 74) probabilities: 0.95 in the middle of a bump left of the centre, nearly 0 around."""
+    rows, columns = np.mgrid[0:74, 0:74] / 74
+    bump = 0.95 * np.exp(-(((rows - 0.5) / 0.1) ** 2 + ((columns - 0.3) / 0.1) ** 2))
+    return bump.astype(np.float32)
