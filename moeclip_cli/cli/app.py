@@ -49,7 +49,7 @@ class MoeclipGroup(TyperGroup):
             console.fail(str(error))
             raise typer.Exit(error.exit_code) from error
         except KeyboardInterrupt as error:
-            console.note("Interrupted; what is finished is kept.")
+            console.note("Interrupted.")
             raise typer.Exit(INTERRUPTED) from error
         except (typer.Exit, typer.Abort, BrokenPipeError):
             raise

@@ -153,15 +153,22 @@ def score(
                 for remark in result.notes:
                     console.note(f"{result.path}: {remark}")
 
-        summary = run_score(
-            inspector,
-            islice(source, limit),
-            prompt_for,
-            folder,
-            outputs,
-            inputs.pace(inspector, batch_size, workers),
-            observe,
-        )
+        try:
+            summary = run_score(
+                inspector,
+                islice(source, limit),
+                prompt_for,
+                folder,
+                outputs,
+                inputs.pace(inspector, batch_size, workers),
+                observe,
+            )
+        except KeyboardInterrupt:
+            console.note(
+                f"The finished rows are kept in {out}; the same command with --resume "
+                "goes on from there."
+            )
+            raise
 
     if not quiet:
         _print_summary(inspector, summary, tables=not as_json)

@@ -182,10 +182,10 @@ class Inspector:
             yield from self._inspect(batch, adapter)
 
     def _load(self, image: ImageLike, prompt: str) -> _Loaded:
-        is_path = isinstance(image, (str, os.PathLike))
-        path = os.fspath(image) if is_path else ""
+        source = Path(image) if isinstance(image, (str, os.PathLike)) else image
+        path = str(source) if isinstance(source, Path) else ""
         try:
-            decoded = decode(Path(path) if is_path else image, max_pixels=self.max_pixels)
+            decoded = decode(source, max_pixels=self.max_pixels)
         except ImageError as error:
             return _Loaded(path, prompt, error=str(error))
         height, width = decoded.pixels.shape[:2]

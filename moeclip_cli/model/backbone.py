@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 import open_clip
 import torch
 import torch.nn.functional as F
-from open_clip.transformer import ResidualAttentionBlock
+from open_clip.transformer import ResidualAttentionBlock, VisionTransformer
 from torch import Tensor, nn
 
 from moeclip_cli.errors import ModelError
@@ -24,14 +24,14 @@ _UNUSED = ("visual.proj", "text_projection", "logit_scale", "logit_bias")
 class VisionTower(nn.Module):
     """CLIP's vision tower, taken apart so that adapters can act between its blocks."""
 
-    def __init__(self, visual: nn.Module) -> None:
+    def __init__(self, visual: VisionTransformer) -> None:
         super().__init__()
-        self.conv1 = visual.conv1
-        self.class_embedding = visual.class_embedding
-        self.positional_embedding = visual.positional_embedding
-        self.ln_pre = visual.ln_pre
-        self.blocks = visual.transformer.resblocks
-        self.ln_post = visual.ln_post
+        self.conv1: nn.Module = visual.conv1
+        self.class_embedding: nn.Parameter = visual.class_embedding
+        self.positional_embedding: nn.Parameter = visual.positional_embedding
+        self.ln_pre: nn.Module = visual.ln_pre
+        self.blocks: nn.ModuleList = visual.transformer.resblocks
+        self.ln_post: nn.Module = visual.ln_post
 
     def embed(self, images: Tensor) -> Tensor:
         """Tokens that enter the first block.

@@ -139,7 +139,7 @@ def _file_jobs(inspector: Inspector, folder: RunFolder, outputs: Outputs) -> lis
 
     def save_map(ref: ImageRef, result: Result) -> None:
         with replacing(output_path(folder.path / MAPS, ref.name, ".npy")) as stream:
-            np.save(stream, result.raw_map)
+            np.save(stream, np.asarray(result.raw_map))
 
     heatmaps = outputs.heatmaps or "png"
     jobs: list[FileJob] = []

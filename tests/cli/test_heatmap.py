@@ -41,11 +41,13 @@ def test_masks_are_found_by_name_in_a_mirrored_folder(heatmap, parts):
         Image.new("L", (10, 10), 255).save(path)
     result = heatmap("parts", "--mask", "masks")
     assert result.exit_code == 0, result.stderr
-    sizes = {}
-    for name in ("left/a.png", "right/a.png", "d.png"):
-        with Image.open(OUT / "sheets" / name) as sheet:
-            sizes[name] = sheet.size[0] * sheet.size[1]
-    assert sizes["left/a.png"] > sizes["d.png"]
+    heatmap("parts", "--sheet", "--out", "plain")
+    for name, has_mask in (("left/a.png", True), ("right/a.png", True), ("d.png", False)):
+        with (
+            Image.open(OUT / "sheets" / name) as sheet,
+            Image.open(Path("plain/sheets") / name) as plain,
+        ):
+            assert (sheet.size != plain.size) is has_mask
 
 
 def test_a_broken_mask_is_that_images_error(heatmap, parts):

@@ -22,6 +22,16 @@ def read_rows(folder=OUT):
         return list(csv.DictReader(stream))
 
 
+def assert_same_rows(one, other):
+    """Equal, but for the rounding that differs between batches of different sizes."""
+    for row, reference in zip(read_rows(one), read_rows(other), strict=True):
+        for column in COLUMNS:
+            if "." in row[column] and column not in ("path", "model", "error"):
+                assert float(row[column]) == pytest.approx(float(reference[column]), abs=1e-5)
+            else:
+                assert row[column] == reference[column]
+
+
 @pytest.fixture
 def score(moeclip, standin):
     def run(*args, **kwargs):
@@ -177,7 +187,7 @@ def test_resume_scores_what_is_missing(score, parts):
     score("parts", "--out", "whole", "--resume")
     assert len(read_rows(Path("whole"))) == 5
     score("parts")
-    assert (OUT / "results.csv").read_bytes() == Path("whole/results.csv").read_bytes()
+    assert_same_rows(OUT, Path("whole"))
     save_image(parts / "z.png", seed=9)
     result = score("parts", "--resume")
     assert "6 images: " in result.stdout
@@ -339,9 +349,7 @@ def test_kill_loses_at_most_the_batch_in_flight_and_resume_completes(
     assert pictures - len(kept) <= 2 * 4
     assert score(*args, "--resume").exit_code == 0
     assert score(*args, "--out", "whole").exit_code == 0
-    assert [row["path"] for row in read_rows()] == [row["path"] for row in read_rows(Path("whole"))]
-    for row, reference in zip(read_rows(), read_rows(Path("whole")), strict=True):
-        assert float(row["score"]) == pytest.approx(float(reference["score"]), abs=1e-5)
+    assert_same_rows(OUT, Path("whole"))
 
 
 def test_interrupt_keeps_what_is_finished(start_moeclip, standin, tmp_path):
