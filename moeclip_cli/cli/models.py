@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from moeclip_cli.cli import console, options
+from moeclip_cli.cli.tables import print_rows
 from moeclip_cli.errors import UsageError
 
 if TYPE_CHECKING:
@@ -20,6 +20,8 @@ models_app = typer.Typer(
     help="List, show, pull and convert checkpoints.",
     epilog="Example: moeclip models show moeclip-mini",
     no_args_is_help=True,
+    # rich's markup would take "[/file]" for a closing tag.
+    rich_markup_mode="markdown",
 )
 
 Pretrained = Annotated[
@@ -40,7 +42,7 @@ def list_(debug: options.Debug = False) -> None:
         (model.name, model.kind, _size(model.size_bytes), str(model.path))
         for model in list_models()
     ]
-    _print_rows(("NAME", "KIND", "SIZE", "FILE"), rows)
+    print_rows(("NAME", "KIND", "SIZE", "FILE"), rows)
 
 
 @models_app.command()
@@ -69,7 +71,7 @@ def show(
     if as_json:
         print(json.dumps(_describe(checkpoint), ensure_ascii=False, indent=2))
     else:
-        _print_rows(("WHAT", "VALUE"), _flat_rows(_describe(checkpoint)))
+        print_rows(("WHAT", "VALUE"), _flat_rows(_describe(checkpoint)))
 
 
 @models_app.command()
@@ -177,7 +179,12 @@ def convert(
         ),
         BackboneChoice(backbone, pretrained, backbone_weights),
     )
-    console.note(f"For {written.config.backbone}; moeclip models show {target} tells all.")
+    network = written.config.network
+    console.note(
+        f"Written for the backbone {written.config.backbone}, with adapters after the blocks "
+        f"{', '.join(map(str, network.layers))}, top-k {network.top_k}, alpha {network.alpha:g} "
+        f"and mixing weight {network.mix:g}."
+    )
     print(target)
 
 
@@ -225,26 +232,3 @@ def _flat_rows(content: dict[str, Any], prefix: str = "") -> Iterable[tuple[str,
 def _size(size_bytes: int) -> str:
     megabytes = size_bytes / 1e6
     return f"{megabytes:.1f} MB" if megabytes >= 0.1 else f"{size_bytes / 1e3:.1f} kB"
-
-
-def _print_rows(header: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
-    """A table in a terminal, else lines of cells with tabs between them."""
-    if not sys.stdout.isatty():
-        for row in (header, *rows):
-            print("\t".join(map(_printable, row)))
-        return
-    from rich.table import Table
-    from rich.text import Text
-
-    table = Table(box=None, pad_edge=False)
-    for name in header:
-        table.add_column(name, overflow="fold")
-    for row in rows:
-        # As text, because a path may look like rich's markup.
-        table.add_row(*(Text(_printable(cell)) for cell in row))
-    console.stdout().print(table)
-
-
-def _printable(cell: str) -> str:
-    """Text in one line that no terminal takes for a command; files may hold anything."""
-    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in cell)

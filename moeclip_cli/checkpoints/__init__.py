@@ -1,0 +1,1 @@
+"""Reading and writing weights: formats, configuration, hub, built-in model."""

@@ -1,0 +1,149 @@
+"""The CLIP weights under the adapters: where they come from and how they are read."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import open_clip
+from torch import Tensor
+
+from moeclip_cli.checkpoints.builtin import BUILTIN, builtin_file
+from moeclip_cli.checkpoints.configuration import BackboneRef
+from moeclip_cli.checkpoints.formats import METADATA_KEY, FileFormat, detect_format, file_digest
+from moeclip_cli.checkpoints.hub import OPEN_CLIP_NAMES, HubReference, fetch
+from moeclip_cli.checkpoints.safetensors_file import read_safetensors
+from moeclip_cli.checkpoints.tensors import check_tensors
+from moeclip_cli.checkpoints.torch_file import read_torch_file
+from moeclip_cli.checkpoints.torchscript_file import read_torchscript_file
+from moeclip_cli.errors import ModelError
+
+OPTION = "--backbone-weights"
+
+# Not weights: bookkeeping of OpenAI's files, and a mask that follows from the context length.
+_BOOKKEEPING = ("input_resolution", "context_length", "vocab_size", "attn_mask")
+
+
+def find_backbone(ref: BackboneRef, weights: Path | None, needed_by: str) -> Path:
+    """The file of a backbone: the one given, the built-in one, or the one on the hub.
+
+    Args:
+        ref: the backbone that a checkpoint names.
+        weights: a file to use instead of fetching.
+        needed_by: what to call the checkpoint in messages.
+
+    Raises:
+        ModelError: if there is none, or it is not the very file that `ref.digest` asks for.
+    """
+    if weights is not None:
+        path = weights
+    elif ref.name in BUILTIN:
+        path = builtin_file(BUILTIN[ref.name].backbone)
+    elif ref.pretrained is not None:
+        path = fetch_pretrained(ref.name, ref.pretrained)
+    else:
+        raise ModelError(
+            f"{needed_by} was made on the backbone '{ref.name}', which is nowhere to be fetched; "
+            f"give its file with {OPTION}."
+        )
+    if ref.digest is not None and (found := file_digest(path)) != ref.digest:
+        raise ModelError(
+            f"{needed_by} was made on another backbone file than {path}: it needs '{ref.name}' "
+            f"with SHA-256 {ref.digest}, not {found}; give that file with {OPTION}."
+        )
+    return path
+
+
+def fetch_pretrained(name: str, tag: str, *, refresh: bool = False) -> Path:
+    """The local path of weights that open_clip knows by model name and tag.
+
+    Raises:
+        ModelError: if open_clip does not know them or they cannot be fetched.
+    """
+    check_tag(name, tag)
+    entry = open_clip.get_pretrained_cfg(name, tag)
+    location = entry.get("hf_hub")
+    if not location:
+        raise ModelError(
+            f"The weights '{tag}' of '{name}' are not on the hub: fetch {entry.get('url')} and "
+            f"give the file with {OPTION}."
+        )
+    # open_clip writes "owner/repo/" or "owner/repo/file".
+    repo, _, file = location.rpartition("/")
+    reference = HubReference(repo, file or None)
+    return fetch(reference, candidates=OPEN_CLIP_NAMES, option=OPTION, refresh=refresh)
+
+
+def check_tag(name: str, tag: str) -> None:
+    """Refuse a tag that open_clip does not know.
+
+    Raises:
+        ModelError: listing those that it knows of that model.
+    """
+    if not open_clip.is_pretrained_cfg(name, tag):
+        tags = open_clip.list_pretrained_tags_by_model(name)
+        known = f"it has {', '.join(tags)}" if tags else "it has none of that model"
+        raise ModelError(f"open_clip has no weights '{tag}' of '{name}'; {known}.")
+
+
+def default_tag(name: str) -> str:
+    """The tag that is meant where none is given: OpenAI's weights if there are any.
+
+    Raises:
+        ModelError: if open_clip has no weights of that model, or several and none by OpenAI.
+    """
+    tags = open_clip.list_pretrained_tags_by_model(name)
+    if "openai" in tags:
+        return "openai"
+    if len(tags) == 1:
+        return str(tags[0])
+    if tags:
+        raise ModelError(
+            f"There are several weights of '{name}': choose one with --pretrained "
+            f"({', '.join(tags)})."
+        )
+    raise ModelError(f"open_clip has no weights of '{name}'; it has some of ViT-L-14-336.")
+
+
+def read_backbone(path: Path) -> dict[str, Tensor]:
+    """The state dict of a CLIP, in OpenAI's or open_clip's naming.
+
+    Args:
+        path: OpenAI's `.pt` (TorchScript archive or state dict), open_clip's `.pt` (a state dict,
+            maybe under "state_dict" and with "module." before the names) or `.safetensors`.
+
+    Raises:
+        ModelError: if the file is none of these, is damaged, could run code, or holds numbers that
+            are not finite.
+    """
+    kind = detect_format(path)
+    content: Mapping[Any, object]
+    if kind is FileFormat.SAFETENSORS:
+        content, metadata = read_safetensors(path)
+        if METADATA_KEY in metadata:
+            raise _not_a_backbone(path)
+    elif kind is FileFormat.TORCHSCRIPT:
+        content = read_torchscript_file(path)
+    else:
+        content = _state_dict(path)
+    weights = {
+        str(name).removeprefix("module."): value
+        for name, value in content.items()
+        if str(name).rpartition(".")[2] not in _BOOKKEEPING
+    }
+    return check_tensors(weights, path)
+
+
+def _state_dict(path: Path) -> Mapping[Any, object]:
+    content = read_torch_file(path)
+    if "image_adapter" in content:
+        raise _not_a_backbone(path)
+    nested = content.get("state_dict", content)
+    if not isinstance(nested, Mapping):
+        raise ModelError(f"'state_dict' in {path} is no dictionary of tensors.")
+    return nested
+
+
+def _not_a_backbone(path: Path) -> ModelError:
+    return ModelError(f"{path} is a MoECLIP checkpoint, not a CLIP backbone; give it with --model.")

@@ -1,0 +1,167 @@
+"""The configuration that travels inside a checkpoint, and its strict reading from JSON."""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import asdict, dataclass, field, fields, is_dataclass
+from types import UnionType
+from typing import Any, Literal, get_args, get_origin, get_type_hints
+
+from moeclip_cli import __version__
+from moeclip_cli.errors import ModelError
+from moeclip_cli.model.config import NetworkConfig
+
+Domain = Literal["industrial", "medical"]
+
+# Raised when a reader of the old format could misunderstand the new one.
+FORMAT = 1
+
+# No network has a million of anything; a hostile file should not make us try.
+_LARGEST_INTEGER = 1_000_000
+
+
+@dataclass(frozen=True)
+class BackboneRef:
+    """The frozen CLIP that adapters were trained on.
+
+    Attributes:
+        name: an open_clip model ("ViT-L-14-336"), a built-in backbone, or a name of the user's own.
+        pretrained: open_clip's tag of its weights ("openai"), if they can be fetched.
+        digest: SHA-256 of the backbone file's bytes in hexadecimal, if it must be that very file.
+    """
+
+    name: str
+    pretrained: str | None = None
+    digest: str | None = None
+
+    def __str__(self) -> str:
+        return f"{self.name} ({self.pretrained})" if self.pretrained else self.name
+
+
+@dataclass(frozen=True)
+class Threshold:
+    """Score at or above which an image is called anomalous.
+
+    Attributes:
+        value: in [0, 1].
+        how: one sentence that says how it was found.
+    """
+
+    value: float
+    how: str
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.value <= 1:
+            raise ModelError(f"A threshold lies between 0 and 1, not at {self.value}.")
+
+
+@dataclass(frozen=True)
+class CheckpointConfig:
+    """Everything about trained adapters but their tensors.
+
+    Attributes:
+        network: what the network computes.
+        backbone: the CLIP that the adapters belong to.
+        domain: kind of images, which decides blur and image score (method of the paper).
+        threshold: the default threshold, if one was found.
+        training: what it was trained on and how; free-form JSON for people to read.
+        version: the moeclip that wrote it.
+    """
+
+    network: NetworkConfig
+    backbone: BackboneRef
+    domain: Domain = "industrial"
+    threshold: Threshold | None = None
+    training: dict[str, Any] = field(default_factory=dict)
+    version: str = __version__
+
+    def to_dict(self) -> dict[str, Any]:
+        """The configuration in JSON's types, with the format's version first."""
+        return {"format": FORMAT, **asdict(self)}
+
+    def to_json(self) -> str:
+        """The configuration as one line of JSON."""
+        return json.dumps(self.to_dict(), allow_nan=False, ensure_ascii=False)
+
+    @classmethod
+    def from_json(cls, text: str) -> CheckpointConfig:
+        """Read what `to_json` wrote.
+
+        Raises:
+            ModelError: naming the first entry that is missing, unknown or of the wrong type, or
+                because a newer moeclip wrote it.
+        """
+        try:
+            content = json.loads(text)
+        except (ValueError, RecursionError) as error:
+            raise ModelError(f"The configuration is not JSON: {error}.") from error
+        if not isinstance(content, dict):
+            raise ModelError("The configuration is not a JSON object.")
+        _check_format(content.pop("format", None))
+        config: CheckpointConfig = _read_record(cls, content, "")
+        return config
+
+
+def _check_format(version: object) -> None:
+    if type(version) is not int or version < 1:
+        raise ModelError(f"The configuration's format version is {version!r}, not a number.")
+    if version > FORMAT:
+        raise ModelError(
+            f"The checkpoint has format version {version}, and this moeclip {__version__} reads up "
+            f"to {FORMAT}: install a newer moeclip."
+        )
+
+
+def _read_record(kind: Any, content: object, where: str) -> Any:
+    """Build the dataclass `kind` from a JSON object that has exactly its fields."""
+    if not isinstance(content, dict):
+        raise ModelError(f"The configuration's '{where}' is not a JSON object.")
+    names = [entry.name for entry in fields(kind)]
+    prefix = f"{where}." if where else ""
+    for name in names:
+        if name not in content:
+            raise ModelError(f"The configuration lacks '{prefix}{name}'.")
+    for name in content:
+        if name not in names:
+            raise ModelError(f"The configuration has an unknown entry '{prefix}{name}'.")
+    kinds = get_type_hints(kind)
+    return kind(**{name: _read(kinds[name], content[name], prefix + name) for name in names})
+
+
+def _read(kind: Any, value: Any, where: str) -> Any:
+    """Check a JSON value against a type hint and convert it."""
+    if is_dataclass(kind):
+        return _read_record(kind, value, where)
+    if isinstance(kind, UnionType):  # "X | None" is the only union here
+        return None if value is None else _read(get_args(kind)[0], value, where)
+    if get_origin(kind) is Literal:
+        if value not in get_args(kind):
+            raise _wrong(where, value, " or ".join(get_args(kind)))
+        return value
+    if kind == tuple[int, ...]:
+        if not isinstance(value, list):
+            raise _wrong(where, value, "a list of whole numbers")
+        return tuple(_read(int, entry, where) for entry in value)
+    if kind is int:
+        if type(value) is not int or not 0 <= value <= _LARGEST_INTEGER:
+            raise _wrong(where, value, f"a whole number up to {_LARGEST_INTEGER}")
+        return value
+    if kind is float:
+        if type(value) not in (int, float) or not math.isfinite(value):
+            raise _wrong(where, value, "a finite number")
+        return float(value)
+    plain, meaning = {
+        bool: (bool, "true or false"),
+        str: (str, "text"),
+        dict[str, Any]: (dict, "a JSON object"),
+    }[kind]
+    if type(value) is not plain:
+        raise _wrong(where, value, meaning)
+    return value
+
+
+def _wrong(where: str, value: object, meaning: str) -> ModelError:
+    shown = repr(value)
+    shown = shown if len(shown) <= 40 else f"{shown[:40]}..."
+    return ModelError(f"The configuration's '{where}' must be {meaning}, not {shown}.")

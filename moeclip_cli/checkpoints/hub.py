@@ -1,0 +1,253 @@
+"""Files from the Hugging Face hub: references to them, fetching, and what is in the cache.
+
+A file that is in the cache is used without asking the hub, so that a model does not change, slow
+down or fail with the network; `refresh` asks.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from huggingface_hub import (
+    HfApi,
+    constants,
+    hf_hub_download,
+    scan_cache_dir,
+    try_to_load_from_cache,
+)
+from huggingface_hub.errors import (
+    CacheNotFound,
+    GatedRepoError,
+    HfHubHTTPError,
+    OfflineModeIsEnabled,
+    RepositoryNotFoundError,
+    RevisionNotFoundError,
+)
+
+from moeclip_cli.errors import ModelError, UsageError
+
+PREFIX = "hf://"
+MODEL_OPTION = "--model"
+# What a repository of open_clip calls its weights, best first.
+OPEN_CLIP_NAMES = ("open_clip_model.safetensors", "open_clip_pytorch_model.bin")
+
+_REFERENCE = re.compile(
+    r"hf://(?P<repo>[\w.-]+/[\w.-]+)(?:/(?P<file>[\w./+-]+))?(?:@(?P<revision>[\w./+-]+))?",
+    re.ASCII,
+)
+_CHECKPOINT_SUFFIXES = (".safetensors", ".pth")
+_TIMEOUT_S = 10
+# Which HTTP library the hub's client uses, and so what a broken connection raises, differs between
+# its versions; all its own errors derive from that library's base class.
+_HTTP_ERROR: type[Exception] = HfHubHTTPError.__bases__[0]
+
+
+@dataclass(frozen=True)
+class HubReference:
+    """A file, or the only checkpoint, of a repository on the hub.
+
+    Attributes:
+        repo: "owner/name".
+        file: path in the repository; None for its only checkpoint.
+        revision: branch, tag or commit; None for the default branch.
+    """
+
+    repo: str
+    file: str | None = None
+    revision: str | None = None
+
+    def __str__(self) -> str:
+        file = f"/{self.file}" if self.file else ""
+        revision = f"@{self.revision}" if self.revision else ""
+        return f"{PREFIX}{self.repo}{file}{revision}"
+
+    @property
+    def url(self) -> str:
+        """Where a browser finds it."""
+        revision = self.revision or constants.DEFAULT_REVISION
+        page = f"{constants.ENDPOINT}/{self.repo}"
+        return f"{page}/resolve/{revision}/{self.file}" if self.file else f"{page}/tree/{revision}"
+
+
+@dataclass(frozen=True)
+class CachedFile:
+    """A file that was fetched before.
+
+    Attributes:
+        repo: "owner/name".
+        file: path in the repository.
+        revision: what `HubReference` needs to mean this version: None for the default branch, else
+            another branch, a tag or the commit.
+        path: where it lies on this machine.
+        size_bytes: its size.
+    """
+
+    repo: str
+    file: str
+    revision: str | None
+    path: Path
+    size_bytes: int
+
+
+def parse_reference(text: str) -> HubReference:
+    """Read `hf://owner/repo[/file][@revision]`.
+
+    Raises:
+        UsageError: if it is not written so.
+    """
+    match = _REFERENCE.fullmatch(text)
+    if match is None or any(part in ("", ".", "..") for part in _path_parts(match)):
+        raise UsageError(f"'{text}' is not of the form hf://owner/repo[/file][@revision].")
+    return HubReference(match["repo"], match["file"], match["revision"])
+
+
+def fetch(
+    reference: HubReference,
+    *,
+    candidates: Sequence[str] = (),
+    option: str = MODEL_OPTION,
+    refresh: bool = False,
+) -> Path:
+    """The local path of a file on the hub, downloaded unless it is in the cache.
+
+    Args:
+        reference: the file; or a repository, of which the only checkpoint is taken.
+        candidates: file names of which the first that the repository has is taken, for a reference
+            without a file.
+        option: the option that takes a file by hand, for messages.
+        refresh: ask the hub for a newer version even if the file is in the cache.
+
+    Raises:
+        ModelError: if it does not exist, cannot be reached or breaks off; the sentence says how to
+            get the file by hand.
+    """
+    names = (reference.file,) if reference.file else tuple(candidates)
+    if not refresh and (cached := _first_cached(reference, names)):
+        return cached
+    try:
+        return _download(reference, names, option)
+    except ModelError:
+        if not names and not refresh and (cached := _only_cached(reference)):
+            return cached
+        raise
+
+
+def cached_files() -> list[CachedFile]:
+    """All files of models in the hub's cache, by repository and name."""
+    try:
+        cache = scan_cache_dir(constants.HF_HUB_CACHE)
+    except (CacheNotFound, ValueError):
+        return []
+    found = [
+        CachedFile(
+            repo.repo_id,
+            file.file_path.relative_to(revision.snapshot_path).as_posix(),
+            _shortest_name(revision.refs, revision.commit_hash),
+            file.file_path,
+            file.size_on_disk,
+        )
+        for repo in cache.repos
+        if repo.repo_type == "model"
+        for revision in repo.revisions
+        for file in revision.files
+    ]
+    return sorted(found, key=lambda entry: (entry.repo, entry.file, entry.revision or ""))
+
+
+def _path_parts(match: re.Match[str]) -> list[str]:
+    paths = [match["repo"], match["file"], match["revision"]]
+    return [part for path in paths if path is not None for part in path.split("/")]
+
+
+def _shortest_name(refs: Iterable[str], commit: str) -> str | None:
+    """What to call a revision: nothing, if it is the default branch."""
+    names = sorted(refs)
+    return None if constants.DEFAULT_REVISION in names else (names or [commit])[0]
+
+
+def _first_cached(reference: HubReference, names: Sequence[str]) -> Path | None:
+    for name in names:
+        cached = try_to_load_from_cache(reference.repo, name, revision=reference.revision)
+        if isinstance(cached, str):
+            return Path(cached)
+    return None
+
+
+def _only_cached(reference: HubReference) -> Path | None:
+    """The checkpoint of a repository, if exactly one was fetched before."""
+    files = {entry.file for entry in cached_files() if entry.repo == reference.repo}
+    checkpoints = [name for name in files if name.endswith(_CHECKPOINT_SUFFIXES)]
+    return _first_cached(reference, checkpoints) if len(checkpoints) == 1 else None
+
+
+def _download(reference: HubReference, names: Sequence[str], option: str) -> Path:
+    """Fetch the first of `names`, or the only checkpoint if there are none."""
+    with _explained(replace(reference, file=names[0] if names else None), option):
+        # Asked first, because this call does not retry: without a network it fails at once.
+        info = HfApi().model_info(reference.repo, revision=reference.revision, timeout=_TIMEOUT_S)
+        present = [sibling.rfilename for sibling in info.siblings or ()]
+        file = _choose(reference, names, present)
+        return Path(hf_hub_download(reference.repo, file, revision=reference.revision))
+
+
+def _choose(reference: HubReference, names: Sequence[str], present: Sequence[str]) -> str:
+    """The file to fetch: the first of `names` that is present, or the only checkpoint."""
+    checkpoints = [name for name in present if name.endswith(_CHECKPOINT_SUFFIXES)]
+    listed = ", ".join(checkpoints) or "no .safetensors or .pth file"
+    if names:
+        for name in names:
+            if name in present:
+                return name
+        raise ModelError(f"{reference.repo} on the hub has no file {names[0]}; it has {listed}.")
+    if len(checkpoints) != 1:
+        raise ModelError(
+            f"{reference.repo} on the hub has {listed}; name the file to use, as in "
+            f"{PREFIX}{reference.repo}/FILE."
+        )
+    return checkpoints[0]
+
+
+@contextmanager
+def _explained(reference: HubReference, option: str) -> Iterator[None]:
+    """Turn what the hub's client raises into one sentence that says what to do."""
+    by_hand = (
+        f"fetch {reference.url} where there is a network, copy it to this machine and give its "
+        f"path with {option}"
+    )
+    try:
+        yield
+    except GatedRepoError as error:
+        raise ModelError(
+            f"{reference.repo} on the hub is open to approved users only: ask for access at "
+            f"{constants.ENDPOINT}/{reference.repo} and set HF_TOKEN."
+        ) from error
+    except RevisionNotFoundError as error:
+        raise ModelError(
+            f"{reference.repo} on the hub has no revision '{reference.revision}'."
+        ) from error
+    except RepositoryNotFoundError as error:
+        raise ModelError(
+            f"There is no repository {reference.repo} at {constants.ENDPOINT}; check its spelling, "
+            "or set HF_TOKEN if it is private."
+        ) from error
+    except OfflineModeIsEnabled as error:
+        raise ModelError(
+            f"{reference} cannot be fetched while HF_HUB_OFFLINE is set: unset it, or {by_hand}."
+        ) from error
+    except (OSError, RuntimeError, ValueError, _HTTP_ERROR) as error:
+        raise ModelError(
+            f"{reference} could not be fetched from {constants.ENDPOINT} ({_reason(error)}): "
+            f"try again later, or {by_hand}."
+        ) from error
+
+
+def _reason(error: Exception) -> str:
+    """The first line of an error, or the status that the hub answered with."""
+    response = getattr(error, "response", None)
+    if response is not None:
+        return f"HTTP {response.status_code}"
+    return (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")

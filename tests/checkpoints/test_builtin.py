@@ -1,0 +1,31 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from moeclip_cli.checkpoints import builtin
+from moeclip_cli.errors import ModelError
+
+
+def test_files_in_the_package_come_before_those_beside_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    package, beside = tmp_path / "package", tmp_path / "beside"
+    package.mkdir()
+    beside.mkdir()
+    monkeypatch.setattr(builtin, "FOLDERS", (package, beside))
+    (beside / "x").write_bytes(b"checkout")
+    assert builtin.builtin_file("x") == beside / "x"
+    (package / "x").write_bytes(b"installed")
+    assert builtin.builtin_file("x") == package / "x"
+
+
+def test_a_missing_file_says_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(builtin, "FOLDERS", (tmp_path,))
+    with pytest.raises(ModelError, match="lacks x; install moeclip again"):
+        builtin.builtin_file("x")
+
+
+def test_the_default_model_is_built_in() -> None:
+    assert builtin.DEFAULT_MODEL in builtin.BUILTIN

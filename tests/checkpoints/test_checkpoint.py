@@ -1,0 +1,180 @@
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import save_file
+from standins import ModuleTree, authors_checkpoint, backbone_state, save_torchscript
+from torch import Tensor
+
+from moeclip_cli.checkpoints.authors_file import AuthorsOptions
+from moeclip_cli.checkpoints.checkpoint import read_checkpoint, write_checkpoint
+from moeclip_cli.checkpoints.configuration import BackboneRef, CheckpointConfig, Threshold
+from moeclip_cli.errors import ModelError
+from moeclip_cli.model.adapters import Adapters
+from moeclip_cli.model.config import NetworkConfig
+
+NETWORK = NetworkConfig(layers=(2, 4), rank=3, experts=2, top_k=1, image_size=112)
+CONFIG = CheckpointConfig(
+    NETWORK, BackboneRef("tiny"), "medical", Threshold(0.4, "a guess"), {"data": "none"}
+)
+
+
+def adapters_state(network: NetworkConfig = NETWORK) -> dict[str, Tensor]:
+    torch.manual_seed(0)
+    return dict(Adapters(network, vision_width=32, text_width=24, joint_dim=16).state_dict())
+
+
+def write_raw(path: Path, tensors: dict[str, Tensor], config: CheckpointConfig = CONFIG) -> Path:
+    """A file that `write_checkpoint` would refuse to write."""
+    save_file(tensors, path, {"moeclip": config.to_json()})
+    return path
+
+
+@pytest.mark.parametrize(
+    "network",
+    [
+        NETWORK,
+        replace(NETWORK, fofs=False, aggregation=False, relu=True),
+        replace(NETWORK, shared_projections=False, quick_gelu=True),
+    ],
+)
+def test_what_is_written_is_read(tmp_path: Path, network: NetworkConfig) -> None:
+    path, state = tmp_path / "x.safetensors", adapters_state(network)
+    write_checkpoint(path, replace(CONFIG, network=network), state)
+    read = read_checkpoint(path)
+    assert read.config == replace(CONFIG, network=network)
+    assert read.tensors.keys() == state.keys()
+    assert all(torch.equal(read.tensors[name], state[name]) for name in state)
+    assert (read.format, read.path) == ("moeclip", path)
+    assert read.size_bytes == path.stat().st_size
+    assert read.digest == hashlib.sha256(path.read_bytes()).hexdigest()
+    assert (read.vision_width, read.text_width, read.joint_dim) == (32, 24, 16)
+    assert read.parameters == sum(tensor.numel() for tensor in state.values())
+
+
+def test_the_name_of_the_file_does_not_matter(tmp_path: Path) -> None:
+    write_checkpoint(tmp_path / "x.pth", CONFIG, adapters_state())
+    assert read_checkpoint(tmp_path / "x.pth").format == "moeclip"
+    torch.save(authors_checkpoint(), tmp_path / "x.safetensors")
+    assert read_checkpoint(tmp_path / "x.safetensors").format == "authors"
+
+
+def test_half_precision_is_read_as_float32(tmp_path: Path) -> None:
+    halves = {name: tensor.half() for name, tensor in adapters_state().items()}
+    read = read_checkpoint(write_raw(tmp_path / "x", halves))
+    assert all(tensor.dtype is torch.float32 for tensor in read.tensors.values())
+
+
+def test_the_module_holds_the_tensors_and_only_experts_inputs_are_frozen(tmp_path: Path) -> None:
+    write_checkpoint(tmp_path / "x", CONFIG, adapters_state())
+    read = read_checkpoint(tmp_path / "x")
+    module = read.build_adapters()
+    assert all(torch.equal(module.state_dict()[name], read.tensors[name]) for name in read.tensors)
+    frozen = {name for name, value in module.named_parameters() if not value.requires_grad}
+    assert frozen == {"moe.0.lora_a", "moe.1.lora_a"}
+    without_fofs = read.with_network(fofs=False).build_adapters()
+    assert all(value.requires_grad for value in without_fofs.parameters())
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "sentence"),
+    [
+        ("moe.1.lora_b", None, "lacks the tensor 'moe.1.lora_b'"),
+        ("image_head.norm.weight", None, "lacks the tensor 'image_head.norm.weight'"),
+        ("text_layer.weight", None, "lacks the tensor 'text_layer.weight'"),
+        ("text_layer.weight", torch.ones(()), "'text_layer.weight', or it is misshaped"),
+        ("projections.2.weight", torch.ones(16, 32), "network does not: 'projections.2.weight'"),
+        ("moe.0.lora_a", torch.ones(2, 4, 32), r"'moe.0.lora_a' .* \(2, 4, 32\).* \(2, 3, 32\)"),
+        ("moe.0.router", torch.ones(2, 32, 1), "'moe.0.router' .* has the shape"),
+        ("moe.1.router", None, "names 2 layers but holds the adapters of 1"),
+        ("moe.0.router", torch.full((2, 32), float("inf")), "'moe.0.router' .* holds NaN"),
+        ("moe.0.router", torch.ones(2, 32, dtype=torch.int64), "'moe.0.router' .* holds int64"),
+    ],
+)  # fmt: skip
+def test_what_is_wrong_with_a_tensor_is_said(
+    tmp_path: Path, name: str, value: Tensor | None, sentence: str
+) -> None:
+    state = adapters_state()
+    if value is None:
+        del state[name]
+    else:
+        state[name] = value
+    with pytest.raises(ModelError, match=sentence):
+        read_checkpoint(write_raw(tmp_path / "x", state))
+
+
+def test_a_configuration_that_is_not_the_tensors_is_refused(tmp_path: Path) -> None:
+    endless = replace(NETWORK, layers=tuple(range(1, 100_000)))
+    with pytest.raises(ModelError, match="names 99999 layers"):
+        read_checkpoint(
+            write_raw(tmp_path / "x", adapters_state(), replace(CONFIG, network=endless))
+        )
+    with pytest.raises(ModelError, match=r"'moe.0.lora_a' .* \(2, 999999, 32\)"):
+        huge = replace(NETWORK, rank=999_999)
+        read_checkpoint(write_raw(tmp_path / "x", adapters_state(), replace(CONFIG, network=huge)))
+
+
+def test_the_same_mistakes_are_refused_before_writing(tmp_path: Path) -> None:
+    state = adapters_state()
+    del state["moe.1.lora_b"]
+    with pytest.raises(ModelError, match="lacks the tensor 'moe.1.lora_b'"):
+        write_checkpoint(tmp_path / "x", CONFIG, state)
+    assert not (tmp_path / "x").exists()
+
+
+def test_a_wrong_configuration_names_the_file(tmp_path: Path) -> None:
+    content = json.loads(CONFIG.to_json()) | {"format": 99}
+    save_file(adapters_state(), tmp_path / "x", {"moeclip": json.dumps(content)})
+    with pytest.raises(ModelError, match=r"x cannot be used\. .* install a newer moeclip"):
+        read_checkpoint(tmp_path / "x")
+
+
+def test_other_weights_are_not_taken_for_a_checkpoint(tmp_path: Path) -> None:
+    save_file({"w": torch.ones(1)}, tmp_path / "other")
+    with pytest.raises(ModelError, match=r"holds no configuration\.$"):
+        read_checkpoint(tmp_path / "other")
+    save_file({"visual.proj": torch.ones(1)}, tmp_path / "clip")
+    with pytest.raises(ModelError, match="--backbone-weights"):
+        read_checkpoint(tmp_path / "clip")
+    torch.save(backbone_state(), tmp_path / "openai")
+    with pytest.raises(ModelError, match="--backbone-weights"):
+        read_checkpoint(tmp_path / "openai")
+    save_torchscript(ModuleTree({"w": torch.ones(1)}), tmp_path / "script")
+    with pytest.raises(ModelError, match="TorchScript archive.*--backbone-weights"):
+        read_checkpoint(tmp_path / "script")
+
+
+def test_a_file_of_the_authors_gets_the_papers_configuration(authors_file: Path) -> None:
+    read = read_checkpoint(authors_file)
+    assert read.config.network.layers == (6, 12, 18, 24)
+    assert read.config.backbone == BackboneRef("ViT-L-14-336", "openai")
+    assert read.config.domain == "industrial"
+    assert read.config.threshold is None
+    assert read.config.training == {"epoch": 1}
+    assert read.layers_assumed
+
+
+def test_options_complete_a_file_of_the_authors(authors_file: Path) -> None:
+    options = AuthorsOptions(layers=(1, 2, 3, 5), domain="medical", backbone=BackboneRef("tiny"))
+    read = read_checkpoint(authors_file, options)
+    assert read.config.network.layers == (1, 2, 3, 5)
+    assert (read.config.domain, read.config.backbone.name) == ("medical", "tiny")
+    assert not read.layers_assumed
+    deeper = read_checkpoint(authors_file, AuthorsOptions(backbone=BackboneRef("ViT-B-16")))
+    assert deeper.config.network.layers == (3, 6, 9, 12)
+
+
+def test_levels_that_are_not_as_many_as_the_adapters_are_refused(authors_file: Path) -> None:
+    with pytest.raises(ModelError, match="has 4 MoE adapters.*--levels"):
+        read_checkpoint(authors_file, AuthorsOptions(layers=(1, 2)))
+
+
+def test_options_cannot_change_a_file_with_a_configuration(tmp_path: Path) -> None:
+    write_checkpoint(tmp_path / "x", CONFIG, adapters_state())
+    with pytest.raises(ModelError, match="configuration of its own"):
+        read_checkpoint(tmp_path / "x", AuthorsOptions())

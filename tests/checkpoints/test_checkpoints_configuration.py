@@ -1,0 +1,126 @@
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import pytest
+
+from moeclip_cli.checkpoints.configuration import (
+    FORMAT,
+    BackboneRef,
+    CheckpointConfig,
+    Threshold,
+)
+from moeclip_cli.errors import ModelError
+from moeclip_cli.model.config import NetworkConfig
+
+CONFIG = CheckpointConfig(
+    network=NetworkConfig(layers=(2, 5), rank=3, mix=0.25, relu=True, image_size=224),
+    backbone=BackboneRef("ViT-B-16", "laion2b_s34b_b88k"),
+    domain="medical",
+    threshold=Threshold(0.37, "1 % false alarms on 200 held-out normal images"),
+    training={"data": ["visa", "größer"], "steps": 100, "seeds": {"torch": 111}},
+    version="9.8.7",
+)
+
+
+def edited(path: str, value: object) -> str:
+    """The configuration's JSON with one entry, given by its dotted path, replaced."""
+    content = json.loads(CONFIG.to_json())
+    *parents, name = path.split(".")
+    record = content
+    for parent in parents:
+        record = record[parent]
+    record[name] = value
+    return json.dumps(content)
+
+
+def without(path: str) -> str:
+    content = json.loads(CONFIG.to_json())
+    *parents, name = path.split(".")
+    record = content
+    for parent in parents:
+        record = record[parent]
+    del record[name]
+    return json.dumps(content)
+
+
+def test_json_and_back_is_the_same_configuration() -> None:
+    assert CheckpointConfig.from_json(CONFIG.to_json()) == CONFIG
+    bare = replace(CONFIG, threshold=None, backbone=BackboneRef("mine", digest="ab" * 32))
+    assert CheckpointConfig.from_json(bare.to_json()) == bare
+
+
+def test_whole_numbers_are_numbers() -> None:
+    config = CheckpointConfig.from_json(edited("network.alpha", 16))
+    assert config.network.alpha == 16.0
+    assert isinstance(config.network.alpha, float)
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        ("network.rank", "8"),
+        ("network.rank", 8.0),
+        ("network.rank", True),
+        ("network.rank", 10**12),
+        ("network.layers", 6),
+        ("network.layers", [6, "12"]),
+        ("network.fofs", 1),
+        ("network.mix", "0.1"),
+        ("network.mix", float("nan")),
+        ("network", []),
+        ("backbone.name", None),
+        ("backbone.digest", 5),
+        ("domain", "agricultural"),
+        ("domain", ["industrial"]),
+        ("threshold", 0.5),
+        ("threshold.value", "high"),
+        ("training", "VisA"),
+        ("version", 1),
+    ],
+)
+def test_an_entry_of_the_wrong_type_is_named(path: str, value: object) -> None:
+    with pytest.raises(ModelError, match=f"'{path}"):
+        CheckpointConfig.from_json(edited(path, value))
+
+
+@pytest.mark.parametrize("path", ["network.banana", "backbone.url", "banana", "threshold.unit"])
+def test_an_unknown_entry_is_named(path: str) -> None:
+    with pytest.raises(ModelError, match=f"unknown entry '{path}'"):
+        CheckpointConfig.from_json(edited(path, 1))
+
+
+@pytest.mark.parametrize("path", ["network", "network.top_k", "backbone.digest", "threshold.how"])
+def test_a_missing_entry_is_named(path: str) -> None:
+    with pytest.raises(ModelError, match=f"lacks '{path}'"):
+        CheckpointConfig.from_json(without(path))
+
+
+def test_values_that_no_network_can_have_are_refused() -> None:
+    with pytest.raises(ModelError, match="top_k is 9"):
+        CheckpointConfig.from_json(edited("network.top_k", 9))
+    with pytest.raises(ModelError, match="between 0 and 1"):
+        CheckpointConfig.from_json(edited("threshold.value", 1.5))
+
+
+def test_a_newer_format_asks_for_a_newer_moeclip() -> None:
+    with pytest.raises(ModelError, match="install a newer moeclip"):
+        CheckpointConfig.from_json(edited("format", FORMAT + 1))
+
+
+@pytest.mark.parametrize("version", [None, "1", 0, True, 1.0])
+def test_a_format_that_is_no_number_is_refused(version: object) -> None:
+    with pytest.raises(ModelError, match="format version"):
+        CheckpointConfig.from_json(edited("format", version))
+
+
+@pytest.mark.parametrize("text", ["", "{", "[1]", "null", "[" * 100_000])
+def test_what_is_no_json_object_is_refused(text: str) -> None:
+    with pytest.raises(ModelError, match="not (a )?JSON"):
+        CheckpointConfig.from_json(text)
+
+
+def test_a_backbone_reads_well_in_a_sentence() -> None:
+    assert str(BackboneRef("ViT-B-16", "openai")) == "ViT-B-16 (openai)"
+    assert str(BackboneRef("mine", digest="00")) == "mine"
