@@ -9,7 +9,6 @@ from contextlib import contextmanager
 from typing import Protocol
 
 from rich.console import Console
-from rich.markup import escape
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
@@ -20,6 +19,8 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 from rich.text import Text
+
+from moeclip_cli.cli.tables import one_line
 
 # Without a terminal, a line of progress this often.
 _PLAIN_EVERY_S = 30.0
@@ -39,17 +40,17 @@ def stderr() -> Console:
 
 def note(message: str) -> None:
     """Say something that is not a result."""
-    stderr().print(message, style="dim", markup=False, highlight=False, soft_wrap=True)
+    stderr().print(one_line(message), style="dim", markup=False, highlight=False, soft_wrap=True)
 
 
 def warn(message: str) -> None:
     """Say something that the user should act on, but that stops nothing."""
-    stderr().print(f"Warning: {message}", style="yellow", markup=False, soft_wrap=True)
+    stderr().print(f"Warning: {one_line(message)}", style="yellow", markup=False, soft_wrap=True)
 
 
 def fail(message: str) -> None:
     """Say the one sentence of an error."""
-    text = Text.assemble(("Error: ", "bold red"), message)
+    text = Text.assemble(("Error: ", "bold red"), one_line(message))
     stderr().print(text, highlight=False, soft_wrap=True)
 
 
@@ -122,12 +123,6 @@ class _Pace(ProgressColumn):
     def render(self, task: Task) -> Text:
         pace = task.finished_speed or task.speed
         return Text("" if pace is None else f"{pace:.1f} images/s", style="progress.data.speed")
-
-
-def printable(path: str) -> str:
-    """A path that any terminal takes: control characters and stray bytes are spelt out."""
-    safe = path.encode("utf-8", "backslashreplace").decode()
-    return escape("".join(c if c.isprintable() else repr(c)[1:-1] for c in safe))
 
 
 def duration(seconds: float) -> str:

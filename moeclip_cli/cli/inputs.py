@@ -42,7 +42,7 @@ def _mention_left_out(source: ImageSource, tally: Tally, verbose: bool) -> None:
     if verbose:
         for entry in source.left_out():
             reason = entry.reason or "not an image by its extension"
-            console.note(f"Left out: {console.printable(str(entry.path))} ({reason}).")
+            console.note(f"Left out: {entry.path} ({reason}).")
     elif tally.other_files:
         console.note(
             f"Left out: {tally.other_files} files that are no images by extension "

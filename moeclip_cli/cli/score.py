@@ -9,8 +9,10 @@ from enum import Enum
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from rich.text import Text
 
 from moeclip_cli.cli import console, inputs, options
+from moeclip_cli.cli.tables import one_line
 
 if TYPE_CHECKING:
     from moeclip_cli.inspection.inspector import Inspector
@@ -210,12 +212,7 @@ def _print_summary(inspector: Inspector, summary: Summary, *, tables: bool) -> N
     )
 
 
-def _cells(row: Row) -> tuple[str, ...]:
+def _cells(row: Row) -> tuple[Text, ...]:
     box = "" if row.x0 is None else f"{row.x0} {row.y0} {row.x1} {row.y1}"
-    return (
-        console.printable(row.path),
-        f"{row.score:.3f}",
-        str(row.verdict),
-        f"{row.area_fraction:.1%}",
-        box,
-    )
+    cells = (one_line(row.path), f"{row.score:.3f}", str(row.verdict), f"{row.area_fraction:.1%}")
+    return tuple(Text(cell) for cell in (*cells, box))

@@ -6,6 +6,7 @@ Shapes: b images, t tokens (the class token and all patches), D width, K experts
 from __future__ import annotations
 
 import math
+from itertools import accumulate
 from typing import NamedTuple
 
 import torch
@@ -81,7 +82,7 @@ def feature_slices(width: int, experts: int) -> list[slice]:
     """The contiguous input slices of FOFS; the first `width % experts` are one feature longer."""
     base, longer = divmod(width, experts)
     lengths = [base + (e < longer) for e in range(experts)]
-    ends = torch.tensor(lengths).cumsum(0).tolist()
+    ends = accumulate(lengths)
     return [slice(end - length, end) for end, length in zip(ends, lengths, strict=True)]
 
 

@@ -47,7 +47,7 @@ class ConvStem(nn.Module):
     def __init__(self, width: int, edges: int = 24, channels: tuple[int, int] = (64, 128)) -> None:
         super().__init__()
         self.edges = nn.Conv2d(3, edges, 7, stride=2, padding=3, bias=False)
-        self.edges_norm = InstanceNorm(edges)
+        self.edges_norm = nn.InstanceNorm2d(edges, affine=True)
         widths = (edges, *channels)
         self.stages = nn.ModuleList(
             Stage(before, after) for before, after in zip(widths, channels, strict=False)
@@ -91,33 +91,15 @@ class Stage(nn.Module):
     def __init__(self, before: int, after: int) -> None:
         super().__init__()
         self.down = nn.Conv2d(before, after, 3, stride=2, padding=1, bias=False)
-        self.down_norm = InstanceNorm(after)
+        self.down_norm = nn.InstanceNorm2d(after, affine=True)
         self.inner = nn.Conv2d(after, after, 3, padding=1, bias=False)
-        self.inner_norm = InstanceNorm(after)
+        self.inner_norm = nn.InstanceNorm2d(after, affine=True)
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, C, h, w) to (B, C', h / 2, w / 2)."""
         x = self.down_norm(self.down(x))
         out: Tensor = x + self.inner_norm(self.inner(F.relu(x)))
         return out
-
-
-class InstanceNorm(nn.Module):
-    """Each channel of each image to mean 0 and deviation 1, then scaled and shifted.
-
-    Written out, because PyTorch's own one copies channels-last maps to and fro.
-    """
-
-    def __init__(self, channels: int) -> None:
-        super().__init__()
-        self.weight = nn.Parameter(torch.ones(channels))
-        self.bias = nn.Parameter(torch.zeros(channels))
-
-    def forward(self, x: Tensor) -> Tensor:
-        """(B, C, h, w), same shape."""
-        variance, mean = torch.var_mean(x, dim=(2, 3), keepdim=True, correction=0)
-        scale = self.weight[:, None, None] * torch.rsqrt(variance + _EPS)
-        return x * scale + (self.bias[:, None, None] - mean * scale)
 
 
 def standardise(images: Tensor) -> Tensor:

@@ -7,15 +7,25 @@ import pytest
 
 from moeclip_cli import __version__
 
-COMMANDS = [["score"], ["heatmap"], ["models"], ["models", "list"], ["models", "show"],
-            ["models", "pull"], ["models", "convert"]]  # fmt: skip
+COMMANDS = [
+    "score",
+    "heatmap",
+    "models",
+    "models list",
+    "models show",
+    "models pull",
+    "models convert",
+    "datasets",
+    "datasets list",
+    "datasets check",
+]
 
 
-@pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
+@pytest.mark.parametrize("command", COMMANDS)
 def test_every_command_has_help_with_an_example(moeclip, command):
-    result = moeclip(*command, "--help")
+    result = moeclip(*command.split(), "--help")
     assert result.exit_code == 0
-    assert f"moeclip {' '.join(command)}" in result.stdout.partition("Example")[2]
+    assert f"moeclip {command}" in result.stdout.partition("Example")[2]
 
 
 def test_help_does_not_import_torch():

@@ -13,9 +13,9 @@ def test_duration(seconds, text):
     assert console.duration(seconds) == text
 
 
-def test_paths_cannot_play_tricks_with_the_terminal(capsys):
-    console.stdout().print(console.printable("a[bold]\x1b[31m\udcff\n.png"))
-    assert capsys.readouterr().out == "a[bold]\\x1b[31m\\udcff\\n.png\n"
+def test_messages_cannot_play_tricks_with_the_terminal(capsys):
+    console.fail("a[bold]\x1b[31m\udcff\n.png is empty.")
+    assert capsys.readouterr().err == "Error: a[bold]\\x1b[31m\\udcff\\n.png is empty.\n"
 
 
 def test_progress_without_a_terminal_is_a_line_now_and_then(capsys, monkeypatch):

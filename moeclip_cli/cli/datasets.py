@@ -1,0 +1,237 @@
+"""`moeclip datasets`: list the 14 datasets, print a dataset's rows, check its files."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import sys
+from enum import Enum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from moeclip_cli.cli import console, options
+from moeclip_cli.cli.tables import one_line, print_rows
+from moeclip_cli.errors import DatasetError, UsageError
+
+if TYPE_CHECKING:
+    from moeclip_cli.datasets.catalogue import DatasetSpec
+    from moeclip_cli.datasets.check import Report, Tally
+    from moeclip_cli.datasets.dataset import Dataset
+
+datasets_app = typer.Typer(
+    help="List the 14 datasets and where to get them; check a dataset's files.",
+    epilog="Example: moeclip datasets check mvtec --data-root ./data",
+)
+
+DataRoot = Annotated[
+    Path | None,
+    typer.Option(
+        "--data-root",
+        envvar="MOECLIP_DATA",
+        show_envvar=True,
+        help="Folder that holds a folder for each dataset.",
+        show_default="./data",
+    ),
+]
+
+
+class RowFormat(str, Enum):
+    """File format of rows."""
+
+    jsonl = "jsonl"
+    csv = "csv"
+
+
+@datasets_app.callback(invoke_without_command=True)
+def overview(ctx: typer.Context) -> None:
+    """List the 14 datasets and where to get them; check a dataset's files."""
+    if ctx.invoked_subcommand is None:
+        _list_all(None, as_json=False)
+
+
+@datasets_app.command("list")
+def list_(
+    name: Annotated[
+        str | None,
+        typer.Argument(help="A dataset, a folder or a manifest, to print its rows instead."),
+    ] = None,
+    data_root: DataRoot = None,
+    row_format: Annotated[
+        RowFormat | None, typer.Option("--format", "-f", help="Format of rows; jsonl if not said.")
+    ] = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print the list of datasets as JSON.")
+    ] = False,
+    debug: options.Debug = False,
+) -> None:
+    """List the 14 datasets: domain, licence, where to get them, and where they were found.
+
+    With a NAME, print the dataset's images, one a row: image_path, label (0 normal, 1 anomalous),
+    class_name and, where there is one, mask_path, relative to the dataset's folder.
+
+    Example: moeclip datasets list mvtec --data-root ./data --format jsonl
+    """
+    if name is None:
+        if row_format is not None:
+            raise UsageError("--format is for the rows of a dataset; name one, or use --json.")
+        _list_all(data_root, as_json=as_json)
+        return
+    if as_json:
+        raise UsageError(f"--json lists all datasets; for the rows of {name} use --format jsonl.")
+
+    from moeclip_cli.datasets.opening import open_dataset
+
+    _print_samples(open_dataset(name, data_root), row_format or RowFormat.jsonl)
+
+
+@datasets_app.command()
+def check(
+    names: Annotated[
+        list[str], typer.Argument(metavar="NAME...", help="Datasets, folders or manifests.")
+    ],
+    data_root: DataRoot = None,
+    workers: options.Workers = None,
+    quiet: options.Quiet = False,
+    debug: options.Debug = False,
+) -> None:
+    """Check that all files of a dataset are there, whole and paired, and count them.
+
+    Reads every image and mask. Exit codes: 0 nothing is wrong, 4 something is.
+
+    Example: moeclip datasets check mvtec visa --data-root ./data
+    """
+    from moeclip_cli.datasets.check import check_dataset
+    from moeclip_cli.datasets.opening import inspect_dataset
+
+    threads = min(8, os.cpu_count() or 1) if workers is None else workers
+    wrong = []
+    for name in names:
+        try:
+            dataset, index = inspect_dataset(name, data_root)
+        except DatasetError as error:
+            if len(names) == 1:
+                raise
+            console.fail(str(error))
+            wrong.append(name)
+            continue
+        with console.meter(len(dataset.samples), quiet=quiet, what="Checking") as meter:
+            report = check_dataset(dataset, index, workers=threads, advance=meter.advance)
+        _print_report(report)
+        if not report.is_fine:
+            wrong.append(name)
+    if wrong:
+        raise DatasetError(f"Not as expected: {', '.join(wrong)}; the list says what is wrong.")
+
+
+def _list_all(data_root: Path | None, *, as_json: bool) -> None:
+    from moeclip_cli.datasets.catalogue import AUTHORS_PAGE, CATALOGUE
+    from moeclip_cli.datasets.opening import resolve_data_root
+
+    root = resolve_data_root(data_root)
+    specs = [(spec, spec.find_folder(root)) for spec in CATALOGUE]
+    if as_json:
+        content = [_describe(spec, folder) for spec, folder in specs]
+        print(json.dumps(content, ensure_ascii=False, indent=2))
+        return
+    print_rows(
+        ("NAME", "DOMAIN", "LICENCE", "FOUND", "WHERE TO GET IT"),
+        [
+            (
+                spec.name,
+                spec.domain,
+                spec.licence or "not stated",
+                "no" if folder is None else str(folder),
+                spec.homepage,
+            )
+            for spec, folder in specs
+        ],
+    )
+    console.note(
+        f"Looked in {root}; --data-root or MOECLIP_DATA names another folder. All of them are also "
+        f"linked, in the layouts that are read here, from {AUTHORS_PAGE}."
+    )
+
+
+def _describe(spec: DatasetSpec, folder: Path | None) -> dict[str, Any]:
+    """All about a dataset, in JSON's types."""
+    return {
+        "name": spec.name,
+        "title": spec.title,
+        "domain": spec.domain,
+        "folders": spec.folders,
+        "found": None if folder is None else str(folder),
+        "categories": {
+            category.name: {
+                "description": category.description,
+                "normal": category.counts.normal,
+                "anomalous": category.counts.anomalous,
+            }
+            for category in spec.categories
+        },
+        "masks": spec.masks,
+        "licence": spec.licence,
+        "homepage": spec.homepage,
+        "paper": spec.paper,
+    }
+
+
+def _print_samples(dataset: Dataset, row_format: RowFormat) -> None:
+    from moeclip_cli.datasets.dataset import COLUMNS
+
+    if row_format is RowFormat.jsonl:
+        for row in dataset.rows():
+            print(_unicode(json.dumps(row, ensure_ascii=False)))
+        return
+    writer = csv.DictWriter(sys.stdout, COLUMNS, restval="", lineterminator="\n")
+    writer.writeheader()
+    for row in dataset.rows():
+        writer.writerow({name: _unicode(str(value)) for name, value in row.items()})
+
+
+def _unicode(text: str) -> str:
+    """Text whose lone surrogates, from file names that are not UTF-8, are spelt out.
+
+    In JSON this is the escape that reads back as the same name.
+    """
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")
+
+
+def _print_report(report: Report) -> None:
+    """The counts of a dataset, what is wrong with it, and a sentence."""
+    dataset = report.dataset
+    print_rows(
+        ("CATEGORY", "NORMAL", "EXPECTED", "ANOMALOUS", "EXPECTED", "MASKS"),
+        [_counts_row(tally) for tally in report.tallies],
+    )
+    if report.problems:
+        print_rows(
+            ("PROBLEM", "FILE", "WHAT"),
+            [(p.kind, dataset.relative(p.path), p.message) for p in report.problems],
+        )
+    print(one_line(f"{dataset.title} in {dataset.root}: {_verdict(report)}."))
+
+
+def _counts_row(tally: Tally) -> tuple[str, ...]:
+    expected = tally.expected
+    return (
+        tally.category,
+        str(tally.found.normal),
+        "" if expected is None else str(expected.normal),
+        str(tally.found.anomalous),
+        "" if expected is None else str(expected.anomalous),
+        str(tally.masks),
+    )
+
+
+def _verdict(report: Report) -> str:
+    counts = report.found
+    found = f"{counts.normal} normal and {counts.anomalous} anomalous images"
+    wrong = []
+    if not report.counts_fit:
+        wrong.append("not as many as expected")
+    if report.problems:
+        wrong.append(f"{len(report.problems)} problems" if report.problems[1:] else "1 problem")
+    return f"{found}, {', '.join(wrong) or 'nothing is wrong'}"

@@ -1,0 +1,127 @@
+"""How the published datasets lie in their folders: one function per kind of layout.
+
+Each takes the folder, the names of the dataset's categories and whether it has masks, and returns
+what the folder holds of the test split. A folder in another layout yields no samples.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from moeclip_cli.datasets.csv_rows import read_csv
+from moeclip_cli.datasets.dataset import Sample
+from moeclip_cli.datasets.folders import (
+    Listing,
+    anomalous_images,
+    normal_images,
+    subfolders,
+)
+from moeclip_cli.datasets.index import Index, Problem
+from moeclip_cli.errors import DatasetError
+
+NORMAL_FOLDERS = frozenset({"good", "ok", "normal"})
+
+_VISA_LABELS = {"normal": 0, "anomaly": 1}
+
+
+@dataclass(frozen=True)
+class Layout:
+    """A kind of layout.
+
+    Attributes:
+        index: (folder, categories, masks) -> its samples.
+        expects: the folders and files that it looks for, for messages.
+    """
+
+    index: Callable[[Path, Sequence[str], bool], Index]
+    expects: str
+
+
+def mvtec_category(
+    folder: Path, category: str, *, masks: bool, variant: str | None = None
+) -> Index:
+    """One category in MVTec's layout: `test/good`, `test/DEFECT` and `ground_truth/DEFECT`.
+
+    `ok` and `normal` stand for `good` too; every other folder in `test` is a kind of defect.
+    """
+    parts = []
+    for images in subfolders(folder / "test"):
+        if images.name.casefold() in NORMAL_FOLDERS:
+            parts.append(normal_images(images, category, variant))
+        else:
+            truth = folder / "ground_truth" / images.name if masks else None
+            parts.append(anomalous_images(images, truth, category, variant))
+    return Index.joined(parts)
+
+
+def _single_category(folder: Path, categories: Sequence[str], masks: bool) -> Index:
+    return mvtec_category(folder, categories[0], masks=masks)
+
+
+def _category_folders(folder: Path, categories: Sequence[str], masks: bool) -> Index:
+    return Index.joined(
+        mvtec_category(child, child.name, masks=masks)
+        for child in subfolders(folder)
+        if child.name in categories
+    )
+
+
+def _variant_folders(folder: Path, categories: Sequence[str], masks: bool) -> Index:
+    """Folders called CATEGORY_NUMBER, each to be evaluated by itself."""
+    parts = []
+    for child in subfolders(folder):
+        category = child.name.rpartition("_")[0]
+        if category in categories:
+            parts.append(mvtec_category(child, category, masks=masks, variant=child.name))
+    return Index.joined(parts)
+
+
+def _good_and_ungood(folder: Path, categories: Sequence[str], masks: bool) -> Index:
+    """The layout of the medical benchmark BMAD."""
+    ungood = folder / "test" / "Ungood"
+    return Index.joined(
+        [
+            normal_images(folder / "test" / "good" / "img", categories[0]),
+            anomalous_images(ungood / "img", ungood / "label" if masks else None, categories[0]),
+        ]
+    )
+
+
+def _images_and_masks(folder: Path, categories: Sequence[str], masks: bool) -> Index:
+    """Anomalous images alone, as in sets for segmentation."""
+    truth = folder / "masks" if masks else None
+    return anomalous_images(folder / "images", truth, categories[0])
+
+
+def _visa_table(folder: Path, categories: Sequence[str], masks: bool) -> Index:
+    """VisA's raw release, whose split is a table."""
+    table = folder / "split_csv" / "1cls.csv"
+    if not table.is_file():
+        return Index()
+    listing = Listing()
+    parts = []
+    for line, row in read_csv(table, ("object", "split", "label", "image", "mask")):
+        if row["split"] != "test" or row["object"] not in categories:
+            continue
+        if row["label"] not in _VISA_LABELS:
+            raise DatasetError(
+                f"Line {line} of {table} has an unknown label '{row['label']}'; take the file from "
+                "the raw release of VisA."
+            )
+        label = _VISA_LABELS[row["label"]]
+        mask = folder / row["mask"] if masks and row["mask"] else None
+        sample = Sample(folder / row["image"], label, row["object"], mask)
+        parts.append(listing.index(sample))
+        if masks and label and mask is None:
+            parts.append(Index(problems=(Problem("unpaired", sample.image, "no mask is listed"),)))
+    return Index.joined(parts)
+
+
+MVTEC = Layout(_category_folders, "CATEGORY/test/good and CATEGORY/test/DEFECT")
+MVTEC_SINGLE = Layout(_single_category, "test/good and a folder in test for each defect")
+MVTEC_VARIANTS = Layout(_variant_folders, "CATEGORY_NUMBER/test/good and CATEGORY_NUMBER/test/bad")
+VISA = Layout(_visa_table, "split_csv/1cls.csv of the raw release and the files that it lists")
+BMAD = Layout(_good_and_ungood, "test/good/img, test/Ungood/img and test/Ungood/label")
+IMAGES_AND_MASKS = Layout(_images_and_masks, "images and masks")

@@ -1,0 +1,25 @@
+"""Generated textures, parts and panels with defects and their exact masks."""
+
+from moeclip_cli.datasets.synthetic.generator import (
+    FAMILIES,
+    HELD_OUT_DEFECTS,
+    HELD_OUT_FAMILIES,
+    KINDS,
+    TRAINING_DEFECTS,
+    TRAINING_FAMILIES,
+    SyntheticPair,
+    generate,
+    plant_defect,
+)
+
+__all__ = [
+    "FAMILIES",
+    "HELD_OUT_DEFECTS",
+    "HELD_OUT_FAMILIES",
+    "KINDS",
+    "TRAINING_DEFECTS",
+    "TRAINING_FAMILIES",
+    "SyntheticPair",
+    "generate",
+    "plant_defect",
+]

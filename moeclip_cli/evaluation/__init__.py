@@ -1,0 +1,1 @@
+"""How good a model is: metrics, the paper's protocol, the published table."""

@@ -1,0 +1,1 @@
+"""Images: finding, decoding, scaling and loading them. Every bad input is met here."""

@@ -1,0 +1,54 @@
+"""Loading ahead: threads decode the next images while the network works on these."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from itertools import islice
+from typing import TypeVar
+
+_T = TypeVar("_T")
+_R = TypeVar("_R")
+
+
+def prefetch(
+    items: Iterable[_T], load: Callable[[_T], _R], *, workers: int, ahead: int
+) -> Iterator[_R]:
+    """Applies `load` to each item in threads and yields the results in the items' order.
+
+    At most `ahead` items are loading or waiting at a time, so that endless inputs need constant
+    memory. What `load` or the iterable raises is raised here, in its turn. When the iterator is
+    closed or an exception passes through it, waiting items are dropped and the threads end.
+
+    Args:
+        items: the inputs; read in the calling thread, as late as possible.
+        load: what to do with each; called from many threads at once.
+        workers: number of threads; 0 loads in the calling thread, one item at a time.
+        ahead: number of items to keep in flight, at least 1.
+
+    Raises:
+        ValueError: if `workers` or `ahead` is too small.
+    """
+    if workers < 0 or ahead < 1:
+        raise ValueError(
+            f"workers must be at least 0 and ahead at least 1, not {workers}, {ahead}."
+        )
+    if workers == 0:
+        return map(load, items)
+    return _prefetch(iter(items), load, workers, ahead)
+
+
+def _prefetch(
+    items: Iterator[_T], load: Callable[[_T], _R], workers: int, ahead: int
+) -> Iterator[_R]:
+    pending: deque[Future[_R]] = deque()
+    pool = ThreadPoolExecutor(workers, thread_name_prefix="moeclip-load")
+    try:
+        pending.extend(pool.submit(load, item) for item in islice(items, ahead))
+        while pending:
+            result = pending.popleft().result()
+            pending.extend(pool.submit(load, item) for item in islice(items, 1))
+            yield result
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)

@@ -1,0 +1,102 @@
+"""Losses of the built-in model's training.
+
+Shapes: M maps, B images, L patches.
+
+They follow the paper (method section 4) with these differences, each found to matter when a tower
+is trained from nothing: focal loss is divided by the number of anomalous patches instead of all,
+dice is taken over the batch, both on the grid of patches instead of pixels; and the deployed score
+itself is trained, by comparing every defective image with every clean one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from moeclip_cli.inspection.scoring import LOGIT_SCALE, score
+from moeclip_cli.model.experts import MoEAdapter, Routing
+from moeclip_cli.model.moeclip import Comparison
+from moeclip_cli.training.mini.batches import Batch
+
+_GAMMA = 2.0
+_ADAPTER_WEIGHT = 0.01
+_IMAGE_SCALE = 4.0
+_RANK_SCALE = 10.0
+
+
+def total_loss(
+    comparison: Comparison, adapters: Sequence[MoEAdapter], batch: Batch
+) -> tuple[Tensor, dict[str, float]]:
+    """The sum of all parts, and each part for the log."""
+    difference = LOGIT_SCALE * (comparison.patches[..., 1] - comparison.patches[..., 0]).float()
+    size = batch.images.shape[-1]
+    deployed = score(comparison, size, "industrial")
+    regularisers = [
+        etf(routing, adapter) + balance(routing)
+        for routing, adapter in zip(comparison.routing, adapters, strict=True)
+    ]
+    parts = {
+        "focal": focal(difference, batch.target, batch.weight),
+        "dice": dice(difference.sigmoid(), batch.target, batch.weight),
+        "image": F.cross_entropy(_IMAGE_SCALE * comparison.image.float(), batch.label.long()),
+        "rank": ranking(deployed.score, batch.label),
+        "adapters": _ADAPTER_WEIGHT * torch.stack(regularisers).sum(),
+    }
+    total = torch.stack(list(parts.values())).sum()
+    return total, {name: float(part.detach()) for name, part in parts.items()}
+
+
+def focal(difference: Tensor, target: Tensor, weight: Tensor) -> Tensor:
+    """Focal loss of logits (M, B, L), summed over patches, per anomalous patch, mean over maps."""
+    expected = target.expand_as(difference)
+    entropy = F.binary_cross_entropy_with_logits(difference, expected, reduction="none")
+    missed = (difference.sigmoid() - expected).abs()
+    summed = (missed**_GAMMA * entropy * weight).sum(dim=(1, 2))
+    return summed.mean() / target.sum().clamp(min=1)
+
+
+def dice(probability: Tensor, target: Tensor, weight: Tensor) -> Tensor:
+    """Dice loss of both classes over the batch, mean over maps; probabilities (M, B, L)."""
+
+    def one_class(p: Tensor, t: Tensor) -> Tensor:
+        overlap = (p * t * weight).sum(dim=(1, 2))
+        sizes = ((p + t) * weight).sum(dim=(1, 2))
+        return 1 - ((2 * overlap + 1) / (sizes + 1)).mean()
+
+    expected = target.expand_as(probability)
+    return one_class(probability, expected) + one_class(1 - probability, 1 - expected)
+
+
+def ranking(scores: Tensor, label: Tensor) -> Tensor:
+    """How far image scores (B,) are from being ordered by label: a smooth 1 - AUROC."""
+    anomalous, normal = scores[label > 0], scores[label == 0]
+    if len(anomalous) == 0 or len(normal) == 0:
+        return scores.sum() * 0
+    gaps = anomalous[:, None] - normal[None, :]
+    return F.softplus(-_RANK_SCALE * gaps).mean()
+
+
+def etf(routing: Routing, adapter: MoEAdapter) -> Tensor:
+    """Distance of the experts' outputs from a simplex equiangular tight frame (paper eq. 9).
+
+    The Gram matrix of the outputs B_e a_e is taken through the small B_e^T B_f, so that no output
+    of width D is ever made.
+    """
+    low_rank = routing.low_rank.float()
+    inner = torch.einsum("edr,fds->erfs", adapter.lora_b, adapter.lora_b)
+    gram = torch.einsum("bter,erfs,btfs->btef", low_rank, inner, low_rank)
+    length = gram.diagonal(dim1=-2, dim2=-1).clamp(min=1e-12).sqrt()
+    cosine = gram / (length[..., :, None] * length[..., None, :])
+    experts = cosine.shape[-1]
+    eye = torch.eye(experts, device=cosine.device)
+    wanted = eye - (1 - eye) / max(experts - 1, 1)
+    return (cosine - wanted).square().mean()
+
+
+def balance(routing: Routing) -> Tensor:
+    """Squared coefficient of variation of the experts' total probabilities (paper eq. 8)."""
+    load = routing.probabilities.sum(dim=(0, 1))
+    return (load.std() / (load.mean() + 1e-6)) ** 2

@@ -1,0 +1,133 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import fake_datasets
+import pytest
+
+from moeclip_cli.datasets.opening import inspect_dataset, open_dataset
+from moeclip_cli.errors import DatasetError
+
+
+@pytest.fixture
+def parts(tmp_path):
+    for name in ("good/1.png", "bad/1.png", "bad/2.png", "masks/1.png", "masks/2_mask.png"):
+        path = tmp_path / "metal_parts" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+    return tmp_path / "metal_parts"
+
+
+def test_a_named_dataset_is_looked_for_in_the_given_root_else_in_the_variable_else_in_data(
+    tmp_path, monkeypatch
+):
+    for number, root in enumerate(["given", "variable", "data"], 2):
+        fake_datasets.build("headct", tmp_path / root, strays=False, limit=number)
+    monkeypatch.chdir(tmp_path)
+    assert len(open_dataset("HeadCT").samples) == 4
+    monkeypatch.setenv("MOECLIP_DATA", str(tmp_path / "variable"))
+    assert len(open_dataset("headct").samples) == 3
+    assert len(open_dataset("headct", tmp_path / "given").samples) == 2
+
+
+def test_a_named_dataset_knows_its_title_domain_and_prompts(tmp_path):
+    fake_datasets.build("brain", tmp_path, strays=False, limit=3)
+    dataset = open_dataset("brain", tmp_path)
+    assert (dataset.name, dataset.title, dataset.domain) == ("brain", "Brain MRI", "medical")
+    assert dataset.prompts == {"Brain": "scan"}
+
+
+def test_the_folder_of_a_named_dataset_is_recognised(tmp_path):
+    folder = fake_datasets.build("visa", tmp_path, strays=False, limit=3)
+    dataset = open_dataset(str(folder))
+    assert dataset.name == "visa"
+    assert dataset.prompts["pcb2"] == "integrated circuits board"
+
+
+def test_a_folder_called_like_a_dataset_may_hold_own_data(parts, tmp_path):
+    folder = parts.rename(tmp_path / "liver")
+    dataset = open_dataset(folder)
+    assert (dataset.name, dataset.domain) == ("liver", "industrial")
+    assert dataset.categories == ("liver",)
+    assert not dataset.expected
+
+
+def test_own_folders_are_named_in_words(parts):
+    dataset = open_dataset(parts)
+    assert (dataset.name, dataset.root) == ("metal_parts", parts)
+    assert dataset.prompts == {"metal_parts": "metal parts"}
+    assert dataset.has_masks
+
+
+def test_a_manifest_of_a_datasets_rows_is_that_dataset(parts):
+    dataset = open_dataset(parts)
+    rows = list(dataset.rows())
+    manifest = parts / "list.jsonl"
+    manifest.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    again = open_dataset(manifest)
+    assert (again.name, list(again.rows())) == ("list", rows)
+
+
+def test_a_dataset_that_is_nowhere_says_where_it_was_looked_for_and_how_to_get_it(tmp_path):
+    with pytest.raises(DatasetError) as caught:
+        open_dataset("mvtec", tmp_path / "nowhere")
+    message = str(caught.value)
+    assert str(tmp_path / "nowhere") in message
+    assert "mvtec_anomaly_detection" in message
+    assert "https://www.mvtec.com" in message
+    assert "--data-root" in message
+    assert "./mvtec" not in message
+    Path("mvtec").mkdir()
+    with pytest.raises(DatasetError, match="write ./mvtec"):
+        open_dataset("mvtec", tmp_path / "nowhere")
+
+
+@pytest.mark.parametrize(
+    ("name", "hint"), [("mvtek", "did you mean mvtec"), ("", "mvtec, visa"), ("x" * 300, "cannot")]
+)
+def test_a_name_that_nothing_has_is_refused(name, hint):
+    with pytest.raises(DatasetError, match=hint):
+        open_dataset(name)
+
+
+def test_a_dataset_in_another_layout_says_what_is_expected(tmp_path):
+    (tmp_path / "VisA" / "candle" / "test" / "good").mkdir(parents=True)
+    with pytest.raises(DatasetError, match=r"split_csv/1cls\.csv"):
+        open_dataset("visa", tmp_path)
+    (tmp_path / "Endo" / "images").mkdir(parents=True)
+    with pytest.raises(DatasetError, match="in test dataset: images and masks"):
+        open_dataset("endo", tmp_path)
+
+
+def test_an_incomplete_dataset_is_refused_but_can_be_inspected(tmp_path):
+    folder = fake_datasets.build("cvc300", tmp_path, strays=False)
+    for name in ("149.png", "150.png"):
+        (folder / "masks" / name).unlink()
+    with pytest.raises(DatasetError, match=r"images/149.png: it has no mask .*\(and 1 more\)"):
+        open_dataset("cvc300", tmp_path)
+    dataset, index = inspect_dataset("cvc300", tmp_path)
+    assert len(dataset.samples) == 60
+    assert len(index.problems) == 2
+
+
+def test_a_mask_folder_that_is_not_there_is_refused(tmp_path):
+    folder = fake_datasets.build("brain", tmp_path, strays=False, limit=3)
+    (folder / "test/Ungood/label").rename(folder / "elsewhere")
+    with pytest.raises(DatasetError, match="test/Ungood/label: no masks are here, for 3 images"):
+        open_dataset("brain", tmp_path)
+
+
+def test_a_row_of_visas_table_without_a_mask_or_of_an_unknown_label_is_refused(tmp_path):
+    folder = fake_datasets.build("visa", tmp_path, strays=False, limit=2)
+    table = folder / "split_csv" / "1cls.csv"
+    content = table.read_text()
+    table.write_text(content.replace("candle/Data/Masks/Anomaly/000.png", ""))
+    with pytest.raises(DatasetError, match="no mask is listed"):
+        open_dataset("visa", tmp_path)
+    table.write_text(content.replace("test,anomaly", "test,odd"))
+    with pytest.raises(DatasetError, match="Line 3 .* unknown label 'odd'"):
+        open_dataset("visa", tmp_path)
+    table.write_text(content.replace("object,", "product,"))
+    with pytest.raises(DatasetError, match="no column 'object'"):
+        open_dataset("visa", tmp_path)

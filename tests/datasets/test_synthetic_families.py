@@ -1,0 +1,56 @@
+import numpy as np
+import pytest
+
+from moeclip_cli.datasets.synthetic.lighting import NUISANCES, disturb
+from moeclip_cli.datasets.synthetic.panels import LAYOUTS, panel
+from moeclip_cli.datasets.synthetic.parts import SHAPES, part
+from moeclip_cli.datasets.synthetic.textures import PATTERNS, texture
+
+
+def rng(seed=0):
+    return np.random.default_rng(seed)
+
+
+@pytest.mark.parametrize("name", PATTERNS)
+@pytest.mark.parametrize("size", [32, 97])
+def test_textures_fill_the_picture(name, size):
+    pixels = texture(rng(), size, name)
+
+    assert pixels.shape == (size, size, 3)
+    assert pixels.min() >= 0 and pixels.max() <= 1
+
+
+@pytest.mark.parametrize("name", SHAPES)
+def test_parts_have_an_object_and_a_background(name):
+    for seed in range(3):
+        scene = part(rng(seed), 96, name)
+
+        assert scene.pixels.shape == (96, 96, 3)
+        assert 0.02 < scene.foreground.mean() < 0.9
+
+
+@pytest.mark.parametrize("name", LAYOUTS)
+def test_panels_are_all_foreground(name):
+    scene = panel(rng(1), 96, name)
+
+    assert scene.pixels.dtype == np.float32
+    assert scene.foreground.all()
+    assert scene.pixels.std() > 0
+
+
+@pytest.mark.parametrize("name", NUISANCES)
+def test_nuisances_change_the_picture(name):
+    before = texture(rng(), 96, "weave")
+    after = before.copy()
+
+    NUISANCES[name](rng(2), after)
+
+    assert np.abs(after - before).max() > 0.02
+    assert np.isfinite(after).all()
+
+
+def test_disturbed_pictures_stay_in_range():
+    for seed in range(20):
+        pixels = disturb(rng(seed), texture(rng(seed), 64, "plaster"))
+
+        assert pixels.min() >= 0 and pixels.max() <= 1

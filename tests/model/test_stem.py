@@ -1,0 +1,65 @@
+import pytest
+import torch
+
+from moeclip_cli.errors import ModelError
+from moeclip_cli.model.stem import ConvStem, gabor_filters, standardise
+
+
+@pytest.fixture
+def stem():
+    torch.manual_seed(0)
+    return ConvStem(48, edges=12, channels=(16, 24)).eval()
+
+
+@pytest.mark.parametrize("size", [80, 96, 224])
+def test_one_token_for_each_16_pixels(stem, size):
+    assert stem(torch.randn(2, 3, size, size)).shape == (2, 48, size // 16, size // 16)
+
+
+def test_an_image_is_treated_by_itself(stem):
+    images = torch.randn(5, 3, 96, 96)
+
+    together = stem(images)
+    alone = torch.cat([stem(image[None]) for image in images])
+
+    torch.testing.assert_close(together, alone, atol=1e-5, rtol=1e-5)
+
+
+def test_brightness_and_contrast_do_not_matter(stem):
+    image = torch.randn(1, 3, 96, 96)
+
+    torch.testing.assert_close(stem(image), stem(image * 3 + 0.7), atol=1e-3, rtol=1e-3)
+
+
+def test_a_uniform_image_gives_finite_tokens(stem):
+    assert stem(torch.full((1, 3, 96, 96), 0.3)).isfinite().all()
+
+
+def test_shapes_are_read_off_a_backbone(stem):
+    state = {f"visual.conv1.{name}": value for name, value in stem.state_dict().items()}
+
+    again = ConvStem.from_state(state)
+    again.load_state_dict(stem.state_dict())
+
+    image = torch.randn(1, 3, 96, 96)
+    torch.testing.assert_close(again(image), stem(image))
+    assert "visual.conv1.weight" not in state
+
+
+def test_a_backbone_without_stem_is_refused():
+    with pytest.raises(ModelError, match=r"visual\.conv1\.edges\.weight"):
+        ConvStem.from_state({"visual.conv1.project.weight": torch.zeros(4, 4, 2, 2)})
+
+
+def test_standardised_images_have_mean_0_and_deviation_1():
+    image = standardise(torch.rand(2, 3, 32, 32) * 0.1 + 4)
+
+    torch.testing.assert_close(image.mean(dim=(2, 3)), torch.zeros(2, 3), atol=1e-4, rtol=0)
+    torch.testing.assert_close(image.std(dim=(1, 2, 3)), torch.ones(2), atol=1e-3, rtol=0)
+
+
+def test_filters_see_no_uniform_light_and_have_unit_length():
+    filters = gabor_filters(24, 7)
+
+    torch.testing.assert_close(filters.sum(dim=(1, 2, 3)), torch.zeros(24), atol=1e-5, rtol=0)
+    torch.testing.assert_close(filters.flatten(1).norm(dim=1), torch.ones(24))
