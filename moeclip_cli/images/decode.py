@@ -142,11 +142,10 @@ def _from_file(stream: BinaryIO, kind: str, max_pixels: int) -> DecodedImage:
         return _from_tiff(stream, max_pixels)
     # Image.open would apply its own limit on pixels, which is one for the whole process.
     image = _READERS[kind](stream)
+    _check_size(image.size, max_pixels)
     if kind == "PGM/PPM" and is_deep_pnm(stream):
-        _check_size(image.size, max_pixels)
         return _from_deep(read_deep(stream))
     if kind == "PNG" and is_deep_png(stream) and not _is_deep(image):
-        _check_size(image.size, max_pixels)
         image.load()  # finds damage, about which OpenCV's reader would print
         return _from_deep(read_deep(stream), _orientation(image))
     notes = _page_notes(getattr(image, "n_frames", 1), "frames")

@@ -101,11 +101,16 @@ def scale_to_8_bits(values: NDArray[Any]) -> tuple[NDArray[np.uint8], tuple[str,
 
     Returns:
         (H, W) or (H, W, 3) uint8, and notes that say what was done.
+
+    Raises:
+        ImageError: if the range is too wide for a floating-point number.
     """
     colours, opacity = values, None
     if values.ndim == 3 and values.shape[2] == 4:
         colours, opacity = values[..., :3], _opacity(values[..., 3])
     low, high = _range(colours if opacity is None else colours[opacity[..., 0] > 0])
+    if not np.isfinite(high - low):
+        raise ImageError(f"The values, {low:g} to {high:g}, are too far apart; clip them first.")
     notes = [f"values {low:g} to {high:g} scaled to 8 bits"]
     scaled = _stretch(colours, low, high)
     if opacity is not None and opacity.min() < 1:
@@ -134,7 +139,8 @@ def _stretch(values: NDArray[Any], low: float, high: float) -> NDArray[Any]:
         return np.full(values.shape, MID_GREY, dtype=np.float32)
     # 32 bits hold 16-bit values exactly and halve the memory; wider ones need 64.
     kind = np.float32 if values.dtype.itemsize <= 2 else np.float64
-    stretched = values.astype(kind)
+    with np.errstate(invalid="ignore"):  # certain NaNs are worth a warning to numpy
+        stretched = values.astype(kind)
     if np.issubdtype(values.dtype, np.floating):
         np.nan_to_num(stretched, copy=False, nan=low, posinf=high, neginf=low)
     stretched -= low

@@ -11,6 +11,7 @@ import os
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import TextIO
 
@@ -30,6 +31,8 @@ from moeclip_cli.images.inputs import (
 from moeclip_cli.images.path_list import read_path_list
 
 STANDARD_INPUT = "-"
+
+_COMPARED = 5000  # names that are compared with a mistyped one
 
 
 @dataclass(frozen=True)
@@ -177,7 +180,7 @@ def _not_found(path: Path) -> str:
         missing = missing.parent
     hint = f"check the spelling, and the current folder, which is {Path.cwd()}."
     try:
-        names = [entry.name for entry in missing.parent.iterdir()]
+        names = [entry.name for entry in islice(missing.parent.iterdir(), _COMPARED)]
     except OSError:
         names = []
     for name in difflib.get_close_matches(missing.name, names, n=1):
@@ -192,8 +195,10 @@ def _no_images(source: ImageSource, inputs: Sequence[str], recursive: bool) -> s
         if entry.reason is not None:
             return f"There are no images; the folder {entry.path} cannot be read: {entry.reason}."
     others = source.tally().other_files
-    hint = f"there are {others} other files; name one to have it read whatever its extension"
-    if not others:
+    if others:
+        files = "is 1 other file; name it" if others == 1 else f"are {others} other files; name one"
+        hint = f"there {files} to have it read whatever its extension"
+    else:
         hint = "the folder is empty" if recursive else "leave out --no-recursive to search deeper"
     return f"There are no images in {', '.join(inputs)}; {hint}."
 

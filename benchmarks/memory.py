@@ -1,0 +1,58 @@
+"""Peak memory of `moeclip score` for few and for many images: it must not grow with their number.
+
+    python benchmarks/memory.py --images 200 4000
+
+Scores folders of hard links to one small picture, each in a process of its own, with overlays, and
+prints the peak resident memory of each.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import resource
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--images", type=int, nargs="+", default=[200, 4000])
+    parser.add_argument("--image-size", type=int, default=80, help="network input, in pixels")
+    args = parser.parse_args()
+    for count in args.images:
+        with tempfile.TemporaryDirectory() as folder:
+            fill(Path(folder) / "images", count)
+            peak = measure(Path(folder), args.image_size)
+        print(f"{count:>8} images: {peak / 2**20:.0f} MiB peak")
+
+
+def fill(folder: Path, count: int) -> None:
+    folder.mkdir()
+    pixels = np.random.default_rng(0).integers(0, 255, (120, 160, 3), dtype=np.uint8)
+    Image.fromarray(pixels).save(folder / "0.png")
+    for number in range(1, count):
+        os.link(folder / "0.png", folder / f"{number}.png")
+
+
+def measure(folder: Path, image_size: int) -> int:
+    """Peak resident memory in bytes of one run of the command line."""
+    command = [
+        sys.executable, "-m", "moeclip_cli", "score", "images", "--heatmaps", "--quiet",
+        "--image-size", str(image_size),
+    ]  # fmt: skip
+    pid = subprocess.Popen(command, cwd=folder).pid
+    _, status, usage = os.wait4(pid, 0)
+    if os.waitstatus_to_exitcode(status):
+        sys.exit("the run failed")
+    scale = 1 if sys.platform == "darwin" else 1024
+    return resource.struct_rusage(usage).ru_maxrss * scale
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,123 @@
+import itertools
+import threading
+import time
+
+import pytest
+
+from moeclip_cli.images.pipeline import prefetch
+
+
+def loading_threads():
+    return [t for t in threading.enumerate() if t.name.startswith("moeclip-load")]
+
+
+def slow_double(number):
+    time.sleep(0.002 * (number % 3))
+    return 2 * number
+
+
+@pytest.mark.parametrize("workers", [0, 1, 4])
+@pytest.mark.parametrize("ahead", [1, 3, 50])
+def test_results_come_in_order(workers, ahead):
+    results = list(prefetch(range(30), slow_double, workers=workers, ahead=ahead))
+    assert results == [2 * number for number in range(30)]
+    assert loading_threads() == []
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_nothing_to_load(workers):
+    assert list(prefetch([], slow_double, workers=workers, ahead=4)) == []
+
+
+def test_endless_input_is_read_no_further_than_ahead():
+    taken = itertools.count()
+    seen = []
+
+    def items():
+        for number in taken:
+            seen.append(number)
+            yield number
+
+    stream = prefetch(items(), slow_double, workers=3, ahead=5)
+    for index in range(100):
+        assert next(stream) == 2 * index
+        assert len(seen) <= index + 1 + 5
+    stream.close()
+    assert loading_threads() == []
+
+
+def test_loads_at_the_same_time():
+    both_here = threading.Barrier(2, timeout=10)
+    list(prefetch(range(2), lambda _: both_here.wait(), workers=2, ahead=2))
+
+
+def test_looks_ahead_while_the_caller_works():
+    loaded = threading.Event()
+
+    def load(number):
+        if number == 1:
+            loaded.set()
+        return number
+
+    stream = prefetch(range(3), load, workers=1, ahead=1)
+    next(stream)
+    assert loaded.wait(10)
+    stream.close()
+
+
+def test_without_workers_the_calling_thread_loads():
+    threads = set(prefetch(range(3), lambda _: threading.current_thread(), workers=0, ahead=1))
+    assert threads == {threading.current_thread()}
+
+
+@pytest.mark.parametrize("workers", [0, 3])
+def test_an_exception_comes_in_its_turn(workers):
+    def load(number):
+        if number == 4:
+            raise KeyError("four")
+        return number
+
+    results = []
+    with pytest.raises(KeyError, match="four"):
+        for result in prefetch(range(100), load, workers=workers, ahead=10):
+            results.append(result)
+    assert results == [0, 1, 2, 3]
+    assert loading_threads() == []
+
+
+def test_an_exception_of_the_input():
+    def items():
+        yield 1
+        raise OSError("gone")
+
+    with pytest.raises(OSError, match="gone"):
+        list(prefetch(items(), slow_double, workers=2, ahead=2))
+    assert loading_threads() == []
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, GeneratorExit])
+def test_interruption_ends_the_threads_and_drops_what_waits(error):
+    started = []
+
+    def load(number):
+        started.append(number)
+        time.sleep(0.01)
+        return number
+
+    stream = prefetch(range(10_000), load, workers=2, ahead=1000)
+    next(stream)
+    with pytest.raises(error):
+        stream.throw(error())
+    assert loading_threads() == []
+    assert len(started) < 100
+
+
+def test_an_iterator_that_was_never_used_starts_no_threads():
+    prefetch(range(5), slow_double, workers=2, ahead=2)
+    assert loading_threads() == []
+
+
+@pytest.mark.parametrize(("workers", "ahead"), [(-1, 1), (1, 0), (0, 0)])
+def test_impossible_numbers(workers, ahead):
+    with pytest.raises(ValueError, match="at least"):
+        prefetch([], slow_double, workers=workers, ahead=ahead)
