@@ -83,7 +83,11 @@ def meter(total: int | None, *, quiet: bool, what: str = "Scoring") -> Iterator[
             _Pace(),
             TimeRemainingColumn(),
         )
-        with Progress(*columns, console=console, transient=True) as progress:
+        # Results that share the terminal with the bar go above it; those in a pipe are left alone.
+        shared = sys.stdout.isatty()
+        with Progress(
+            *columns, console=console, transient=True, redirect_stdout=shared
+        ) as progress:
             yield _Bar(progress, progress.add_task(what, total=total))
 
 

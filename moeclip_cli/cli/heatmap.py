@@ -79,7 +79,7 @@ def heatmap(
     from itertools import islice
 
     from moeclip_cli.images.inputs import ImageRef
-    from moeclip_cli.runs.heatmap_run import HEATMAPS, Pictures, run_heatmap
+    from moeclip_cli.runs.heatmap_run import Pictures, run_heatmap
 
     pictures = Pictures(
         out,
@@ -102,6 +102,7 @@ def heatmap(
         max_pixels=max_pixels,
     )
     total = count if limit is None else min(count, limit)
+    previews: list[tuple[Path, Result]] = []
     with console.meter(total, quiet=quiet, what="Drawing") as meter:
 
         def observe(ref: ImageRef, result: Result) -> None:
@@ -110,10 +111,10 @@ def heatmap(
                 if not quiet:
                     console.warn(f"{result.path}: {result.error}")
                 return
-            for kind, path in pictures.paths(ref.name).items():
+            for path in pictures.paths(ref.name).values():
                 print(path)
-                if kind == HEATMAPS and total <= _PREVIEWED and not quiet:
-                    _preview(result, ref.path)
+            if total <= _PREVIEWED and not quiet:
+                previews.append((ref.path, result))
 
         summary = run_heatmap(
             inspector,
@@ -123,11 +124,13 @@ def heatmap(
             inputs.pace(inspector, batch_size, workers),
             observe,
         )
+    for path, result in previews:  # when no progress bar is in the way any more
+        _preview(path, result)
     if summary.failed:
         raise typer.Exit(SOME_UNREADABLE)
 
 
-def _preview(result: Result, path: Path) -> None:
+def _preview(path: Path, result: Result) -> None:
     """Show the overlay in a terminal that has colours."""
     terminal = console.stdout()
     if not terminal.is_terminal or terminal.color_system not in ("truecolor", "256"):

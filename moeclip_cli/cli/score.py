@@ -192,11 +192,11 @@ def _print_summary(inspector: Inspector, summary: Summary, *, tables: bool) -> N
         out = console.stdout()
         if summary.most_anomalous:
             table = Table(title="Most anomalous", box=None, title_justify="left", pad_edge=False)
-            table.add_column("image", overflow="fold")
             table.add_column("score", justify="right")
             table.add_column("verdict")
             table.add_column("area", justify="right")
-            table.add_column("largest region (x0 y0 x1 y1)")
+            table.add_column("x0 y0 x1 y1")
+            table.add_column("image", overflow="fold")
             for row in summary.most_anomalous:
                 table.add_row(*_cells(row), style="" if row.verdict == "normal" else "bold")
             out.print(table)
@@ -214,5 +214,5 @@ def _print_summary(inspector: Inspector, summary: Summary, *, tables: bool) -> N
 
 def _cells(row: Row) -> tuple[Text, ...]:
     box = "" if row.x0 is None else f"{row.x0} {row.y0} {row.x1} {row.y1}"
-    cells = (one_line(row.path), f"{row.score:.3f}", str(row.verdict), f"{row.area_fraction:.1%}")
-    return tuple(Text(cell) for cell in (*cells, box))
+    cells = (f"{row.score:.3f}", str(row.verdict), f"{row.area_fraction:.1%}", box)
+    return tuple(Text(cell) for cell in (*cells, one_line(row.path)))
