@@ -35,6 +35,8 @@ from moeclip_cli.datasets.synthetic import (
     TRAINING_FAMILIES,
     generate,
 )
+from moeclip_cli.datasets.synthetic.parts import SHAPES
+from moeclip_cli.datasets.synthetic.textures import PATTERNS
 from moeclip_cli.training.mini.validation import auroc
 
 SEED = 20_260_002
@@ -48,24 +50,38 @@ Map = NDArray[np.float32]
 
 @dataclass(frozen=True)
 class Sample:
-    """An image, whether it has a defect, and where, if that is known."""
+    """An image, whether it has a defect, where (if that is known), and its part of the set."""
 
     pixels: Pixels
     anomalous: bool
     mask: NDArray[np.bool_] | None = None
+    part: str = ""
 
 
 @dataclass(frozen=True)
-class TestSet:
-    name: str
-    samples: Callable[[], Iterator[Sample]]
+class Scored:
+    """What one scorer said about one sample; `inside` and `outside` are map values."""
+
+    value: float
+    anomalous: bool
+    part: str
+    inside: Map
+    outside: Map
+
+
+Scorer = Callable[[Pixels], tuple[float, Map]]
 
 
 def synthetic(families: tuple[str, ...], defects: tuple[str, ...], pairs: int) -> Iterator[Sample]:
     for index in range(pairs):
         pair = generate(SEED, index, SIDE, families, defects)
-        yield Sample(pair.clean, False)
-        yield Sample(pair.defective, True, pair.mask)
+        part = group_of(pair.family)
+        yield Sample(pair.clean, False, np.zeros_like(pair.mask), part)
+        yield Sample(pair.defective, True, pair.mask, part)
+
+
+def group_of(family: str) -> str:
+    return "textures" if family in PATTERNS else "parts" if family in SHAPES else "panels"
 
 
 def textile(limit: int | None) -> Iterator[Sample]:
@@ -79,16 +95,17 @@ def textile(limit: int | None) -> Iterator[Sample]:
             yield Sample(read(path), anomalous)
 
 
-def solar(kinds: tuple[str, ...], limit: int | None) -> Iterator[Sample]:
+def solar(limit: int | None) -> Iterator[Sample]:
     spec = find_spec("elpv_dataset")
     folder = Path(spec.origin).parent / "data"
     rows = [line.split() for line in (folder / "labels.csv").read_text().splitlines()]
-    for probability in (0.0, 1.0):
-        chosen = [r for r in rows if float(r[1]) == probability and r[2] in kinds]
-        # Spread over the list, whose neighbours come from the same module.
-        step = 1 if limit is None else max(1, len(chosen) // limit)
-        for path, _, _ in chosen[::step][:limit]:
-            yield Sample(read(folder / path), probability == 1.0)
+    for kind in ("mono", "poly"):
+        for probability in (0.0, 1.0):
+            chosen = [row[0] for row in rows if float(row[1]) == probability and row[2] == kind]
+            # Spread over the list, whose neighbours come from the same module.
+            step = 1 if limit is None else max(1, len(chosen) // limit)
+            for path in chosen[::step][:limit]:
+                yield Sample(read(folder / path), probability == 1.0, part=kind)
 
 
 def read(path: Path) -> Pixels:
@@ -96,7 +113,7 @@ def read(path: Path) -> Pixels:
         return np.asarray(image.convert("RGB"))
 
 
-def model_scorer(inspector: Inspector) -> Callable[[Pixels], tuple[float, Map]]:
+def model_scorer(inspector: Inspector) -> Scorer:
     def score(pixels: Pixels) -> tuple[float, Map]:
         result = next(inspector.score([pixels]))
         return result.score, result.anomaly_map
@@ -140,59 +157,63 @@ def to_size(found: Map, pixels: Pixels) -> Map:
     return cv2.resize(found, pixels.shape[1::-1], interpolation=cv2.INTER_LINEAR)
 
 
-def judge(
-    samples: Iterator[Sample], scorers: list[Callable[[Pixels], tuple[float, Map]]]
-) -> list[tuple[NDArray, NDArray, float]]:
-    """For each scorer the scores of normal and of anomalous images, and the pixel AUROC."""
-    scores = [([], []) for _ in scorers]
-    pixels = [([], []) for _ in scorers]
+def judge(samples: Iterator[Sample], scorers: list[Scorer]) -> list[list[Scored]]:
+    """What each scorer says about each sample."""
+    said: list[list[Scored]] = [[] for _ in scorers]
     for sample in samples:
-        for scorer, by_label, by_pixel in zip(scorers, scores, pixels, strict=True):
+        mask = None if sample.mask is None else sample.mask[::STRIDE, ::STRIDE]
+        for scorer, scored in zip(scorers, said, strict=True):
             value, found = scorer(sample.pixels)
-            by_label[sample.anomalous].append(value)
-            if sample.mask is not None:
-                mask = sample.mask[::STRIDE, ::STRIDE]
-                for label in (False, True):
-                    by_pixel[label].append(found[::STRIDE, ::STRIDE][mask == label])
-    results = []
-    for by_label, by_pixel in zip(scores, pixels, strict=True):
-        pixel = float("nan")
-        if by_pixel[True]:
-            pixel = auroc(np.concatenate(by_pixel[True]), np.concatenate(by_pixel[False]))
-        results.append((np.array(by_label[False]), np.array(by_label[True]), pixel))
-    return results
+            inside = outside = np.empty(0, np.float32)
+            if mask is not None:
+                thinned = found[::STRIDE, ::STRIDE]
+                inside, outside = thinned[mask], thinned[~mask]
+            scored.append(Scored(value, sample.anomalous, sample.part, inside, outside))
+    return said
 
 
-def test_sets(pairs: int, limit: int | None) -> Iterator[TestSet]:
-    yield TestSet(
+def values(scored: list[Scored], anomalous: bool) -> NDArray:
+    return np.array([s.value for s in scored if s.anomalous == anomalous])
+
+
+def aurocs(scored: list[Scored]) -> str:
+    """Image AUROC and, where masks are known, pixel AUROC."""
+    image = auroc(values(scored, True), values(scored, False))
+    inside = np.concatenate([s.inside for s in scored])
+    if len(inside) == 0:
+        return f"{image:.3f}"
+    return f"{image:.3f} / {auroc(inside, np.concatenate([s.outside for s in scored])):.3f}"
+
+
+def row(name: str, said: list[list[Scored]], threshold: float) -> str:
+    model = said[0]
+    normal, anomalous = values(model, False), values(model, True)
+    cells = [
+        name,
+        f"{len(normal)} + {len(anomalous)}",
+        aurocs(model),
+        f"{(normal >= threshold).mean():.1%}",
+        f"{(anomalous >= threshold).mean():.1%}",
+        *(aurocs(scored) for scored in said[1:]),
+    ]
+    return f"| {' | '.join(cells)} |"
+
+
+def test_sets(pairs: int, limit: int | None) -> Iterator[tuple[str, Iterator[Sample]]]:
+    yield (
         "generated, held-out families",
-        lambda: synthetic(HELD_OUT_FAMILIES, TRAINING_DEFECTS, pairs),
+        synthetic(HELD_OUT_FAMILIES, TRAINING_DEFECTS, pairs),
     )
-    yield TestSet(
-        "generated, held-out defects",
-        lambda: synthetic(TRAINING_FAMILIES, HELD_OUT_DEFECTS, pairs),
-    )
-    yield TestSet(
-        "generated, both held out",
-        lambda: synthetic(HELD_OUT_FAMILIES, HELD_OUT_DEFECTS, pairs),
-    )
+    yield "generated, held-out defects", synthetic(TRAINING_FAMILIES, HELD_OUT_DEFECTS, pairs)
+    yield "generated, both held out", synthetic(HELD_OUT_FAMILIES, HELD_OUT_DEFECTS, pairs)
     if find_spec("conformal_clip_data"):
-        yield TestSet("textile, local defects", lambda: textile(limit))
+        yield "textile, local defects", textile(limit)
     else:
         print("conformal-clip-data is not installed; leaving textile out", file=sys.stderr)
     if find_spec("elpv_dataset"):
-        for name, kinds in (
-            ("solar cells, mono", ("mono",)),
-            ("solar cells, poly", ("poly",)),
-            ("solar cells, both", ("mono", "poly")),
-        ):
-            yield TestSet(name, lambda kinds=kinds: solar(kinds, limit))
+        yield "solar cells", solar(limit)
     else:
         print("elpv-dataset is not installed; leaving solar cells out", file=sys.stderr)
-
-
-def cell(value: float) -> str:
-    return "" if np.isnan(value) else f"{value:.3f}"
 
 
 def main() -> None:
@@ -212,24 +233,17 @@ def main() -> None:
     threshold = inspector.threshold.value
     scorers = [model_scorer(inspector), patch_neighbours, high_pass]
     print(
-        "| set | normal / defective | image AUROC | pixel AUROC | false alarms | found "
-        "| patch neighbours: image, pixel AUROC | high pass: image, pixel AUROC |"
+        "| set | normal + defective | image AUROC / pixel AUROC | false alarms | found "
+        "| patch neighbours | high-pass energy |"
     )
-    print("|---|---|---|---|---|---|---|---|")
-    for test_set in test_sets(options.pairs, options.limit):
-        model, neighbours, energy = judge(test_set.samples(), scorers)
-        normal, anomalous, pixel = model
-        others = [
-            f"{auroc(a, n):.3f}" + (f", {cell(p)}" if cell(p) else "")
-            for n, a, p in (neighbours, energy)
-        ]
-        print(
-            f"| {test_set.name} | {len(normal)} / {len(anomalous)} "
-            f"| {auroc(anomalous, normal):.3f} | {cell(pixel)} "
-            f"| {(normal >= threshold).mean():.1%} | {(anomalous >= threshold).mean():.1%} "
-            f"| {others[0]} | {others[1]} |",
-            flush=True,
-        )
+    print("|---|---|---|---|---|---|---|")
+    for name, samples in test_sets(options.pairs, options.limit):
+        said = judge(samples, scorers)
+        print(row(name, said, threshold), flush=True)
+        parts = sorted({scored.part for scored in said[0]})
+        for part in parts if len(parts) > 1 else ():
+            chosen = [[scored for scored in one if scored.part == part] for one in said]
+            print(row(f"{name}: {part}", chosen, threshold), flush=True)
 
 
 if __name__ == "__main__":

@@ -126,6 +126,68 @@ def check(
         raise DatasetError(f"Not as expected: {', '.join(wrong)}; the list says what is wrong.")
 
 
+@datasets_app.command()
+def synthesize(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="An empty or new folder.")],
+    categories: Annotated[int, typer.Option(min=1, help="How many to generate.")] = 3,
+    images: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            help="Defective images of a category; as many good ones for test and for train.",
+            show_default="20; with --normal one for each image",
+        ),
+    ] = None,
+    size: Annotated[int, typer.Option(min=32, help="Side of generated images in pixels.")] = 256,
+    seed: Annotated[int, typer.Option(min=0, help="Which images and defects.")] = 0,
+    normal: Annotated[
+        Path | None,
+        typer.Option(help="Plant defects into the normal images in this folder instead."),
+    ] = None,
+    quiet: options.Quiet = False,
+    debug: options.Debug = False,
+) -> None:
+    """Write a dataset with planted defects and their masks, in MVTec's layout.
+
+    moeclip train --data DIR and moeclip benchmark DIR read it. With --normal, good parts of your
+    own get defects, at their own size and under the folder's name.
+
+    Example: moeclip datasets synthesize ./made --categories 2 --images 10 --size 128
+    """
+    from moeclip_cli.datasets import synthesize as writing
+
+    if normal is None:
+        count = 20 if images is None else images
+        with console.meter(3 * count * categories, quiet=quiet, what="Writing") as meter:
+            writing.synthesize(
+                folder,
+                categories=categories,
+                images=count,
+                size=size,
+                seed=seed,
+                advance=meter.advance,
+            )
+    else:
+        from moeclip_cli.images.discovery import find_images
+
+        if not normal.is_dir():
+            raise UsageError(f"There is no folder {normal}; check what --normal names.")
+        found = [(ref.path, ref.name) for ref in find_images([str(normal)], exclude=folder)]
+        count = len(found) if images is None else images
+        with console.meter(len(found) + count, quiet=quiet, what="Writing") as meter:
+            writing.synthesize_from(
+                found,
+                folder,
+                normal.resolve().name,
+                images=count,
+                seed=seed,
+                warn=console.warn,
+                advance=meter.advance,
+            )
+    if not quiet:
+        console.note(f"The dataset is in {folder}; try: moeclip train --data {folder}")
+
+
 def _list_all(data_root: Path | None, *, as_json: bool) -> None:
     from moeclip_cli.datasets.catalogue import AUTHORS_PAGE, CATALOGUE
     from moeclip_cli.datasets.opening import resolve_data_root

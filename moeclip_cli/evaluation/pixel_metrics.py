@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from moeclip_cli.errors import ModelError
 from moeclip_cli.evaluation.pro import pro, region_weights
-from moeclip_cli.evaluation.ranking import Ranking, cumulate
-from moeclip_cli.evaluation.score_sketch import Run, ScoreSketch
-
-# Average precision moves by at most 1.5 times the relative error of the counts, AUROC by less.
-_ERROR_FACTOR = 1.5
+from moeclip_cli.evaluation.ranking import Ranking
+from moeclip_cli.evaluation.score_sketch import Run, ScoreSketch, SketchLimits
 
 
 @dataclass(frozen=True)
@@ -42,25 +39,32 @@ class PixelEvaluation:
 
     Parts of a category can be collected apart (by several processes) and merged.
 
-    Accuracy. A sketch each for normal and anomalous pixels knows how many lie at or above any
-    threshold, FP and TP, to a relative error e (see `score_sketch`). Then
+    Args:
+        limits: what is kept of normal pixels. Of anomalous ones, which are fewer and count for more
+            in AP, an eighth as many are buffered, and cells are half as large.
 
-    - AUROC is off by at most e: moving normal pixels changes it by at most e * (1 - AUROC), moving
-      anomalous ones by at most e * AUROC.
-    - AP, the mean of q = TP / (TP + FP) over anomalous pixels, is off by at most 1.5 * e. An error
-      e of FP or of TP changes q by e * q * (1 - q) <= e / 4. Besides, a group of at most e * TP
-      anomalous pixels may have been moved past normal ones over which q falls by d. The sum of
-      TP * d over all groups is at most the number of anomalous pixels, because TP * q starts at 0,
-      stays positive, and rises by no more than TP does: that costs another e.
+    Accuracy. A sketch each of normal and of anomalous pixels knows how many lie at or above any
+    threshold, FP and TP, to relative errors f and e (see `score_sketch`). Then
+
+    - AUROC is off by at most the larger of f and e: moving normal pixels changes it by at most
+      f * (1 - AUROC), moving anomalous ones by at most e * AUROC.
+    - AP, the mean of q = TP / (TP + FP) over anomalous pixels, is off by at most f / 4 + 1.25 * e.
+      An error of FP or of TP changes q by q * (1 - q) <= 1 / 4 of it. Besides, a group of at most
+      e * TP anomalous pixels may have been moved past normal ones over which q falls by d. The sum
+      of TP * d over all groups is at most the number of anomalous pixels, because TP * q starts at
+      0, stays positive, and rises by no more than TP does: that costs another e.
 
     The bound grows with the logarithm of the number of pixels; for 10^9 it is below 5e-5 (0.005
-    points of 100). Moves up and down cancel, so the true error is far smaller:
-    `benchmarks/pixel_metrics.py` measures it.
+    points of 100), even if half of them are anomalous. Moves up and down cancel, so the true error
+    is far smaller: `benchmarks/pixel_metrics.py` measures it.
     """
 
-    def __init__(self) -> None:
-        self._normal = ScoreSketch(columns=1)
-        self._anomalous = ScoreSketch(columns=2)
+    def __init__(self, limits: SketchLimits | None = None) -> None:
+        limits = limits or SketchLimits()
+        self._normal = ScoreSketch(weighted=False, limits=limits)
+        finer = replace(limits, buffer=limits.buffer // 8, cell=limits.cell / 2)
+        self._anomalous = ScoreSketch(weighted=True, limits=finer)
+        self._normals = 0
 
     def update(self, anomaly_map: ArrayLike, mask: ArrayLike) -> None:
         """Count the pixels of one image.
@@ -77,33 +81,39 @@ class PixelEvaluation:
         defects = np.asarray(mask).astype(bool)
         if scores.ndim != 2 or scores.shape != defects.shape:
             raise ValueError(f"a map of shape {scores.shape} has a mask of {defects.shape}")
-        self._normal.add(scores[~defects])
-        if defects.any():
+        normal = scores[~defects]
+        self._normal.add(normal)
+        self._normals += normal.size
+        if normal.size < scores.size:
             self._anomalous.add(scores[defects], region_weights(defects))
 
     def merge(self, other: PixelEvaluation) -> None:
         """Take in what another one has collected."""
         self._normal.merge(other._normal)
         self._anomalous.merge(other._anomalous)
+        self._normals += other._normals
 
     def ranking(self) -> Ranking:
-        """Counts of pixels at every threshold, for ROC and precision-recall curves."""
-        return Ranking(*_cumulate(self._normal.run(), self._anomalous.run())[:2])
+        """How the anomalous pixels so far rank, for curves."""
+        return self._rank(self._anomalous.run())
 
     def compute(self) -> PixelMetrics:
         """The metrics of all pixels so far."""
-        normal, anomalous = self._normal.run(), self._anomalous.run()
-        true_positives, false_positives, overlap = _cumulate(normal, anomalous)
-        ranking = Ranking(true_positives, false_positives)
-        if not ranking.defined:
-            return PixelMetrics(None, None, None, None)
+        anomalous = self._anomalous.run()
+        ranking = self._rank(anomalous)
+        f, e = self._normal.error, self._anomalous.error
         return PixelMetrics(
             auroc=ranking.auroc(),
             average_precision=ranking.average_precision(),
             f1_max=ranking.f1_max(),
-            pro=pro(ranking.false_positive_rate, overlap / overlap[-1]),
-            error_bound=_ERROR_FACTOR * max(normal.error, anomalous.error),
+            pro=pro(ranking, anomalous.weights[1, ::-1]),
+            error_bound=max(f, e, f / 4 + 1.25 * e),
         )
+
+    def _rank(self, anomalous: Run) -> Ranking:
+        above, at_or_above = self._normal.counts(anomalous.scores)
+        positives = anomalous.weights[0]
+        return Ranking(positives[::-1], above[::-1], at_or_above[::-1], self._normals)
 
 
 def finite_map(anomaly_map: ArrayLike) -> NDArray[np.float32]:
@@ -120,12 +130,3 @@ def finite_map(anomaly_map: ArrayLike) -> NDArray[np.float32]:
             "try --precision fp32, or another checkpoint."
         )
     return scores
-
-
-def _cumulate(normal: Run, anomalous: Run) -> NDArray[np.float64]:
-    """(3, t) anomalous pixels, normal pixels and overlap at or above each of t thresholds."""
-    split = anomalous.scores.size
-    weights = np.zeros((3, split + normal.scores.size))
-    weights[[0, 2], :split] = anomalous.weights
-    weights[1, split:] = normal.weights[0]
-    return cumulate(np.concatenate((anomalous.scores, normal.scores)), weights)

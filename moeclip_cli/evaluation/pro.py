@@ -5,7 +5,7 @@ overlap of all regions, so that a small defect counts as much as a large one. Th
 under PRO over the false-positive rate of the normal pixels, up to a limit, divided by the limit.
 
 A region's overlap is a sum over its pixels of 1 / area. So PRO is a recall whose pixels weigh
-1 / area, and streams and merges like one; no threshold needs a pass over the regions.
+1 / area: it streams and merges like one, and no threshold needs a pass over the regions.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from moeclip_cli.evaluation.ranking import area
+from moeclip_cli.evaluation.ranking import Ranking
 
 FPR_LIMIT = 0.3
 
@@ -28,25 +28,16 @@ def region_weights(mask: NDArray[np.bool_]) -> NDArray[np.float64]:
     Returns:
         One weight for each anomalous pixel, in the order of `mask` flattened by rows.
     """
-    _, labels, stats, _ = cv2.connectedComponentsWithStats(mask.astype(np.uint8), connectivity=8)
-    areas = stats[:, cv2.CC_STAT_AREA].astype(np.float64)
-    return 1 / areas[labels[mask]]
+    _, labels = cv2.connectedComponents(mask.view(np.uint8), connectivity=8)
+    regions = labels[mask]
+    return 1 / np.bincount(regions)[regions]
 
 
-def pro(
-    false_positive_rate: NDArray[np.float64],
-    overlap: NDArray[np.float64],
-    limit: float = FPR_LIMIT,
-) -> float:
-    """Normalised area under the PRO curve up to a false-positive rate.
+def pro(ranking: Ranking, overlaps: NDArray[np.float64]) -> float | None:
+    """Normalised area under the PRO curve up to `FPR_LIMIT`; None if a label is missing.
 
     Args:
-        false_positive_rate: (t,) ascending, one for each threshold, to 1.
-        overlap: (t,) mean overlap of the regions at the same thresholds.
-        limit: where the integral ends; the curve is cut there by linear interpolation.
+        ranking: of the pixels.
+        overlaps: (t,) sum of the region weights of the anomalous pixels at each threshold.
     """
-    within = int(np.searchsorted(false_positive_rate, limit, side="right"))
-    curve = np.append(0.0, false_positive_rate), np.append(0.0, overlap)
-    x = np.append(false_positive_rate[:within], limit)
-    y = np.append(overlap[:within], np.interp(limit, *curve))
-    return area(x, y) / limit
+    return ranking.area_under(overlaps, FPR_LIMIT)

@@ -15,6 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 from moeclip_cli.checkpoints.configuration import Domain
 from moeclip_cli.evaluation.image_metrics import ImageMetrics, image_metrics
 from moeclip_cli.evaluation.pixel_metrics import PixelEvaluation, PixelMetrics, finite_map
+from moeclip_cli.evaluation.ranking import Ranking
 
 
 @dataclass(frozen=True)
@@ -87,6 +88,10 @@ class PaperEvaluation:
     def fused_scores(self) -> NDArray[np.float64]:
         """(n,) final score of each image so far, in the order in which they were taken in."""
         return fuse(self._peaks, self._image_scores, self._lowest, self._domain)
+
+    def pixel_ranking(self) -> Ranking:
+        """How the anomalous pixels so far rank, for curves."""
+        return self._pixels.ranking()
 
     def compute(self) -> CategoryMetrics:
         """The metrics of the images so far.

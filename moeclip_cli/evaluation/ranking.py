@@ -1,7 +1,8 @@
-"""AUROC, average precision, F1-max and their curves, from counts at every threshold.
+"""AUROC, average precision, F1-max, areas and curves, from counts at the anomalous items' scores.
 
-Scores rank; a threshold calls everything at or above it anomalous. Equal scores share a threshold,
-as in scikit-learn. t is the number of thresholds, which run from the highest score down.
+A threshold calls everything at or above it anomalous; items of equal score share a threshold. Only
+the scores of anomalous items matter as thresholds: between two of them the ROC curve is flat, and
+F1 and precision fall. t is the number of those distinct scores, in descending order.
 """
 
 from __future__ import annotations
@@ -16,67 +17,77 @@ Values = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Ranking:
-    """How many anomalous and normal items lie at or above each threshold.
+    """How anomalous items rank among normal ones.
 
-    Without items of both labels nothing can be ranked, and every metric is None.
+    Where items of either label are missing nothing can be ranked, and every metric is None.
 
     Attributes:
-        true_positives: (t,) anomalous items, ascending; the last is all of them.
-        false_positives: (t,) normal items, ascending; the last is all of them.
+        positives: (t,) anomalous items at each threshold.
+        above: (t,) normal items above it.
+        at_or_above: (t,) normal items at or above it, the false positives.
+        normals: number of normal items.
     """
 
-    true_positives: Values
-    false_positives: Values
+    positives: Values
+    above: Values
+    at_or_above: Values
+    normals: int
 
     @property
     def defined(self) -> bool:
         """Whether there are items of both labels."""
-        both = self.true_positives.size and self.true_positives[-1] and self.false_positives[-1]
-        return bool(both)
-
-    @property
-    def recall(self) -> Values:
-        """(t,) share of the anomalous items that is found, the true-positive rate."""
-        return self.true_positives / self.true_positives[-1]
-
-    @property
-    def false_positive_rate(self) -> Values:
-        """(t,) share of the normal items that is called anomalous."""
-        return self.false_positives / self.false_positives[-1]
-
-    @property
-    def precision(self) -> Values:
-        """(t,) share of what is called anomalous that is."""
-        return self.true_positives / (self.true_positives + self.false_positives)
+        return self.positives.size > 0 and self.normals > 0
 
     def auroc(self) -> float | None:
-        """Area under the ROC curve: ties count half."""
+        """Area under the ROC curve: the chance that an anomalous item ranks higher, ties half."""
+        return self.area_under(self.positives)
+
+    def area_under(self, weights: Values, limit: float = 1.0) -> float | None:
+        """Area under a weighted ROC curve up to a false-positive rate, divided by that rate.
+
+        The curve's height is the weight of all anomalous items found, as a share of the whole. From
+        the false-positive rate at which an item is found on, it adds its share to the height: so
+        the area is the mean of what is left of the axis then, max(0, limit - rate). At a tie the
+        rate is spread evenly between those without and with the tie (a straight line in the curve).
+
+        Args:
+            weights: (t,) weight of the anomalous items at each threshold.
+            limit: false-positive rate, in (0, 1], at which the area ends.
+        """
         if not self.defined:
             return None
-        return area(self.false_positive_rate, self.recall)
+        before, after = self.above / self.normals, self.at_or_above / self.normals
+        left = np.maximum(limit - before, 0)
+        mean_left = (left + np.maximum(limit - after, 0)) / 2
+        cut = (before < limit) & (after > limit)
+        mean_left[cut] = left[cut] ** 2 / (2 * (after[cut] - before[cut]))
+        return float(np.sum(weights * mean_left) / np.sum(weights) / limit)
 
     def average_precision(self) -> float | None:
         """Sum over thresholds of precision times the recall gained, without interpolation."""
         if not self.defined:
             return None
-        return float(np.sum(self.precision * np.diff(self.recall, prepend=0.0)))
+        found = np.cumsum(self.positives)
+        return float(np.sum(self.positives * found / (found + self.at_or_above)) / found[-1])
 
     def f1_max(self) -> float | None:
         """The largest harmonic mean of precision and recall that any threshold gives."""
         if not self.defined:
             return None
-        called = self.true_positives + self.false_positives
-        return float(np.max(2 * self.true_positives / (called + self.true_positives[-1])))
+        found = np.cumsum(self.positives)
+        return float(np.max(2 * found / (found + self.at_or_above + found[-1])))
 
     def roc_curve(self, points: int) -> tuple[Values, Values]:
-        """False-positive rate and recall, from (0, 0) to (1, 1), thinned to some `points` pairs."""
-        return _thinned(
-            np.append(0.0, self.false_positive_rate), np.append(0.0, self.recall), points
-        )
+        """False-positive rates and recalls, from (0, 0) to (1, 1), thinned to some `points`."""
+        found = np.append(0.0, np.cumsum(self.positives)).repeat(2)
+        false = np.column_stack((self.above, self.at_or_above)).ravel()
+        false = np.concatenate(([0.0], false, [self.normals]))
+        return _evenly(false / self.normals, found / found[-1], points)
 
     def precision_recall_curve(self, points: int) -> tuple[Values, Values]:
-        """Recall and precision, from the highest threshold down, thinned to some `points` pairs."""
-        return _thinned(self.recall, self.precision, points)
+        """Recalls and precisions, from the highest threshold down, thinned to some `points`."""
+        found = np.cumsum(self.positives)
+        return _evenly(found / found[-1], found / (found + self.at_or_above), points)
 
 
 def rank(scores: ArrayLike, anomalous: ArrayLike) -> Ranking:
@@ -86,35 +97,21 @@ def rank(scores: ArrayLike, anomalous: ArrayLike) -> Ranking:
         scores: (n,) finite anomaly scores.
         anomalous: (n,) whether an item is anomalous (bool, or 0 and 1).
     """
-    labels = np.asarray(anomalous).astype(bool)
-    above = cumulate(np.asarray(scores), np.stack((labels, ~labels)).astype(np.float64))
-    return Ranking(*above)
+    values, labels = np.asarray(scores), np.asarray(anomalous).astype(bool)
+    thresholds, positives = np.unique(values[labels], return_counts=True)
+    normal = np.sort(values[~labels])
+    above = normal.size - np.searchsorted(normal, thresholds, side="right")
+    at_or_above = normal.size - np.searchsorted(normal, thresholds)
+    return Ranking(
+        positives[::-1].astype(np.float64),
+        above[::-1].astype(np.float64),
+        at_or_above[::-1].astype(np.float64),
+        normal.size,
+    )
 
 
-def cumulate(scores: NDArray[np.floating], weights: Values) -> Values:
-    """Sums of weights at or above each distinct score, from the highest down.
-
-    Args:
-        scores: (n,) finite scores in any order.
-        weights: (c, n) one row for each sum.
-
-    Returns:
-        (c, t) sums, t the number of distinct scores.
-    """
-    order = np.argsort(scores, kind="stable")[::-1]
-    ranked = scores[order]
-    last = np.flatnonzero(np.append(ranked[1:] != ranked[:-1], True)) if ranked.size else order
-    return np.stack([np.cumsum(row[order])[last] for row in weights])
-
-
-def area(x: Values, y: Values) -> float:
-    """Area under the straight lines from (0, 0) through the points, x ascending."""
-    left = np.append(0.0, y[:-1])
-    return float(np.sum(np.diff(x, prepend=0.0) * (left + y) / 2))
-
-
-def _thinned(x: Values, y: Values, points: int) -> tuple[Values, Values]:
-    """Points that lie evenly along the curve, with both ends."""
+def _evenly(x: Values, y: Values, points: int) -> tuple[Values, Values]:
+    """Points of a curve that lie evenly along it, with both ends."""
     length = np.cumsum(np.abs(np.diff(x, prepend=x[0])) + np.abs(np.diff(y, prepend=y[0])))
     kept = np.searchsorted(length, np.linspace(0.0, length[-1], points))
     kept = np.unique(np.append(kept, x.size - 1))

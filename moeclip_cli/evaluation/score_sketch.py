@@ -8,28 +8,38 @@ So it adapts to ranks, not to values: the highest scores stay as they are, whate
 
 The bound. Let C(t) be the number of scores at or above t. Thinning moves the scores of a group onto
 one of them. Groups are disjoint intervals, so only the group around t can change C(t), by no more
-than its mass, at most `GROUP_ERROR` * C(t) as `_thin` builds groups. Runs are combined like
-the digits of a binary counter, so a score is thinned once for each doubling of the number of
-scores, not once for each buffer: at most 9 times among 10^9. Each run's error is a share of
-its own C(t), so runs side by side do not add up; thinnings on top of one another do, and every run
-carries their sum, as measured, in `error`.
+than its mass, and a group holds at most 1.5 * `cell` of C at its lowest score. Runs are combined
+like the digits of a binary counter, so a score is thinned once for each doubling of the number of
+scores, not once for each buffer: 6 times among 10^9. Each run's error is a share of its own
+C(t), so runs side by side do not add up; thinnings on top of one another do, and every run carries
+their sum, as measured, in `error`.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-# Raw scores that are collected before they are sorted.
-BUFFER = 2**23
-# A run with more distinct scores than this is thinned.
-MAX_ROWS = 2**22
-# Ranks are thinned to cells of this relative size; a row that fills half of one is not merged down.
-CELL = 2.5e-6
-# So the highest row of a group spans less than half a cell, and the others less than one.
-GROUP_ERROR = 1.5 * CELL
+
+@dataclass(frozen=True)
+class SketchLimits:
+    """What a sketch may keep.
+
+    Attributes:
+        buffer: scores that are kept as they are before they are counted.
+        rows: distinct scores of a run; it is thinned when it has more.
+        cell: share by which the rank C grows from one cell to the next. A score that holds half a
+            cell or more is never merged with higher ones, so that heavy ties stay where they are.
+        weight_cell: share of the sum of all weights that a cell may hold.
+    """
+
+    buffer: int = 2**25
+    rows: int = 3 * 2**20
+    cell: float = 6e-6
+    weight_cell: float = 1e-5
 
 
 @dataclass(frozen=True)
@@ -38,9 +48,9 @@ class Run:
 
     Attributes:
         scores: (n,) float32, ascending.
-        weights: (c, n) float64; the first column counts scores, others are sums of weights.
+        weights: (c, n) float64; the first column counts scores, a second sums weights over them.
         generation: how often runs of equal generation were combined to make this one.
-        error: bound on the relative error of C(t), for every t; 0 if nothing was ever thinned.
+        error: bound on the relative error of C(t), for every t; 0 if nothing was ever merged.
     """
 
     scores: NDArray[np.float32]
@@ -50,126 +60,206 @@ class Run:
 
 
 class ScoreSketch:
-    """Counts float32 scores, and sums weights over them, in bounded memory.
+    """Counts float32 scores, or sums a weight over them as well, in bounded memory.
 
-    Exact as long as there are at most `MAX_ROWS` distinct scores. Two sketches of parts merge into
-    one that keeps the same bound as a sketch of the whole.
+    Exact up to `limits.buffer` scores, or any number with at most `limits.rows` distinct ones.
+    Sketches of parts merge into one with the same bound as a sketch of the whole.
 
     Args:
-        columns: 1 to count scores; 2 to sum a weight over them as well.
+        weighted: whether each score comes with a weight.
+        limits: what it may keep.
     """
 
-    def __init__(self, columns: int) -> None:
-        self._columns = columns
-        self._scores: list[NDArray[np.float32]] = []
-        self._weights: list[NDArray[np.float64]] = []
+    def __init__(self, weighted: bool, limits: SketchLimits) -> None:
+        self._weighted = weighted
+        self._limits = limits
+        self._scores, self._weights = self._room()
         self._buffered = 0
         self._runs: dict[int, Run] = {}
 
+    @property
+    def error(self) -> float:
+        """Bound on the relative error of the number of scores at or above any threshold."""
+        return max((run.error for run in self._runs.values()), default=0.0)
+
     def add(self, scores: NDArray[np.float32], weights: NDArray[np.float64] | None = None) -> None:
-        """Take in scores; the arrays must not change afterwards.
+        """Take in scores.
 
         Args:
             scores: (n,) finite scores.
-            weights: (n,) what each adds to the second column, if there is one.
+            weights: (n,) their weights, if this sketch is weighted.
         """
-        if not scores.size:
-            return
-        self._scores.append(scores)
-        if weights is not None:
-            self._weights.append(weights)
-        self._buffered += scores.size
-        if self._buffered >= BUFFER:
-            self._empty_buffer()
+        capacity = self._limits.buffer
+        for start in range(0, scores.size, capacity):
+            part = slice(start, start + capacity)
+            size = scores[part].size
+            if self._buffered + size > capacity:
+                self._empty_buffer()
+            free = slice(self._buffered, self._buffered + size)
+            self._scores[free] = scores[part]
+            if weights is not None:
+                self._weights[free] = weights[part]
+            self._buffered += size
 
     def merge(self, other: ScoreSketch) -> None:
-        """Take in what another sketch, of the same columns, has counted."""
-        other._empty_buffer()
+        """Take in what another sketch of the same kind has counted."""
         for run in other._runs.values():
             self._push(run)
+        filled = slice(other._buffered)
+        self.add(other._scores[filled], other._weights[filled] if self._weighted else None)
+
+    def counts(self, thresholds: NDArray[np.float32]) -> tuple[NDArray, NDArray]:
+        """How many scores lie above each threshold, and how many at or above it.
+
+        Args:
+            thresholds: (t,) in ascending order.
+
+        Returns:
+            Two arrays (t,) of float64.
+        """
+        above, at_or_above = np.zeros(thresholds.size), np.zeros(thresholds.size)
+        buffered = self._scores[: self._buffered]
+        buffered.sort()
+        above += buffered.size - np.searchsorted(buffered, thresholds, side="right")
+        at_or_above += buffered.size - np.searchsorted(buffered, thresholds)
+        for run in self._runs.values():
+            cumulative = np.append(_from_the_top(run.weights[0]), 0.0)
+            above += cumulative[np.searchsorted(run.scores, thresholds, side="right")]
+            at_or_above += cumulative[np.searchsorted(run.scores, thresholds)]
+        return above, at_or_above
 
     def run(self) -> Run:
-        """Everything counted so far in one run of some millions of rows at most."""
-        self._empty_buffer()
-        # From the smallest: its many small runs then add no more error than one more digit would.
+        """Everything counted so far as one run, of a few million rows unless all were buffered."""
+        if not self._runs:
+            return self._sorted_buffer()
+        if self._buffered:
+            self._empty_buffer()
+        # From the smallest: then all of them together add no more error than one generation.
         for generation in sorted(self._runs)[:-1]:
             small = self._runs.pop(generation)
             following = min(self._runs)
-            self._runs[following] = _combine(small, self._runs[following], following)
-        empty = Run(np.empty(0, np.float32), np.empty((self._columns, 0)))
-        return next(iter(self._runs.values()), empty)
+            run = _combine(small, self._runs[following], following)
+            self._runs[following] = _thin(run, self._limits)
+        return next(iter(self._runs.values()))
+
+    def _room(self) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
+        """An empty buffer of scores and one of weights; memory is taken as they are filled."""
+        size = self._limits.buffer
+        return np.empty(size, np.float32), np.empty(size if self._weighted else 0)
 
     def _empty_buffer(self) -> None:
-        if self._buffered:
-            run = _sorted_run(self._scores, self._weights)
-            self._scores, self._weights, self._buffered = [], [], 0
-            self._push(_thin(run))
+        if self._weighted:
+            self._push(_thin(self._sorted_buffer(), self._limits))
+        else:
+            self._push(_count(self._scores[: self._buffered], self._limits))
+        self._buffered = 0
+
+    def _sorted_buffer(self) -> Run:
+        scores = self._scores[: self._buffered]
+        columns = [np.ones(scores.size)]
+        if self._weighted:
+            columns.append(self._weights[: self._buffered])
+        return _gather(scores, columns, np.argsort(scores))
 
     def _push(self, run: Run) -> None:
         while run.generation in self._runs:
             equal = self._runs.pop(run.generation)
-            run = _combine(equal, run, run.generation + 1)
+            run = _thin(_combine(equal, run, run.generation + 1), self._limits)
         self._runs[run.generation] = run
 
+    def __getstate__(self) -> dict[str, Any]:
+        # Another process gets what is in the buffer, not the room that is left.
+        filled = slice(self._buffered)
+        return self.__dict__ | {"_scores": self._scores[filled], "_weights": self._weights[filled]}
 
-def _sorted_run(scores: list[NDArray[np.float32]], weights: list[NDArray[np.float64]]) -> Run:
-    values = np.concatenate(scores)
-    if not weights:
-        values.sort()
-        starts = _starts(values[1:] != values[:-1])
-        counts = np.diff(starts, append=values.size).astype(np.float64)
-        return Run(values[starts], counts[None])
-    summed = np.concatenate(weights)
-    return _gather(values, np.stack((np.ones_like(summed), summed)), np.argsort(values))
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self._scores, self._weights = self._room()
+        self._scores[: self._buffered] = state["_scores"]
+        if self._weighted:
+            self._weights[: self._buffered] = state["_weights"]
+
+
+def _count(scores: NDArray[np.float32], limits: SketchLimits) -> Run:
+    """A run of plain scores, in any order; sorts them in place and thins them if need be."""
+    scores.sort()
+    total = scores.size
+    starts = np.append(True, scores[1:] != scores[:-1])
+    if np.count_nonzero(starts) > limits.rows:
+        # A cell ends at every one of these scores; all that are equal to it go with it.
+        bounds = scores[total - _cell_ranks(total, limits.cell)]
+        first = np.searchsorted(scores, bounds)
+        end = np.searchsorted(scores, bounds, side="right")
+        heavy = end - first >= limits.cell / 2 * (total - first)
+        starts = np.zeros(total + 1, bool)
+        starts[0] = starts[first] = starts[end[heavy]] = True
+        starts = starts[:-1]
+    first = np.flatnonzero(starts)
+    end = np.append(first[1:], total)
+    merged = scores[first] != scores[end - 1]
+    error = ((end - first) / (total - first))[merged].max(initial=0.0)
+    counts = (end - first).astype(np.float64)
+    return Run(scores[(first + end) // 2], counts[None], error=float(error))
 
 
 def _combine(a: Run, b: Run, generation: int) -> Run:
+    """One run with all that lies in two, not thinned yet: what this needs is to be freed first."""
     scores = np.concatenate((a.scores, b.scores))
-    weights = np.concatenate((a.weights, b.weights), axis=1)
+    columns = [np.concatenate(pair) for pair in zip(a.weights, b.weights, strict=True)]
     # Two ascending runs: a stable sort finds and merges them in linear time.
-    merged = _gather(scores, weights, np.argsort(scores, kind="stable"))
-    return _thin(Run(merged.scores, merged.weights, generation, max(a.error, b.error)))
+    run = _gather(scores, columns, np.argsort(scores, kind="stable"))
+    return replace(run, generation=generation, error=max(a.error, b.error))
 
 
 def _gather(
-    scores: NDArray[np.float32], weights: NDArray[np.float64], order: NDArray[np.intp]
+    scores: NDArray[np.float32], columns: list[NDArray[np.float64]], order: NDArray[np.intp]
 ) -> Run:
     """One row for each distinct score, after sorting by `order`."""
     scores = scores[order]
-    starts = _starts(scores[1:] != scores[:-1])
-    return Run(scores[starts], np.add.reduceat(weights[:, order], starts, axis=1))
+    first = np.flatnonzero(np.append(True, scores[1:] != scores[:-1])[: scores.size])
+    weights = np.empty((len(columns), first.size))
+    for row, column in zip(weights, columns, strict=True):
+        if first.size:
+            np.add.reduceat(column[order], first, out=row)
+    return Run(scores[first], weights)
 
 
-def _starts(changes: NDArray[np.bool_]) -> NDArray[np.intp]:
-    """Where groups start, given (n - 1,) whether a row differs from the one before it."""
-    return np.concatenate((np.zeros(1, np.intp), np.flatnonzero(changes) + 1))
+def _thin(run: Run, limits: SketchLimits) -> Run:
+    """Merge rows of `run` that share a cell, if it has too many.
 
-
-def _thin(run: Run) -> Run:
-    """Merge rows of `run` until it is small enough for its length, if it is too long.
-
-    A row's position grows by 1 where C grows by the factor 1 + `CELL` (or a weight by that share of
-    its total). Rows whose positions have the same integer part form a group, except that one
-    which spans half a cell or more is never merged with lower ones. n scores without heavy ties
-    leave (2 + log(n * CELL / 2)) / CELL groups, 3.7 million for 10^9; no n scores leave more
-    than three times that.
+    n scores without heavy ties leave (1 + log(n * cell)) / cell rows, 1.6 million for 10^9.
     """
-    if run.scores.size <= MAX_ROWS:
+    rows = run.scores.size
+    if rows <= limits.rows:
         return run
-    above = np.cumsum(run.weights[:, ::-1], axis=1)[:, ::-1]
-    position = np.log(above[0])
-    position += (above[1:] / above[1:, :1]).sum(axis=0)
-    position /= CELL
-    cell = np.floor(position)
-    alone = position[:-1] - position[1:] >= 0.5  # the span of each row but the highest
-    changes = cell[1:] != cell[:-1]
-    changes[:-1] |= alone[1:]
-    changes[-1] = True
-    starts = _starts(changes)
-    ends = np.append(starts[1:], run.scores.size)
-    weights = np.add.reduceat(run.weights, starts, axis=1)
-    merged = ends - starts > 1
-    error = (weights[0] / above[0, starts])[merged].max(initial=0.0)
-    # The middle one, so that moves up and down cancel.
-    middle = (starts + ends) // 2
-    return Run(run.scores[middle], weights, run.generation, run.error + float(error))
+    above = _from_the_top(run.weights[0])
+    starts = np.zeros(rows, bool)
+    starts[rows - 1 - np.searchsorted(above[::-1], _cell_ranks(int(above[0]), limits.cell))] = True
+    above *= limits.cell / 2
+    starts[1:] |= (run.weights[0] >= above)[:-1]
+    for weights in run.weights[1:]:
+        above = _from_the_top(weights)
+        cell = limits.weight_cell * above[0]
+        starts[rows - 1 - np.searchsorted(above[::-1], np.arange(cell, above[0], cell))] = True
+        starts[1:] |= (weights >= cell / 2)[:-1]
+    del above
+    starts[0] = True
+    first = np.flatnonzero(starts)
+    end = np.append(first[1:], rows)
+    weights = np.stack([np.add.reduceat(row, first) for row in run.weights])
+    share = weights[0] / _from_the_top(weights[0])
+    error = run.error + float(share[end - first > 1].max(initial=0.0))
+    # The middle row of each, so that moves up and down cancel.
+    return Run(run.scores[(first + end) // 2], weights, run.generation, error)
+
+
+def _cell_ranks(total: int, cell: float) -> NDArray[np.intp]:
+    """The ranks, from the top, at which cells end: each of the first 1 / cell, then ever fewer."""
+    single = np.arange(1, min(total, int(1 / cell)) + 1)
+    growing = np.arange(1, int(np.log(max(1.0, total * cell)) / cell) + 1)
+    return np.concatenate((single, np.exp(growing * cell) / cell)).astype(np.intp)
+
+
+def _from_the_top(weights: NDArray[np.float64]) -> NDArray[np.float64]:
+    """(n,) what lies on each row and all higher ones."""
+    return np.cumsum(weights[::-1])[::-1]

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from moeclip_cli.model.config import NetworkConfig
+from moeclip_cli.model.precision import without_autocast
 
 _EPS = 1e-6
 
@@ -59,7 +60,8 @@ class MoEAdapter(nn.Module):
     def forward(self, x: Tensor) -> tuple[Tensor, Routing]:
         """Adapt tokens (b, t, D); returns them, same shape, and the routing."""
         # The router stays in float32 whatever the precision: a rounded tie picks another expert.
-        probabilities = (x.float() @ self.router.float().T).softmax(dim=-1)
+        with without_autocast(x.device):
+            probabilities = (x.float() @ self.router.float().T).softmax(dim=-1)
         top, choice = probabilities.topk(self.top_k, dim=-1)
         top = top / top.sum(dim=-1, keepdim=True)
         weights = torch.zeros_like(probabilities).scatter(-1, choice, top)

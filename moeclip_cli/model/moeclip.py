@@ -19,7 +19,10 @@ from moeclip_cli.model.aggregation import WINDOWS, aggregate
 from moeclip_cli.model.backbone import Backbone, run_block
 from moeclip_cli.model.config import NetworkConfig
 from moeclip_cli.model.experts import Routing
+from moeclip_cli.model.precision import without_autocast
 from moeclip_cli.model.prompts import ABNORMAL_STATES, NORMAL_STATES, sentences
+
+_STATES = (NORMAL_STATES, ABNORMAL_STATES)
 
 # The blur of the anomaly maps mirrors up to 4 patches at the border, so it needs a 5th.
 MIN_GRID = 5
@@ -81,13 +84,21 @@ class MoECLIP(nn.Module):
 
     def encode_text(self, names: Sequence[str]) -> Tensor:
         """Text features (n, C, 2) of object names: column 0 normal, column 1 abnormal."""
-        states = (NORMAL_STATES, ABNORMAL_STATES)
-        groups = [sentences(state, name) for name in names for state in states]
+        return self.text_features(self.read_names(names))
+
+    def read_names(self, names: Sequence[str]) -> Tensor:
+        """What the frozen text tower makes of each name's sentences, (n, sentences, W)."""
+        groups = [sentences(states, name) for name in names for states in _STATES]
         tokens = self.backbone.tokenize([sentence for group in groups for sentence in group])
-        embedded = self.adapters.text_layer(self.backbone.text(tokens))
-        means = [part.mean(dim=0) for part in embedded.split([len(group) for group in groups])]
-        unit = F.normalize(torch.stack(means), dim=-1)
-        return unit.unflatten(0, (len(names), 2)).transpose(1, 2)
+        features: Tensor = self.backbone.text(tokens)
+        return features.unflatten(0, (len(names), -1))
+
+    def text_features(self, read: Tensor) -> Tensor:
+        """Text features (n, C, 2) from what `read_names` returned, by the trained text layer."""
+        counts = [len(sentences(states, "")) for states in _STATES]
+        parts = self.adapters.text_layer(read).split(counts, dim=1)
+        means = torch.stack([part.mean(dim=1) for part in parts], dim=-1)
+        return F.normalize(means, dim=1)
 
     def encode_image(self, images: Tensor) -> tuple[Tensor, Tensor, tuple[Routing, ...]]:
         """Patch features (M, B, L, C), image features (B, C) and the routing."""
@@ -100,8 +111,13 @@ class MoECLIP(nn.Module):
             images: (B, 3, S, S) normalised.
             text: (C, 2) for all images or (B, C, 2), one per image.
         """
-        patches, feature, routing = self._read(images, lambda patches: patches @ text)
-        image = feature @ text if text.ndim == 2 else (feature.unsqueeze(1) @ text).squeeze(1)
+
+        def compare(features: Tensor) -> Tensor:
+            with without_autocast(features.device):
+                return features @ text
+
+        patches, feature, routing = self._read(images, compare)
+        image = compare(feature) if text.ndim == 2 else compare(feature.unsqueeze(1)).squeeze(1)
         return Comparison(patches, image, routing)
 
     def _read(

@@ -10,6 +10,7 @@ from moeclip_cli import __version__
 COMMANDS = [
     "score",
     "heatmap",
+    "benchmark",
     "models",
     "models list",
     "models show",

@@ -1,0 +1,44 @@
+"""Reading a mask: which pixels of an image are anomalous, and nothing between yes and no."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from moeclip_cli.errors import DatasetError, ImageError
+from moeclip_cli.images.decode import decode
+
+
+def read_mask(
+    path: Path, size: int, *, above: int = 0, expected: tuple[int, int] | None = None
+) -> NDArray[np.uint8]:
+    """A mask at the size of the network's input, resized to the nearest pixel.
+
+    Args:
+        path: an image of any format.
+        size: side of the square in pixels.
+        above: a pixel is anomalous if any of its channels exceeds this; with 0, any non-zero is.
+        expected: (height, width) of the image that the mask belongs to, if it is to be checked.
+
+    Returns:
+        (size, size) uint8, 1 where anomalous, else 0.
+
+    Raises:
+        DatasetError: if the mask cannot be read, or is not of the expected size.
+    """
+    try:
+        pixels = decode(path).pixels
+    except ImageError as error:
+        raise DatasetError(f"The mask {path} cannot be used: {error}") from error
+    height, width = pixels.shape[:2]
+    if expected not in (None, (height, width)):
+        raise DatasetError(
+            f"The mask {path} has {width} x {height} pixels, but its image has "
+            f"{expected[1]} x {expected[0]}; export it at the size of the image."
+        )
+    anomalous = (pixels.max(axis=-1) > above).astype(np.uint8)
+    square = Image.fromarray(anomalous).resize((size, size), Image.Resampling.NEAREST)
+    return np.array(square)

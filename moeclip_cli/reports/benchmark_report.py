@@ -1,0 +1,71 @@
+"""What all files of a benchmark say, before it is written as one or another."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from moeclip_cli.evaluation.lines import Line
+from moeclip_cli.evaluation.results import CategoryResult
+
+
+@dataclass(frozen=True)
+class BenchmarkReport:
+    """A finished benchmark.
+
+    Attributes:
+        card: everything that made the numbers: settings, models, datasets, environment.
+        results: one for each model and category.
+        lines: of the tables.
+        remarks: what a reader has to know: odd counts, what was left out, what is missing.
+        failed: how many images could not be evaluated.
+    """
+
+    card: Mapping[str, Any]
+    results: Sequence[CategoryResult]
+    lines: Sequence[Line]
+    remarks: Sequence[str]
+    failed: int
+
+
+def number(value: float | None, *, signed: bool = False) -> str:
+    """A metric in a table: one decimal, as in the paper; "-" where it is not defined."""
+    if value is None:
+        return "-"
+    return f"{value:+.1f}" if signed else f"{value:.1f}"
+
+
+def facts(card: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """The card in pairs of a word and a short text, for people."""
+    settings, environment = card["settings"], card["environment"]
+    for model in card["models"]:
+        network = model["configuration"]["network"]
+        yield (
+            "Model",
+            f"{model['name']}, sha256 {model['digest']}, "
+            f"backbone sha256 {model['backbone_digest']}",
+        )
+        yield (
+            "Configuration",
+            f"{model['image_size']} pixels, {model['precision']}, "
+            + ", ".join(f"{name} {value}" for name, value in network.items()),
+        )
+    for dataset in card["datasets"]:
+        expected = dataset["expected"]
+        published = f", {expected[0]} and {expected[1]} in the paper" if expected else ""
+        yield (
+            "Dataset",
+            f"{dataset['title']}: {dataset['normal']} normal and {dataset['anomalous']} anomalous "
+            f"images{published}",
+        )
+    yield "Protocol", settings["protocol"]
+    yield "Mask pixels", f"anomalous above {settings['mask_cut']} of 255"
+    if settings["limit"] is not None:
+        yield "Limit", f"{settings['limit']} images of each category"
+    yield "Seed", "none, for nothing is drawn at random"
+    yield "Device", environment["device"]
+    yield "Started", environment["started"]
+    yield "Command", environment["command"]
+    versions = ("moeclip", "torch", "open_clip", "numpy", "opencv", "pillow", "python", "platform")
+    yield "Versions", ", ".join(f"{name} {environment[name]}" for name in versions)

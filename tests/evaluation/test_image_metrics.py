@@ -1,0 +1,26 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from moeclip_cli.errors import ModelError
+from moeclip_cli.evaluation.image_metrics import ImageMetrics, image_metrics
+
+
+def test_hand_counted_example():
+    # Ranks from the top: anomalous, normal, anomalous, normal.
+    metrics = image_metrics([0.9, 0.8, 0.7, 0.1], [1, 0, 1, 0])
+    assert metrics.auroc == pytest.approx(3 / 4)
+    assert metrics.average_precision == pytest.approx((1 + 2 / 3) / 2)
+    assert metrics.f1_max == pytest.approx(0.8)
+
+
+@pytest.mark.parametrize("label", [0, 1])
+def test_a_category_of_one_label_has_no_metrics(label):
+    assert image_metrics([0.1, 0.2], [label, label]) == ImageMetrics(None, None, None)
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+def test_a_score_that_is_not_a_number_is_refused(bad):
+    with pytest.raises(ModelError, match="not a finite number"):
+        image_metrics([0.1, bad], [0, 1])
