@@ -65,6 +65,8 @@ class PairBatches(Dataset[Batch]):
 
 def load_batches(seed: int, phase: Phase, first: int, workers: int) -> DataLoader[Batch]:
     """Batches of a phase without end, from number `first` on, made ahead by worker processes."""
+    # A forked worker hangs where it finds the thread pool that OpenCV has made in this process.
+    cv2.setNumThreads(1)
     return DataLoader(
         PairBatches(seed, phase),
         batch_size=None,

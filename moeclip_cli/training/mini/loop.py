@@ -72,7 +72,7 @@ class Trainer:
         for group in self.optimiser.param_groups:
             group["lr"] = rate
         drawn = torch.randint(len(self.texts), (len(batch.images),), generator=self.generator)
-        # For a few hundred tokens the plain attention's gradient is twice as fast as the fused one's.
+        # For a few hundred tokens plain attention's gradient is twice as fast as the fused one's.
         with (
             sdpa_kernel(SDPBackend.MATH),
             torch.autocast("cpu", torch.bfloat16, enabled=self.recipe.bf16),

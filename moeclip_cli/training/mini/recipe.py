@@ -56,7 +56,7 @@ class Recipe:
     blocks: int = 8
     text_width: int = 64
     text_blocks: int = 2
-    image_size: int = 320
+    image_size: int = 256
     phases: tuple[Phase, ...] = (
         Phase(0.12, (128,), 24),
         Phase(0.28, (160, 192), 14),

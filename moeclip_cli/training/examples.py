@@ -1,0 +1,279 @@
+"""What is trained on: labelled images with masks, from files or generated."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from moeclip_cli.checkpoints.configuration import Domain
+from moeclip_cli.datasets.dataset import Dataset
+from moeclip_cli.datasets.masks import read_mask
+from moeclip_cli.datasets.opening import open_dataset
+from moeclip_cli.datasets.synthetic import TRAINING_DEFECTS, TRAINING_FAMILIES, generate
+from moeclip_cli.errors import DatasetError, ImageError
+from moeclip_cli.images.decode import decode
+from moeclip_cli.images.preprocess import preprocess, resize_to_square
+from moeclip_cli.training.augmentation import augment
+from moeclip_cli.training.configuration import SYNTHETIC, Augmentation, TrainingConfig
+
+GENERATED_PROMPT = "object"
+
+# Keeps the streams of random numbers of a seed apart.
+_SPLIT, _AUGMENT = 0, 1
+_VALIDATION_SEED = 1_000_003
+
+
+@dataclass(frozen=True, eq=False)
+class Example:
+    """One labelled image at the size of the network's input.
+
+    Attributes:
+        pixels: (S, S, 3) uint8 RGB.
+        mask: (S, S) uint8, 1 where anomalous, else 0.
+        label: 0 normal, 1 anomalous.
+        prompt: how the object is named to the model.
+        group: what a metric is computed over.
+    """
+
+    pixels: NDArray[np.uint8]
+    mask: NDArray[np.uint8]
+    label: int
+    prompt: str
+    group: str
+
+
+class Examples(Protocol):
+    """A sequence of labelled images that are read or made when they are asked for."""
+
+    @property
+    def domain(self) -> Domain:
+        """Kind of images."""
+
+    @property
+    def digest(self) -> str:
+        """Equal for two sequences only if they name the same images."""
+
+    def __len__(self) -> int:
+        """Images of one epoch."""
+
+    def load(self, index: int, epoch: int = 0) -> Example:
+        """One of them; generated ones are new in every epoch.
+
+        Raises:
+            DatasetError: if its files cannot be used.
+        """
+
+
+class DatasetExamples:
+    """The images of a dataset.
+
+    Args:
+        dataset: the images, all with masks where anomalous.
+        size: side of the network input in pixels.
+    """
+
+    def __init__(self, dataset: Dataset, size: int) -> None:
+        self.dataset = dataset
+        self.size = size
+
+    @property
+    def domain(self) -> Domain:
+        """Kind of images."""
+        return self.dataset.domain
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of the rows that list the images."""
+        listing = "\n".join(json.dumps(row) for row in self.dataset.rows())
+        return hashlib.sha256(listing.encode()).hexdigest()
+
+    def __len__(self) -> int:
+        """Images of one epoch."""
+        return len(self.dataset.samples)
+
+    def load(self, index: int, epoch: int = 0) -> Example:
+        """One image, the same in every epoch."""
+        sample = self.dataset.samples[index]
+        try:
+            pixels = decode(sample.image).pixels
+        except ImageError as error:
+            raise DatasetError(
+                f"{sample.image} cannot be used: {error} "
+                f"('moeclip datasets check' finds every such file.)"
+            ) from error
+        if sample.mask is None:
+            mask = np.zeros((self.size, self.size), np.uint8)
+        else:
+            mask = read_mask(sample.mask, self.size, expected=pixels.shape[:2])
+        prompt = self.dataset.prompts[sample.category]
+        square = resize_to_square(pixels, self.size)
+        return Example(square, mask, sample.label, prompt, sample.group)
+
+
+class GeneratedExamples:
+    """Endless generated images, clean and defective ones in turn.
+
+    Families and defects that the built-in model is evaluated on do not occur, so that what is
+    trained here can be compared with it.
+
+    Args:
+        seed: which ones.
+        count: images of one epoch.
+        size: side of the network input in pixels.
+    """
+
+    domain: Domain = "industrial"
+
+    def __init__(self, seed: int, count: int, size: int) -> None:
+        self.seed = seed
+        self.count = count
+        self.size = size
+
+    @property
+    def digest(self) -> str:
+        """Which sequence it is."""
+        return f"generated {self.seed} {self.count}"
+
+    def __len__(self) -> int:
+        """Images of one epoch."""
+        return self.count
+
+    def load(self, index: int, epoch: int = 0) -> Example:
+        """One image; clean and defective ones never come from the same scene."""
+        number = epoch * self.count + index
+        pair = generate(self.seed, number, self.size, TRAINING_FAMILIES, TRAINING_DEFECTS)
+        label = number % 2
+        pixels = pair.defective if label else pair.clean
+        mask = (pair.mask if label else np.zeros_like(pair.mask)).astype(np.uint8)
+        return Example(pixels, mask, label, GENERATED_PROMPT, GENERATED_PROMPT)
+
+
+def open_examples(
+    config: TrainingConfig, data_root: Path | None
+) -> tuple[Examples, Examples | None]:
+    """What is trained on and, if there is to be any, what is validated on.
+
+    Raises:
+        DatasetError: if there is no such dataset, or it lacks what training needs.
+    """
+    size = config.network.image_size
+    if config.data == SYNTHETIC:
+        training: Examples = GeneratedExamples(config.seed, config.epoch_images, size)
+        held = round(config.val_fraction * config.epoch_images)
+        held_out: Examples | None = None
+        if held:
+            held_out = GeneratedExamples(config.seed + _VALIDATION_SEED, held, size)
+    else:
+        dataset = open_dataset(config.data, data_root)
+        _require_trainable(dataset)
+        kept, rest = split(dataset, config.val_fraction, config.seed)
+        training = DatasetExamples(kept, size)
+        held_out = DatasetExamples(rest, size) if rest.samples else None
+    if config.val_fraction and held_out is None:
+        raise DatasetError(
+            f"--val-fraction {config.val_fraction:g} of {config.data} is less than one image; "
+            "use a larger fraction or --val-data."
+        )
+    if len(training) < config.batch_size:
+        raise DatasetError(
+            f"{config.data} has {len(training)} images to train on, fewer than one batch of "
+            f"{config.batch_size}; use a smaller --batch-size or more images."
+        )
+    if config.val_data == SYNTHETIC:
+        return training, GeneratedExamples(config.seed + _VALIDATION_SEED, 200, size)
+    if config.val_data is not None:
+        return training, DatasetExamples(open_dataset(config.val_data, data_root), size)
+    return training, held_out
+
+
+def split(dataset: Dataset, fraction: float, seed: int) -> tuple[Dataset, Dataset]:
+    """What is trained on and what is held out, in the same proportions of categories and labels."""
+    groups: dict[tuple[str, int], list[int]] = defaultdict(list)
+    for index, sample in enumerate(dataset.samples):
+        groups[sample.group, sample.label].append(index)
+    rng = np.random.default_rng([seed, _SPLIT])
+    held: set[int] = set()
+    for indices in groups.values():
+        count = round(fraction * len(indices))
+        held.update(int(index) for index in rng.permutation(indices)[:count])
+    parts = [
+        tuple(s for index, s in enumerate(dataset.samples) if (index in held) == is_held)
+        for is_held in (False, True)
+    ]
+    return replace(dataset, samples=parts[0]), replace(dataset, samples=parts[1])
+
+
+@dataclass(frozen=True, eq=False)
+class Batch:
+    """Examples as the network takes them.
+
+    Attributes:
+        images: (B, 3, S, S) normalised.
+        masks: (B, S, S) float32, 1 where anomalous, else 0.
+        labels: (B,) 1 for anomalous images.
+        prompts: B names of objects.
+    """
+
+    images: Tensor
+    masks: Tensor
+    labels: Tensor
+    prompts: tuple[str, ...]
+
+
+def to_batch(examples: Sequence[tuple[Tensor, Tensor, Example]]) -> Batch:
+    """Stack what `prepare` returned."""
+    images, masks, plain = zip(*examples, strict=True)
+    labels = torch.tensor([example.label for example in plain])
+    return Batch(
+        torch.stack(images), torch.stack(masks), labels, tuple(example.prompt for example in plain)
+    )
+
+
+def prepare(
+    examples: Examples, index: int, epoch: int, augmentation: Augmentation, seed: int
+) -> tuple[Tensor, Tensor, Example]:
+    """Load, normalise and augment one example.
+
+    What is random depends on seed, epoch and index alone, so any worker may do it at any time.
+
+    Returns:
+        Image (3, S, S), mask (S, S), and what they were made from.
+    """
+    example = examples.load(index, epoch)
+    normalised = preprocess(example.pixels, example.pixels.shape[0])
+    rng = np.random.default_rng([seed, _AUGMENT, epoch, index])
+    planes = np.ascontiguousarray(normalised.numpy().transpose(1, 2, 0))
+    image, mask = augment(planes, example.mask, augmentation, rng)
+    channels = torch.from_numpy(np.ascontiguousarray(image.transpose(2, 0, 1)))
+    return channels, torch.from_numpy(np.ascontiguousarray(mask)).float(), example
+
+
+def _require_trainable(dataset: Dataset) -> None:
+    anomalous = [sample for sample in dataset.samples if sample.label]
+    unmasked = [sample for sample in anomalous if sample.mask is None]
+    if not anomalous:
+        raise DatasetError(
+            f"{dataset.title} in {dataset.root} has no anomalous images, but training needs some; "
+            "'moeclip datasets synthesize DIR --normal FOLDER' plants defects into normal ones."
+        )
+    if unmasked:
+        raise DatasetError(
+            f"{len(unmasked)} anomalous images of {dataset.title} in {dataset.root} have no mask "
+            f"(the first is {dataset.relative(unmasked[0].image)}); training needs one for each."
+        )
+    for category in dataset.expected:
+        if category not in dataset.categories:
+            raise DatasetError(
+                f"The category {category} of {dataset.title} in {dataset.root} has no images; "
+                f"'moeclip datasets check {dataset.name}' counts what there is."
+            )

@@ -1,0 +1,174 @@
+from __future__ import annotations
+
+import csv
+import json
+import signal
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from moeclip_cli.checkpoints.checkpoint import read_checkpoint
+
+OUT = Path("moeclip-train")
+
+
+@pytest.fixture
+def small(standin):
+    """Options of a training that takes a second."""
+    return [
+        "--backbone-weights", standin.backbone, "--image-size", "70", "--rank", "4",
+        "--device", "cpu", "--workers", "0", "--samples", "0", "--log-every", "1",
+    ]  # fmt: skip
+
+
+@pytest.fixture
+def generated(small):
+    return ["train", "--data", "synthetic", "--epoch-images", "8", "--epochs", "1", *small]
+
+
+def metrics(out=OUT):
+    with (out / "metrics.csv").open(newline="") as stream:
+        return list(csv.DictReader(stream))
+
+
+def test_from_nothing_to_scores(moeclip, standin, small):
+    made = ["synthesize", "made", "--categories", "1", "--images", "4", "--size", "64"]
+    assert moeclip("datasets", *made).exit_code == 0
+    result = moeclip(
+        "train", "--data", "made", "--val-fraction", "0.5", "--epochs", "2", *small,
+    )  # fmt: skip
+    assert result.exit_code == 0, result.stderr
+    assert result.stdout.startswith(str(OUT / "model.safetensors"))
+    assert "4 held out, which choose the best epoch" in result.stderr
+    assert "image AUROC" in result.stderr
+
+    config = read_checkpoint(OUT / "model.safetensors").config
+    assert config.backbone.digest is not None
+    assert config.training["settings"]["data"] == "made"
+    scored = moeclip(
+        "score", "made", "--model", OUT / "model.safetensors",
+        "--backbone-weights", standin.backbone, "--device", "cpu",
+    )  # fmt: skip
+    assert scored.exit_code == 0, scored.stderr
+    assert "false alarms on 2 held-out normal images of made" in scored.stdout
+
+
+def test_the_resolved_options_train_the_same_again(moeclip, generated):
+    assert moeclip(*generated, "--decay", "0.25", "--no-augment").exit_code == 0
+    again = moeclip(
+        "train", "--config", OUT / "train.toml", "--out", "again", "--device", "cpu",
+        "--workers", "0", "--samples", "0", "--log-every", "1",
+    )  # fmt: skip
+    assert again.exit_code == 0, again.stderr
+    first, second = (folder / "model.safetensors" for folder in (OUT, Path("again")))
+    assert first.read_bytes() == second.read_bytes()
+    card = json.loads((OUT / "run.json").read_text())
+    assert card["state"] == "finished"
+    assert card["settings"]["training"]["decay"] == 0.25
+    assert card["summary"]["steps"] == 4
+
+
+def test_as_released_has_no_expert_losses_and_keeps_every_epoch(moeclip, generated):
+    assert moeclip(*generated, "--as-released").exit_code == 0
+    assert {(row["balance"], row["etf"]) for row in metrics()} == {("0", "0")}
+    settings = read_checkpoint(OUT / "epochs" / "epoch_01.safetensors").config
+    assert settings.network.dropout == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "said"),
+    [
+        (["--data", "nowhere"], 4, "There is no dataset, folder or manifest called 'nowhere'"),
+        (["--as-released", "--etf-weight", "0.1"], 2, "--as-released sets --etf-weight to 0"),
+        (["--milestones", "many"], 2, "--milestones takes whole numbers"),
+        (["--epochs", "0"], 2, "epochs must be at least 1"),
+        (["--image-size", "71"], 4, "multiple of the patch size 14"),
+        (["--accumulate", "2", "--batch-size", "3"], 2, "multiple of --accumulate"),
+        (["--precision", "fp16"], 2, "fp16 cannot be trained on a CPU"),
+        (["--resume"], 2, "There is no training in moeclip-train to resume"),
+        (["--backbone", "ViT-nothing"], 4, "open_clip knows no model called 'ViT-nothing'"),
+    ],
+)
+def test_refusals_are_one_sentence(moeclip, generated, arguments, code, said):
+    result = moeclip(*generated, *arguments)
+    assert result.exit_code == code, result.stderr
+    assert said in result.stderr
+    assert "Traceback" not in result.stderr
+    assert not (OUT / "model.safetensors").exists()
+
+
+def test_a_finished_training_is_not_overwritten_unasked(moeclip, generated):
+    assert moeclip(*generated).exit_code == 0
+    before = (OUT / "model.safetensors").read_bytes()
+    refused = moeclip(*generated, "--seed", "5")
+    assert refused.exit_code == 2
+    assert "finished training" in refused.stderr
+    assert (OUT / "model.safetensors").read_bytes() == before
+    assert moeclip(*generated, "--seed", "5", "--overwrite").exit_code == 0
+    assert (OUT / "model.safetensors").read_bytes() != before
+
+
+@pytest.mark.parametrize(
+    ("module", "options", "extra"),
+    [("accelerate", [], "train"), ("tensorboard", ["--tensorboard"], "tensorboard")],
+)
+def test_a_missing_extra_names_the_line_that_installs_it(
+    moeclip, generated, monkeypatch, module, options, extra
+):
+    monkeypatch.setitem(sys.modules, module, None)
+    result = moeclip(*generated, *options)
+    assert result.exit_code == 2
+    assert f'pip install "moeclip[{extra}]"' in result.stderr
+
+
+@pytest.mark.slow
+def test_ctrl_c_saves_and_the_same_command_with_resume_goes_on(start_moeclip, moeclip, generated):
+    command = [*generated, "--epochs", "3"]
+    process = start_moeclip(*command, "--max-steps", "1000", "--epochs", "500")
+    deadline = time.monotonic() + 60
+    while not (OUT / "metrics.csv").exists() or len(metrics()) < 2:
+        assert process.poll() is None and time.monotonic() < deadline
+        time.sleep(0.05)
+    process.send_signal(signal.SIGINT)
+    _, said = process.communicate(timeout=60)
+    assert process.returncode == 130, said
+    assert "--resume" in said and "Traceback" not in said
+    done = int(metrics()[-1]["step"])
+    resumed = moeclip(*command, "--max-steps", str(done + 2), "--epochs", "500", "--resume")
+    assert resumed.exit_code == 0, resumed.stderr
+    assert [int(row["step"]) for row in metrics()] == list(range(1, done + 3))
+
+
+@pytest.mark.slow
+def test_two_processes_compute_what_one_does_with_the_joined_batch(
+    start_moeclip, moeclip, generated
+):
+    """All losses and tensors, the balance loss included; dropout has other masks, so it is off."""
+    command = [*generated, "--max-steps", "3", "--dropout", "0", "--val-fraction", "0.5"]
+    process = start_moeclip(*command, "--out", "two", "--processes", "2")
+    _, said = process.communicate(timeout=120)
+    assert process.returncode == 0, said
+    assert said.count("Training on") == 1
+    assert moeclip(*command, "--out", "one").exit_code == 0
+    for row, expected in zip(metrics(Path("two")), metrics(Path("one")), strict=True):
+        for name in ("total", "image", "segmentation", "balance", "etf"):
+            assert float(row[name]) == pytest.approx(float(expected[name]), rel=1e-4)
+    assert float(row["balance"]) > 0
+    two, one = (read_checkpoint(Path(name) / "model.safetensors") for name in ("two", "one"))
+    counts = [found.config.training["validation"] for found in (one, two)]
+    assert [count["normal"] + count["anomalous"] for count in counts] == [4, 4]
+    for name, tensor in one.tensors.items():
+        # Where a gradient is rounding alone, Adam moves by the learning rate, 5e-5, all the same.
+        assert (tensor - two.tensors[name]).abs().mean() < 2e-5, name
+    assert json.loads(Path("two/run.json").read_text())["environment"]["processes"] == 2
+
+
+@pytest.mark.slow
+def test_what_one_of_several_processes_cannot_do_is_said_once(start_moeclip, generated):
+    process = start_moeclip(*generated, "--data", "nowhere", "--processes", "2")
+    _, said = process.communicate(timeout=120)
+    assert process.returncode == 4
+    assert said.count("There is no dataset") == 1
+    assert "Traceback" not in said
