@@ -16,6 +16,7 @@ from moeclip_cli.cli.models import models_app
 from moeclip_cli.cli.options import wants_traceback
 from moeclip_cli.cli.score import score
 from moeclip_cli.cli.settings import SettingsCommand
+from moeclip_cli.cli.train import train
 from moeclip_cli.errors import MoeclipError
 
 INTERRUPTED = 130
@@ -77,6 +78,7 @@ app = typer.Typer(
 )
 app.command(cls=SettingsCommand)(score)
 app.command(cls=SettingsCommand)(heatmap)
+app.command(cls=SettingsCommand)(train)
 app.command(cls=SettingsCommand)(benchmark)
 app.add_typer(models_app, name="models")
 app.add_typer(datasets_app, name="datasets")

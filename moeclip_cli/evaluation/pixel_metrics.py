@@ -106,14 +106,13 @@ class PixelEvaluation:
             auroc=ranking.auroc(),
             average_precision=ranking.average_precision(),
             f1_max=ranking.f1_max(),
-            pro=pro(ranking, anomalous.weights[1, ::-1]),
+            pro=pro(ranking, anomalous.weights[::-1]),
             error_bound=max(f, e, f / 4 + 1.25 * e),
         )
 
     def _rank(self, anomalous: Run) -> Ranking:
         above, at_or_above = self._normal.counts(anomalous.scores)
-        positives = anomalous.weights[0]
-        return Ranking(positives[::-1], above[::-1], at_or_above[::-1], self._normals)
+        return Ranking(anomalous.counts[::-1], above[::-1], at_or_above[::-1], self._normals)
 
 
 def finite_map(anomaly_map: ArrayLike) -> NDArray[np.float32]:

@@ -19,7 +19,7 @@ from moeclip_cli.evaluation.ranking import Ranking
 FPR_LIMIT = 0.3
 
 
-def region_weights(mask: NDArray[np.bool_]) -> NDArray[np.float64]:
+def region_weights(mask: NDArray[np.bool_]) -> NDArray[np.float32]:
     """What each anomalous pixel adds to its region's overlap: 1 / area of the region.
 
     Args:
@@ -30,10 +30,10 @@ def region_weights(mask: NDArray[np.bool_]) -> NDArray[np.float64]:
     """
     _, labels = cv2.connectedComponents(mask.view(np.uint8), connectivity=8)
     regions = labels[mask]
-    return 1 / np.bincount(regions)[regions]
+    return (1 / np.bincount(regions)[regions]).astype(np.float32)
 
 
-def pro(ranking: Ranking, overlaps: NDArray[np.float64]) -> float | None:
+def pro(ranking: Ranking, overlaps: NDArray[np.floating]) -> float | None:
     """Normalised area under the PRO curve up to `FPR_LIMIT`; None if a label is missing.
 
     Args:

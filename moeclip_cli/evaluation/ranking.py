@@ -42,7 +42,7 @@ class Ranking:
         """Area under the ROC curve: the chance that an anomalous item ranks higher, ties half."""
         return self.area_under(self.positives)
 
-    def area_under(self, weights: Values, limit: float = 1.0) -> float | None:
+    def area_under(self, weights: NDArray[np.floating], limit: float = 1.0) -> float | None:
         """Area under a weighted ROC curve up to a false-positive rate, divided by that rate.
 
         The curve's height is the weight of all anomalous items found, as a share of the whole. From

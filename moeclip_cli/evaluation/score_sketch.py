@@ -44,17 +44,19 @@ class SketchLimits:
 
 @dataclass(frozen=True)
 class Run:
-    """Distinct scores and what lies on each. n rows, c columns.
+    """Distinct scores and what lies on each, n rows.
 
     Attributes:
         scores: (n,) float32, ascending.
-        weights: (c, n) float64; the first column counts scores, a second sums weights over them.
+        counts: (n,) float64, scores that lie on each.
+        weights: (n,) float32, the sum of their weights; (0,) if they have none.
         generation: how often runs of equal generation were combined to make this one.
         error: bound on the relative error of C(t), for every t; 0 if nothing was ever merged.
     """
 
     scores: NDArray[np.float32]
-    weights: NDArray[np.float64]
+    counts: NDArray[np.float64]
+    weights: NDArray[np.float32]
     generation: int = 0
     error: float = 0.0
 
@@ -82,7 +84,7 @@ class ScoreSketch:
         """Bound on the relative error of the number of scores at or above any threshold."""
         return max((run.error for run in self._runs.values()), default=0.0)
 
-    def add(self, scores: NDArray[np.float32], weights: NDArray[np.float64] | None = None) -> None:
+    def add(self, scores: NDArray[np.float32], weights: NDArray[np.float32] | None = None) -> None:
         """Take in scores.
 
         Args:
@@ -123,7 +125,7 @@ class ScoreSketch:
         above += buffered.size - np.searchsorted(buffered, thresholds, side="right")
         at_or_above += buffered.size - np.searchsorted(buffered, thresholds)
         for run in self._runs.values():
-            cumulative = np.append(_from_the_top(run.weights[0]), 0.0)
+            cumulative = np.append(_from_the_top(run.counts), 0.0)
             above += cumulative[np.searchsorted(run.scores, thresholds, side="right")]
             at_or_above += cumulative[np.searchsorted(run.scores, thresholds)]
         return above, at_or_above
@@ -142,10 +144,10 @@ class ScoreSketch:
             self._runs[following] = _thin(run, self._limits)
         return next(iter(self._runs.values()))
 
-    def _room(self) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
+    def _room(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """An empty buffer of scores and one of weights; memory is taken as they are filled."""
         size = self._limits.buffer
-        return np.empty(size, np.float32), np.empty(size if self._weighted else 0)
+        return np.empty(size, np.float32), np.empty(size if self._weighted else 0, np.float32)
 
     def _empty_buffer(self) -> None:
         if self._weighted:
@@ -156,10 +158,8 @@ class ScoreSketch:
 
     def _sorted_buffer(self) -> Run:
         scores = self._scores[: self._buffered]
-        columns = [np.ones(scores.size)]
-        if self._weighted:
-            columns.append(self._weights[: self._buffered])
-        return _gather(scores, columns, np.argsort(scores))
+        weights = self._weights[: self._buffered]
+        return _gather(Run(scores, np.ones(scores.size), weights), np.argsort(scores))
 
     def _push(self, run: Run) -> None:
         while run.generation in self._runs:
@@ -199,29 +199,30 @@ def _count(scores: NDArray[np.float32], limits: SketchLimits) -> Run:
     merged = scores[first] != scores[end - 1]
     error = ((end - first) / (total - first))[merged].max(initial=0.0)
     counts = (end - first).astype(np.float64)
-    return Run(scores[(first + end) // 2], counts[None], error=float(error))
+    no_weights = np.empty(0, np.float32)
+    return Run(scores[(first + end) // 2], counts, no_weights, error=float(error))
 
 
 def _combine(a: Run, b: Run, generation: int) -> Run:
     """One run with all that lies in two, not thinned yet: what this needs is to be freed first."""
-    scores = np.concatenate((a.scores, b.scores))
-    columns = [np.concatenate(pair) for pair in zip(a.weights, b.weights, strict=True)]
+    both = Run(
+        np.concatenate((a.scores, b.scores)),
+        np.concatenate((a.counts, b.counts)),
+        np.concatenate((a.weights, b.weights)),
+        generation,
+        max(a.error, b.error),
+    )
     # Two ascending runs: a stable sort finds and merges them in linear time.
-    run = _gather(scores, columns, np.argsort(scores, kind="stable"))
-    return replace(run, generation=generation, error=max(a.error, b.error))
+    return _gather(both, np.argsort(both.scores, kind="stable"))
 
 
-def _gather(
-    scores: NDArray[np.float32], columns: list[NDArray[np.float64]], order: NDArray[np.intp]
-) -> Run:
+def _gather(rows: Run, order: NDArray[np.intp]) -> Run:
     """One row for each distinct score, after sorting by `order`."""
-    scores = scores[order]
+    scores = rows.scores[order]
     first = np.flatnonzero(np.append(True, scores[1:] != scores[:-1])[: scores.size])
-    weights = np.empty((len(columns), first.size))
-    for row, column in zip(weights, columns, strict=True):
-        if first.size:
-            np.add.reduceat(column[order], first, out=row)
-    return Run(scores[first], weights)
+    counts = _sums(rows.counts[order], first)
+    weights = _sums(rows.weights[order], first) if rows.weights.size else rows.weights
+    return replace(rows, scores=scores[first], counts=counts, weights=weights)
 
 
 def _thin(run: Run, limits: SketchLimits) -> Run:
@@ -232,25 +233,35 @@ def _thin(run: Run, limits: SketchLimits) -> Run:
     rows = run.scores.size
     if rows <= limits.rows:
         return run
-    above = _from_the_top(run.weights[0])
     starts = np.zeros(rows, bool)
+    above = _from_the_top(run.counts)
     starts[rows - 1 - np.searchsorted(above[::-1], _cell_ranks(int(above[0]), limits.cell))] = True
-    above *= limits.cell / 2
-    starts[1:] |= (run.weights[0] >= above)[:-1]
-    for weights in run.weights[1:]:
-        above = _from_the_top(weights)
+    starts[1:] |= (run.counts >= limits.cell / 2 * above)[:-1]
+    if run.weights.size:
+        above = _from_the_top(run.weights)
         cell = limits.weight_cell * above[0]
         starts[rows - 1 - np.searchsorted(above[::-1], np.arange(cell, above[0], cell))] = True
-        starts[1:] |= (weights >= cell / 2)[:-1]
-    del above
+        starts[1:] |= (run.weights >= cell / 2)[:-1]
     starts[0] = True
     first = np.flatnonzero(starts)
     end = np.append(first[1:], rows)
-    weights = np.stack([np.add.reduceat(row, first) for row in run.weights])
-    share = weights[0] / _from_the_top(weights[0])
-    error = run.error + float(share[end - first > 1].max(initial=0.0))
-    # The middle row of each, so that moves up and down cancel.
-    return Run(run.scores[(first + end) // 2], weights, run.generation, error)
+    counts = _sums(run.counts, first)
+    share = counts / _from_the_top(counts)
+    return Run(
+        # The middle row of each, so that moves up and down cancel.
+        run.scores[(first + end) // 2],
+        counts,
+        _sums(run.weights, first),
+        run.generation,
+        run.error + float(share[end - first > 1].max(initial=0.0)),
+    )
+
+
+def _sums(column: NDArray[Any], first: NDArray[np.intp]) -> NDArray[Any]:
+    """Sums of a column, unless it is empty, over groups of rows, given the first row of each."""
+    if not column.size:
+        return column
+    return np.add.reduceat(column, first, dtype=np.float64).astype(column.dtype, copy=False)
 
 
 def _cell_ranks(total: int, cell: float) -> NDArray[np.intp]:
@@ -260,6 +271,6 @@ def _cell_ranks(total: int, cell: float) -> NDArray[np.intp]:
     return np.concatenate((single, np.exp(growing * cell) / cell)).astype(np.intp)
 
 
-def _from_the_top(weights: NDArray[np.float64]) -> NDArray[np.float64]:
+def _from_the_top(column: NDArray[np.floating]) -> NDArray[np.float64]:
     """(n,) what lies on each row and all higher ones."""
-    return np.cumsum(weights[::-1])[::-1]
+    return np.cumsum(column[::-1], dtype=np.float64)[::-1]

@@ -15,14 +15,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from moeclip_cli.checkpoints.checkpoint import write_checkpoint
 from moeclip_cli.checkpoints.configuration import BackboneRef, CheckpointConfig
 from moeclip_cli.errors import DatasetError, ModelError, MoeclipError
 from moeclip_cli.images.pipeline import prefetch
 from moeclip_cli.inspection.device import ran_out_of_memory
 from moeclip_cli.inspection.thresholds import FALLBACK
 from moeclip_cli.model.moeclip import MoECLIP
-from moeclip_cli.training.boards import Board
 from moeclip_cli.training.configuration import TrainingConfig
 from moeclip_cli.training.engine import (
     process_count,
@@ -31,7 +29,6 @@ from moeclip_cli.training.engine import (
 )
 from moeclip_cli.training.examples import Batch, Example, Examples, prepare, to_batch
 from moeclip_cli.training.interruption import Interruption, deferred_interrupts
-from moeclip_cli.training.metrics_file import MetricsFile
 from moeclip_cli.training.objective import (
     PARTS,
     Objective,
@@ -41,13 +38,12 @@ from moeclip_cli.training.objective import (
 )
 from moeclip_cli.training.optimiser import AdapterAdam
 from moeclip_cli.training.order import Order
+from moeclip_cli.training.output import Output
 from moeclip_cli.training.pictures import choose_samples, save_sample
 from moeclip_cli.training.run_folder import (
     EPOCHS,
-    METRICS_FILE,
     MODEL_FILE,
     SAMPLES,
-    VALIDATION_FILE,
     TrainingFolder,
 )
 from moeclip_cli.training.state import STATE_FILE, TrainingState, read_state, write_state
@@ -183,7 +179,14 @@ class Trainer:
         self.done_here, self.seconds = 0, 0.0
         self.updating = False
         self.saved_at = time.monotonic()
-        self.output = _Output(setup, self.state) if setup.folder is not None else None
+        self.output = None
+        if setup.folder is not None:
+            self.output = Output(
+                setup.path,
+                self.state.step,
+                self.state.validated if setup.held_out is not None else None,
+                tensorboard=setup.habits.tensorboard,
+            )
 
     def run(self) -> dict[str, Any]:
         """Train until the last step; returns a summary."""
@@ -318,9 +321,13 @@ class Trainer:
         progress = self._progress(losses, epoch)
         if state.step % habits.log_every == 0 or state.step == self.steps:
             means = [total / state.recent_steps for total in state.recent]
-            rate = self.config.rate_at(state.step - 1)
             if self.output is not None:
-                self.output.log(progress, dict(zip(PARTS, means, strict=True)), rate)
+                pace = {
+                    "learning_rate": self.config.rate_at(state.step - 1),
+                    "images_per_second": progress.images_per_second,
+                }
+                losses_now = dict(zip(PARTS, means, strict=True))
+                self.output.log(state.step, epoch + 1, losses_now, pace)
             state.recent, state.recent_steps = [0.0] * len(PARTS), 0
         if habits.sample_every and state.step % habits.sample_every == 0:
             self._draw_samples()
@@ -490,42 +497,3 @@ class _BetweenStepsError(Exception):
     def __init__(self, reason: MoeclipError | KeyboardInterrupt) -> None:
         super().__init__(str(reason))
         self.reason = reason
-
-
-class _Output:
-    """The main process's files."""
-
-    def __init__(self, setup: Setup, state: TrainingState) -> None:
-        step = state.step
-        losses = ["epoch", "learning_rate", "images_per_second", *PARTS]
-        found = ["epoch", "image_auroc", "pixel_auroc", "pixel_ap", "threshold"]
-        self._metrics = MetricsFile(setup.path / METRICS_FILE, losses, keep_until=step)
-        self._validation = None
-        if setup.held_out is not None:
-            path = setup.path / VALIDATION_FILE
-            self._validation = MetricsFile(path, found, keep_until=state.validated)
-        self._board = Board(setup.path, step) if setup.habits.tensorboard else None
-
-    def log(self, progress: Progress, losses: dict[str, float], rate: float) -> None:
-        pace = {"learning_rate": rate, "images_per_second": progress.images_per_second}
-        self._metrics.add(progress.step, {"epoch": progress.epoch, **pace, **losses})
-        if self._board is not None:
-            self._board.add(progress.step, "loss", losses)
-            self._board.add(progress.step, "training", pace)
-
-    def log_validation(self, step: int, epoch: int, validation: Validation) -> None:
-        names = ("image_auroc", "pixel_auroc", "pixel_ap", "threshold")
-        values = {name: getattr(validation, name) for name in names}
-        if self._validation is not None:
-            self._validation.add(step, {"epoch": epoch, **values})
-        if self._board is not None:
-            defined = {name: value for name, value in values.items() if value is not None}
-            self._board.add(step, "validation", defined)
-
-    def write_model(self, path: Path, config: CheckpointConfig, tensors: dict[str, Tensor]) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write_checkpoint(path, config, tensors)
-
-    def close(self) -> None:
-        if self._board is not None:
-            self._board.close()

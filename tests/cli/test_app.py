@@ -10,6 +10,7 @@ from moeclip_cli import __version__
 COMMANDS = [
     "score",
     "heatmap",
+    "train",
     "benchmark",
     "models",
     "models list",
@@ -19,6 +20,7 @@ COMMANDS = [
     "datasets",
     "datasets list",
     "datasets check",
+    "datasets synthesize",
 ]
 
 

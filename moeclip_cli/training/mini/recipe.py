@@ -56,14 +56,14 @@ class Recipe:
     blocks: int = 8
     text_width: int = 64
     text_blocks: int = 2
-    image_size: int = 256
+    image_size: int = 320
     phases: tuple[Phase, ...] = (
         Phase(0.12, (128,), 24),
         Phase(0.28, (160, 192), 14),
         Phase(0.35, (192, 224, 256), 10),
         Phase(0.25, (256, 320), 8),
     )
-    steps: int = 8000
+    steps: int = 3461
     text_steps: int = 300
     names: int = 512
     learning_rate: float = 1e-3
@@ -71,7 +71,7 @@ class Recipe:
     warmup: int = 200
     weight_decay: float = 0.05
     average: float = 0.998
-    validation_pairs: int = 200
+    validation_pairs: int = 400
     seed: int = 111
     bf16: bool = False
 
