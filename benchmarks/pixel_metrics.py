@@ -6,6 +6,22 @@
 Each runs in a process of its own, on one thread. It reports the processor time of the metrics
 alone, without making the maps (on a busy machine the clock on the wall would measure the others),
 and the largest memory that the process ever had.
+
+On 2 shared cores of an AMD EPYC (AVX-512, numpy 2.4.6, scikit-learn 1.9.1, torchmetrics 1.9.0):
+
+    100 maps             AUROC         AP  seconds  peak MB
+    moeclip           98.85163   85.76523     0.39      188     and PRO and F1-max
+    scikit-learn      98.85163   85.76523    15.70     1544     41 times slower
+    torchmetrics      98.85160   85.68437    70.62      821     1,000 bins; AP off by 0.08 points
+
+    4000 maps
+    moeclip           98.67351   84.94368    18.43      558     proven to 0.00404 points
+
+torchmetrics in exact mode keeps every score, as scikit-learn does; its bins need a range that is
+not known beforehand, and are too wide where average precision is decided.
+
+The least favourable stream, noise of which half is anomalous (`--maps 3900 --noise`), took
+946 MB at most and is proven to 0.00486 points.
 """
 
 from __future__ import annotations
@@ -33,13 +49,14 @@ TORCHMETRICS_BINS = 1000
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--maps", type=int, default=100)
+    parser.add_argument("--noise", action="store_true", help="noise, half of it anomalous")
     parser.add_argument("--only", choices=CONTENDERS, help="run one, in this process, print JSON")
     args = parser.parse_args()
     if args.only:
-        print(json.dumps(measure(args.only, args.maps)))
+        print(json.dumps(measure(args.only, args.maps, args.noise)))
         return
     names = CONTENDERS if args.maps <= EXACT_MAPS else CONTENDERS[:1]
-    results = {name: in_process(name, args.maps) for name in names if installed(name)}
+    results = {name: in_process(name, args.maps, args.noise) for name in names if installed(name)}
     print(f"{args.maps} maps of {SIDE} x {SIDE}, numpy {np.__version__}, one thread")
     print(f"{'':14}{'AUROC':>11}{'AP':>11}{'seconds':>9}{'peak MB':>9}")
     for name, r in results.items():
@@ -63,16 +80,17 @@ def installed(name: str) -> bool:
         return False
 
 
-def in_process(name: str, maps: int) -> dict[str, float]:
+def in_process(name: str, maps: int, noise: bool) -> dict[str, float]:
     command = [sys.executable, __file__, "--maps", str(maps), "--only", name]
+    command += ["--noise"] * noise
     done = subprocess.run(command, check=True, capture_output=True, text=True)
     return json.loads(done.stdout)
 
 
-def measure(name: str, maps: int) -> dict[str, float]:
+def measure(name: str, maps: int, noise: bool) -> dict[str, float]:
     cv2.setNumThreads(1)
     contender = {"moeclip": moeclip, "scikit-learn": scikit_learn, "torchmetrics": torchmetrics}
-    result = contender[name](images(maps))
+    result = contender[name](noise_images(maps) if noise else images(maps))
     kilobytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return {**result, "peak_mb": kilobytes / (2**20 if sys.platform == "darwin" else 2**10)}
 
@@ -89,6 +107,16 @@ def images(count: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         grid += 4 * cv2.resize(mask, (GRID, GRID), interpolation=cv2.INTER_AREA)
         grid = cv2.GaussianBlur(grid, (7, 7), 1)
         yield cv2.resize(grid, (SIDE, SIDE), interpolation=cv2.INTER_LINEAR), mask
+
+
+def noise_images(count: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Hardly two pixels of equal score, and half of them anomalous."""
+    random = np.random.default_rng(0)
+    mask = np.zeros((SIDE, SIDE), np.uint8)
+    mask[: SIDE // 2] = 1
+    for _ in range(count):
+        noise = random.standard_normal((SIDE, SIDE), dtype=np.float32)
+        yield noise + mask * np.float32(0.5), mask
 
 
 def moeclip(stream: Iterator[tuple[np.ndarray, np.ndarray]]) -> dict[str, float]:

@@ -17,11 +17,13 @@ their sum, as measured, in `error`.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+_Counts = tuple[NDArray[np.float64], NDArray[np.float64]]
 
 
 @dataclass(frozen=True)
@@ -110,15 +112,20 @@ class ScoreSketch:
         filled = slice(other._buffered)
         self.add(other._scores[filled], other._weights[filled] if self._weighted else None)
 
-    def counts(self, thresholds: NDArray[np.float32]) -> tuple[NDArray, NDArray]:
+    def counts(self, thresholds: NDArray[np.float32]) -> _Counts:
         """How many scores lie above each threshold, and how many at or above it.
 
         Args:
             thresholds: (t,) in ascending order.
 
         Returns:
-            Two arrays (t,) of float64.
+            Two arrays (t,).
+
+        Raises:
+            ValueError: if the sketch is weighted: sorting would part its weights from their scores.
         """
+        if self._weighted:
+            raise ValueError("a weighted sketch gives its counts by run()")
         above, at_or_above = np.zeros(thresholds.size), np.zeros(thresholds.size)
         buffered = self._scores[: self._buffered]
         buffered.sort()
@@ -140,7 +147,7 @@ class ScoreSketch:
         for generation in sorted(self._runs)[:-1]:
             small = self._runs.pop(generation)
             following = min(self._runs)
-            run = _combine(small, self._runs[following], following)
+            run = _combine(small, self._runs.pop(following), following)
             self._runs[following] = _thin(run, self._limits)
         return next(iter(self._runs.values()))
 
@@ -151,15 +158,22 @@ class ScoreSketch:
 
     def _empty_buffer(self) -> None:
         if self._weighted:
-            self._push(_thin(self._sorted_buffer(), self._limits))
+            run = _thin(self._sorted_buffer(), self._limits)
         else:
-            self._push(_count(self._scores[: self._buffered], self._limits))
+            run = _count(self._scores[: self._buffered], self._limits)
+        # A new one, so that the pages of the full one are free while runs are combined.
+        self._scores, self._weights = self._room()
         self._buffered = 0
+        self._push(run)
 
     def _sorted_buffer(self) -> Run:
         scores = self._scores[: self._buffered]
-        weights = self._weights[: self._buffered]
-        return _gather(Run(scores, np.ones(scores.size), weights), np.argsort(scores))
+        order = np.argsort(scores)
+        scores = scores[order]
+        first = _first_rows(scores)
+        counts = np.diff(first, append=scores.size).astype(np.float64)
+        weights = _sums(self._weights[: self._buffered], order, first)
+        return Run(scores[first], counts, weights)
 
     def _push(self, run: Run) -> None:
         while run.generation in self._runs:
@@ -205,24 +219,18 @@ def _count(scores: NDArray[np.float32], limits: SketchLimits) -> Run:
 
 def _combine(a: Run, b: Run, generation: int) -> Run:
     """One run with all that lies in two, not thinned yet: what this needs is to be freed first."""
-    both = Run(
-        np.concatenate((a.scores, b.scores)),
-        np.concatenate((a.counts, b.counts)),
-        np.concatenate((a.weights, b.weights)),
+    scores = np.concatenate((a.scores, b.scores))
+    # Two ascending runs: a stable sort finds and merges them in linear time.
+    order = np.argsort(scores, kind="stable")
+    scores = scores[order]
+    first = _first_rows(scores)
+    return Run(
+        scores[first],
+        _sums(np.concatenate((a.counts, b.counts)), order, first),
+        _sums(np.concatenate((a.weights, b.weights)), order, first),
         generation,
         max(a.error, b.error),
     )
-    # Two ascending runs: a stable sort finds and merges them in linear time.
-    return _gather(both, np.argsort(both.scores, kind="stable"))
-
-
-def _gather(rows: Run, order: NDArray[np.intp]) -> Run:
-    """One row for each distinct score, after sorting by `order`."""
-    scores = rows.scores[order]
-    first = np.flatnonzero(np.append(True, scores[1:] != scores[:-1])[: scores.size])
-    counts = _sums(rows.counts[order], first)
-    weights = _sums(rows.weights[order], first) if rows.weights.size else rows.weights
-    return replace(rows, scores=scores[first], counts=counts, weights=weights)
 
 
 def _thin(run: Run, limits: SketchLimits) -> Run:
@@ -236,32 +244,41 @@ def _thin(run: Run, limits: SketchLimits) -> Run:
     starts = np.zeros(rows, bool)
     above = _from_the_top(run.counts)
     starts[rows - 1 - np.searchsorted(above[::-1], _cell_ranks(int(above[0]), limits.cell))] = True
-    starts[1:] |= (run.counts >= limits.cell / 2 * above)[:-1]
+    above *= limits.cell / 2
+    starts[1:] |= (run.counts >= above)[:-1]
     if run.weights.size:
         above = _from_the_top(run.weights)
         cell = limits.weight_cell * above[0]
         starts[rows - 1 - np.searchsorted(above[::-1], np.arange(cell, above[0], cell))] = True
         starts[1:] |= (run.weights >= cell / 2)[:-1]
+    del above
     starts[0] = True
     first = np.flatnonzero(starts)
     end = np.append(first[1:], rows)
-    counts = _sums(run.counts, first)
+    counts = _sums(run.counts, slice(None), first)
     share = counts / _from_the_top(counts)
     return Run(
         # The middle row of each, so that moves up and down cancel.
         run.scores[(first + end) // 2],
         counts,
-        _sums(run.weights, first),
+        _sums(run.weights, slice(None), first),
         run.generation,
         run.error + float(share[end - first > 1].max(initial=0.0)),
     )
 
 
-def _sums(column: NDArray[Any], first: NDArray[np.intp]) -> NDArray[Any]:
-    """Sums of a column, unless it is empty, over groups of rows, given the first row of each."""
+def _first_rows(scores: NDArray[np.float32]) -> NDArray[np.intp]:
+    """Where each distinct score begins, given them in ascending order."""
+    return np.flatnonzero(np.append(True, scores[1:] != scores[:-1])[: scores.size])
+
+
+def _sums(
+    column: NDArray[Any], order: NDArray[np.intp] | slice, first: NDArray[np.intp]
+) -> NDArray[Any]:
+    """Sums of a column, put in order, over groups that begin at `first`; nothing if it is empty."""
     if not column.size:
         return column
-    return np.add.reduceat(column, first, dtype=np.float64).astype(column.dtype, copy=False)
+    return np.add.reduceat(column[order], first, dtype=np.float64).astype(column.dtype, copy=False)
 
 
 def _cell_ranks(total: int, cell: float) -> NDArray[np.intp]:

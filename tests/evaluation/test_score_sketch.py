@@ -144,6 +144,11 @@ def test_a_sketch_travels_between_processes_with_what_it_holds_and_no_more(weigh
     assert run.weights.sum() == pytest.approx((count + 100) * weighted)
 
 
+def test_a_weighted_sketch_refuses_to_part_weights_from_scores():
+    with pytest.raises(ValueError, match="run"):
+        ScoreSketch(True, SMALL).counts(np.zeros(1, np.float32))
+
+
 def test_an_empty_sketch_counts_nothing():
     sketch = ScoreSketch(True, SMALL)
     assert sketch.run().scores.size == 0

@@ -79,6 +79,14 @@ def test_training_writes_a_model_that_loads_again(tmp_path):
     assert [report.step for report in reports] == [2, 4, 4]
 
 
+def test_worker_processes_make_the_same_training(tmp_path):
+    alone = train_mini(TINY, tmp_path / "alone", workers=0)
+    # Validated before the second phase starts its workers: OpenCV is in use in this process then.
+    helped = train_mini(TINY, tmp_path / "helped", workers=1, validate_every=0)
+
+    assert helped == alone
+
+
 def test_time_can_end_the_training(tmp_path):
     recipe = dataclasses.replace(TINY, steps=10**6)
 
