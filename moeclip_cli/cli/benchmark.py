@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from moeclip_cli.checkpoints.builtin import DEFAULT_MODEL
 from moeclip_cli.cli import console, inputs, options
 from moeclip_cli.cli.datasets import DataRoot
 from moeclip_cli.cli.tables import one_line
@@ -103,7 +104,7 @@ def benchmark(
             help="A built-in model, a checkpoint file, or hf://owner/repo[/file][@revision]. "
             "Several are shown side by side.",
             rich_help_panel=_MODEL,
-            show_default=inputs.DEFAULT_MODEL,
+            show_default=DEFAULT_MODEL,
         ),
     ] = None,
     backbone_weights: options.BackboneWeights = None,
@@ -163,7 +164,7 @@ def benchmark(
 
     Example: moeclip benchmark --all --data-root ./data
     """
-    models = list(dict.fromkeys(model or [inputs.DEFAULT_MODEL]))
+    models = list(dict.fromkeys(model or [DEFAULT_MODEL]))
     loading: dict[str, Any] = {
         "backbone_weights": backbone_weights,
         "image_size": image_size,

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from moeclip_cli.checkpoints.builtin import DEFAULT_MODEL
 from moeclip_cli.cli import console, inputs, options
 from moeclip_cli.cli.score import SOME_UNREADABLE
 
@@ -22,7 +23,7 @@ def heatmap(
     paths: options.Images,
     prompt: options.Prompt = "object",
     prompts: options.Prompts = None,
-    model: options.Model = inputs.DEFAULT_MODEL,
+    model: options.Model = DEFAULT_MODEL,
     backbone_weights: options.BackboneWeights = None,
     domain: options.DomainOption = None,
     image_size: options.ImageSize = None,

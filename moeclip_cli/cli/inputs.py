@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from moeclip_cli.inspection.inspector import Inspector
     from moeclip_cli.runs.stream import Pace
 
-DEFAULT_MODEL = "moeclip-mini"
 DEFAULT_OUT = Path("moeclip-out")
 
 

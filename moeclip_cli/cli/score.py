@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.text import Text
 
+from moeclip_cli.checkpoints.builtin import DEFAULT_MODEL
 from moeclip_cli.cli import console, inputs, options
 from moeclip_cli.cli.tables import one_line
 
@@ -35,7 +36,7 @@ def score(
     paths: options.Images,
     prompt: options.Prompt = "object",
     prompts: options.Prompts = None,
-    model: options.Model = inputs.DEFAULT_MODEL,
+    model: options.Model = DEFAULT_MODEL,
     backbone_weights: options.BackboneWeights = None,
     domain: options.DomainOption = None,
     image_size: options.ImageSize = None,

@@ -129,7 +129,7 @@ class BenchmarkJob:
         lines = benchmark_lines(results, compare=self.choices.compare)
         report = BenchmarkReport(self._card(environment), results, lines, remarks, failed)
         write_reports(folder.path, report)
-        folder.finish({"images": self.images, "failed": failed})
+        folder.card.finish({"images": self.images, "failed": failed})
         return report
 
     def _card(self, environment: Mapping[str, Any]) -> dict[str, Any]:

@@ -21,7 +21,8 @@ from moeclip_cli.inspection.inspector import Inspector
 from moeclip_cli.reports.files import replacing, write_errors
 from moeclip_cli.reports.names import output_path
 from moeclip_cli.runs.benchmark_category import CategoryRunner
-from moeclip_cli.runs.folder import RunFolder, read_card
+from moeclip_cli.runs.folder import RunFolder
+from moeclip_cli.runs.run_card import read_card
 from moeclip_cli.runs.stream import Pace
 
 CATEGORIES = "categories"

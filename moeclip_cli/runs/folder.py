@@ -1,8 +1,4 @@
-"""The output folder of a run: claimed once, never overwritten by accident, resumable.
-
-`run.json` is the run card: what was run, with what, where, and how far it came. Its presence is
-also how a later command tells its own folder from a stranger's.
-"""
+"""The output folder of a run: claimed once, never overwritten by accident, resumable."""
 
 from __future__ import annotations
 
@@ -13,10 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from moeclip_cli.errors import UsageError
-from moeclip_cli.images.walk import OUTPUT_MARKER
-from moeclip_cli.reports.files import replacing, write_errors
+from moeclip_cli.reports.files import write_errors
+from moeclip_cli.runs.run_card import RunCard, read_card
 
-CARD = "run.json"
 _OWN = ("results.csv", "results.jsonl", "results.parquet", "report.html", "heatmaps", "maps")
 
 
@@ -25,13 +20,14 @@ class RunFolder:
 
     Attributes:
         path: the folder.
+        card: its run card.
         resumed: whether it holds rows of an earlier run that are to be kept.
     """
 
-    def __init__(self, path: Path, card: dict[str, Any], *, resumed: bool) -> None:
+    def __init__(self, path: Path, card: RunCard, *, resumed: bool) -> None:
         self.path = path
         self.resumed = resumed
-        self._card = card
+        self.card = card
 
     @classmethod
     def claim(
@@ -70,31 +66,7 @@ class RunFolder:
                 f"{path} holds {how}; use --resume to go on with it, --overwrite to replace it, "
                 "or another --out."
             )
-        with write_errors(path):
-            path.mkdir(parents=True, exist_ok=True)
-            (path / OUTPUT_MARKER).touch()
-        card = {"state": "running", "settings": dict(settings), "environment": dict(environment)}
-        folder = cls(path, card, resumed=resumed)
-        folder._write()
-        return folder
-
-    def finish(self, summary: Mapping[str, Any]) -> None:
-        """Record that the run came to its end."""
-        self._card |= {"state": "finished", "summary": dict(summary)}
-        self._write()
-
-    def _write(self) -> None:
-        with replacing(self.path / CARD) as stream:
-            stream.write(json.dumps(self._card, indent=2, ensure_ascii=False).encode() + b"\n")
-
-
-def read_card(path: Path) -> dict[str, Any] | None:
-    """The run card in the folder `path`, or None if no run left one."""
-    try:
-        card = json.loads((path / CARD).read_bytes())
-    except (OSError, ValueError):
-        return None
-    return card if isinstance(card, dict) else None
+        return cls(path, RunCard(path, settings, environment), resumed=resumed)
 
 
 def _require_equal(path: Path, before: Mapping[str, Any], now: dict[str, Any]) -> None:

@@ -90,7 +90,7 @@ def run_score(
             if report is not None:
                 _add_to_report(report, inspector, folder, outputs, ref, result)
             observe(result)
-    folder.finish(summary.to_dict())
+    folder.card.finish(summary.to_dict())
     return summary
 
 

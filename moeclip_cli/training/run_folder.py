@@ -17,9 +17,8 @@ from pathlib import Path
 from typing import Any
 
 from moeclip_cli.errors import UsageError
-from moeclip_cli.images.walk import OUTPUT_MARKER
 from moeclip_cli.reports.files import replacing, write_errors
-from moeclip_cli.runs.folder import CARD, read_card
+from moeclip_cli.runs.run_card import CARD, RunCard, read_card
 from moeclip_cli.training.configuration import LENGTH
 from moeclip_cli.training.state import STATE_FILE
 
@@ -38,13 +37,14 @@ class TrainingFolder:
 
     Attributes:
         path: the folder.
+        card: its run card.
         resumed: whether it holds a state to go on from.
     """
 
-    def __init__(self, path: Path, card: dict[str, Any], *, resumed: bool) -> None:
+    def __init__(self, path: Path, card: RunCard, *, resumed: bool) -> None:
         self.path = path
         self.resumed = resumed
-        self._card = card
+        self.card = card
 
     @classmethod
     def claim(
@@ -82,18 +82,8 @@ class TrainingFolder:
             _remove(path)
         elif earlier is not None or any((path / name).exists() for name in _FILES):
             raise _in_the_way(path, earlier, mine)
-        with write_errors(path):
-            path.mkdir(parents=True, exist_ok=True)
-            (path / OUTPUT_MARKER).touch()
-        card = {"state": "running", "settings": dict(settings), "environment": dict(environment)}
-        folder = cls(path, card, resumed=resume and (path / STATE_FILE).exists())
-        folder._write()
-        return folder
-
-    def finish(self, summary: Mapping[str, Any]) -> None:
-        """Record that the training came to its end."""
-        self._card |= {"state": "finished", "summary": dict(summary)}
-        self._write()
+        card = RunCard(path, settings, environment)
+        return cls(path, card, resumed=resume and (path / STATE_FILE).exists())
 
     def write_options(self, options: Mapping[str, Any]) -> None:
         """Write the resolved options as a settings file.
@@ -105,10 +95,6 @@ class TrainingFolder:
         lines = [f"{name} = {json.dumps(value)}" for name, value in options.items()]
         with replacing(self.path / OPTIONS_FILE) as stream:
             stream.write(("[train]\n" + "\n".join(lines) + "\n").encode())
-
-    def _write(self) -> None:
-        with replacing(self.path / CARD) as stream:
-            stream.write(json.dumps(self._card, indent=2, ensure_ascii=False).encode() + b"\n")
 
 
 def _in_the_way(path: Path, earlier: Mapping[str, Any] | None, mine: bool) -> UsageError:

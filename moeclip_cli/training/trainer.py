@@ -467,7 +467,7 @@ class Trainer:
             "best_measure": state.best_measure,
         }
         if self.setup.folder is not None:
-            self.setup.folder.finish(summary)
+            self.setup.folder.card.finish(summary)
         if self.output is not None:
             self.output.close()
         return summary
