@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import sys
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -19,7 +22,9 @@ from moeclip_cli.cli.settings import SettingsCommand
 from moeclip_cli.cli.train import train
 from moeclip_cli.errors import MoeclipError
 
+# What a shell reports for a program that SIGINT or SIGPIPE ended.
 INTERRUPTED = 130
+BROKEN_PIPE = 141
 # What sysexits.h calls an internal software error; 1 means "anomalies found" here.
 INTERNAL_ERROR = 70
 # What code raises by mistake; the errors of wrong options are none of these.
@@ -54,8 +59,11 @@ class MoeclipGroup(TyperGroup):
         except KeyboardInterrupt as error:
             console.note("Interrupted.")
             raise typer.Exit(INTERRUPTED) from error
-        except (typer.Exit, typer.Abort, BrokenPipeError):
+        except (typer.Exit, typer.Abort):
             raise
+        except BrokenPipeError as error:  # the reader of our output has seen enough
+            sys.stdout = Path(os.devnull).open("w")  # noqa: SIM115 - lives until the process ends
+            raise typer.Exit(BROKEN_PIPE) from error
         except _BUGS as error:
             if wants_traceback(ctx):
                 raise

@@ -71,3 +71,13 @@ def test_unexpected_errors_are_reported_as_bugs(moeclip, monkeypatch):
     assert result.exit_code == 70
     assert "KeyError" in result.stderr
     assert "--debug" in result.stderr
+
+
+def test_a_reader_that_has_seen_enough_is_no_error_message(standin, parts):
+    command = [sys.executable, "-m", "moeclip_cli", "score", "parts", "--json", *standin.options]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    process.stdout.close()
+    errors = process.stderr.read()
+    assert process.wait() == 141
+    assert "Traceback" not in errors
+    assert "Broken pipe" not in errors
