@@ -23,7 +23,7 @@ from rich.text import Text
 from moeclip_cli.cli.tables import one_line
 
 # Without a terminal, a line of progress this often.
-_PLAIN_EVERY_S = 30.0
+PLAIN_EVERY_S = 30.0
 # A pipe has no width; tables keep their paths whole.
 _PLAIN_WIDTH = 200
 
@@ -112,7 +112,7 @@ class _Lines:
     def advance(self) -> None:
         self._done += 1
         now = time.monotonic()
-        if now - self._said < _PLAIN_EVERY_S:
+        if now - self._said < PLAIN_EVERY_S:
             return
         self._said = now
         pace = self._done / (now - self._started)

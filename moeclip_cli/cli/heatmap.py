@@ -90,7 +90,7 @@ def heatmap(
         experts_layer=experts,
     )
     if not overwrite:
-        pictures.claim(islice(source, limit))
+        pictures.refuse_existing(islice(source, limit))
     inspector = inputs.load_inspector(
         quiet,
         model=model,

@@ -30,7 +30,6 @@ _RUNNING = "Running"
 
 # What --as-released decides.
 _RELEASED = ("dropout", "balance_weight", "etf_weight")
-_PLAIN_EVERY_S = 30.0
 
 
 def _option(help_text: str, panel: str, *names: str, **more: Any) -> Any:
@@ -414,7 +413,7 @@ class _Lines:
             console.note(_validated(progress.epoch, progress.validation))
             return
         now = time.monotonic()
-        if self._said is not None and now - self._said < _PLAIN_EVERY_S:
+        if self._said is not None and now - self._said < console.PLAIN_EVERY_S:
             return
         self._said = now
         console.note(

@@ -7,18 +7,14 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from html import escape
-from importlib.resources import files
 
 import numpy as np
 
 from moeclip_cli.inspection.result import Row
-from moeclip_cli.reports.cells import readable
 from moeclip_cli.reports.colours import ColourScale
 from moeclip_cli.reports.histogram import ScoreHistogram
+from moeclip_cli.reports.html_parts import POLICY, resource, text
 
-# No request leaves the page, whatever a file name or a prompt contains.
-_POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'unsafe-inline'"
-_CONTROL_PICTURES = {code: 0x2400 + code for code in range(0x20)} | {0x7F: 0x2421}
 _GRADIENT_STEPS = 32
 
 
@@ -81,12 +77,12 @@ class Findings:
 
 def page(facts: RunFacts, findings: Findings) -> Iterator[str]:
     """The document, piece by piece."""
-    title = f"Inspection: {_text(facts.prompt)}"
+    title = f"Inspection: {text(facts.prompt)}"
     yield (
         '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
-        f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">\n'
+        f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        f"<title>{title}</title>\n<style>\n{_resource('report.css')}</style>\n</head>\n<body>\n"
+        f"<title>{title}</title>\n<style>\n{resource('report.css')}</style>\n</head>\n<body>\n"
         f"<header>\n<h1>{title}</h1>\n</header>\n<main>\n"
     )
     yield _counts(findings)
@@ -98,18 +94,9 @@ def page(facts: RunFacts, findings: Findings) -> Iterator[str]:
     if findings.errors:
         yield from _errors(findings)
     yield (
-        f'</main>\n<footer class="quiet">Written by moeclip {_text(facts.version)}.</footer>\n'
-        f"<script>\n{_resource('report.js')}</script>\n</body>\n</html>\n"
+        f'</main>\n<footer class="quiet">Written by moeclip {text(facts.version)}.</footer>\n'
+        f"<script>\n{resource('report.js')}</script>\n</body>\n</html>\n"
     )
-
-
-def _text(value: str) -> str:
-    """`value` as harmless HTML; control characters become visible."""
-    return escape(readable(value).translate(_CONTROL_PICTURES))
-
-
-def _resource(name: str) -> str:
-    return files("moeclip_cli.reports").joinpath(name).read_text(encoding="utf-8")
 
 
 def _counts(findings: Findings) -> str:
@@ -130,10 +117,10 @@ def _counts(findings: Findings) -> str:
 def _facts(facts: RunFacts) -> str:
     started = f"{facts.started:%Y-%m-%d %H:%M}"
     lines = [
-        ("Object", f"<bdi>{_text(facts.prompt)}</bdi>"),
-        ("Model", f"<bdi>{_text(facts.model)}</bdi>"),
-        ("Threshold", f"{facts.threshold:.4g}, from {_text(facts.threshold_source)}"),
-        ("Device", _text(facts.device)),
+        ("Object", f"<bdi>{text(facts.prompt)}</bdi>"),
+        ("Model", f"<bdi>{text(facts.model)}</bdi>"),
+        ("Threshold", f"{facts.threshold:.4g}, from {text(facts.threshold_source)}"),
+        ("Device", text(facts.device)),
         ("Started", f'<time datetime="{facts.started.isoformat()}">{started}</time>'),
     ]
     items = "".join(f"<dt>{label}</dt><dd>{value}</dd>" for label, value in lines)
@@ -191,11 +178,11 @@ def _heads() -> str:
 
 def _image(entry: Entry, prompt: str) -> str:
     row = entry.row
-    path = _text(row.path)
+    path = text(row.path)
     # Only a run that mixes products needs the object's name on every line.
     named = row.prompt is not None and row.prompt != prompt
-    note = f'<div class="quiet"><bdi>{_text(row.prompt or "")}</bdi></div>' if named else ""
-    verdict = _text(row.verdict or "")
+    note = f'<div class="quiet"><bdi>{text(row.prompt or "")}</bdi></div>' if named else ""
+    verdict = text(row.verdict or "")
     area = (row.area_fraction or 0.0) * 100
     size = (row.width or 0) * (row.height or 0)
     return (
@@ -228,6 +215,6 @@ def _errors(findings: Findings) -> Iterator[str]:
     yield f'<section>\n<h2>{title}</h2>\n<table class="errors">\n<thead><tr>'
     yield '<th scope="col">Image</th><th scope="col">What is wrong</th></tr></thead>\n<tbody>\n'
     for row in findings.errors:
-        path, error = _text(row.path), _text(row.error or "")
+        path, error = text(row.path), text(row.error or "")
         yield f'<tr><th scope="row"><bdi>{path}</bdi></th><td>{error}</td></tr>\n'
     yield "</tbody>\n</table>\n</section>\n"

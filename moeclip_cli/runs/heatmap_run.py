@@ -56,8 +56,8 @@ class Pictures:
         suffix = picture_suffix(self.picture_format)
         return {kind: output_path(self.folder / kind, name, suffix) for kind in kinds}
 
-    def claim(self, refs: Iterable[ImageRef]) -> None:
-        """Make the folder, after a check that no picture would be overwritten.
+    def refuse_existing(self, refs: Iterable[ImageRef]) -> None:
+        """Check that no picture of `refs` would be overwritten.
 
         Raises:
             UsageError: naming the first picture that is in the way.
