@@ -3,7 +3,8 @@
     python examples/train_mini.py --out my-mini
 
 trains for hours on a CPU; --minutes decides how many. Without --minutes the number of steps in the
-recipe decides, and the same seed gives the same weights on the same machine.
+recipe decides, and the same seed gives the same weights on the same machine. Ctrl-C saves; the same
+command with --resume goes on.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--out", type=Path, default=Path("moeclip-mini"), help="folder to write to")
     parser.add_argument("--minutes", type=float, help="stop and finish after this time")
+    parser.add_argument("--resume", action="store_true", help="go on with what --out holds")
     parser.add_argument("--steps", type=int, default=Recipe.steps, help="length in batches")
     parser.add_argument("--seed", type=int, default=Recipe.seed)
     parser.add_argument("--workers", type=int, default=2, help="processes that draw images")
@@ -37,7 +39,12 @@ def main() -> None:
         Recipe(), steps=options.steps, seed=options.seed, bf16=options.bf16
     )
     result = train_mini(
-        recipe, options.out, minutes=options.minutes, workers=options.workers, report=show
+        recipe,
+        options.out,
+        minutes=options.minutes,
+        workers=options.workers,
+        resume=options.resume,
+        report=show,
     )
     print(f"image AUROC {result.image_auroc:.3f}, threshold {result.threshold:.3f}")
     print(f"wrote {options.out}")
@@ -51,9 +58,10 @@ def show(progress: Progress) -> None:
             f"pixel AUROC {progress.validation.pixel_auroc:.3f}"
         )
     print(
-        f"{progress.fraction:4.0%}  step {progress.step}  {progress.images} images  "
-        f"{progress.seconds / 60:.1f} min  {parts}",
+        f"{progress.fraction:4.0%}  step {progress.stand.step}  {progress.stand.images} images  "
+        f"{progress.stand.seconds / 60:.1f} min  {parts}",
         file=sys.stderr,
+        flush=True,
     )
 
 

@@ -14,6 +14,7 @@ Layout of the state dict, below `visual.conv1.` in a backbone's (a plain patch e
     stages.{i}.inner.weight               (C_i, C_i, 3, 3)
     stages.{i}.inner_norm.{weight,bias}   (C_i,)
     project.{weight,bias}                 (D, 2 * C_last, 2, 2), (D,)
+    rarity.*                              see `rarity.py`
 
 Shapes: B images, S side in pixels, g = S / 16, D width of the tokens.
 """
@@ -28,6 +29,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from moeclip_cli.errors import ModelError
+from moeclip_cli.model.rarity import Rarity
 
 _PREFIX = "visual.conv1."
 _EPS = 1e-5
@@ -53,6 +55,7 @@ class ConvStem(nn.Module):
             Stage(before, after) for before, after in zip(widths, channels, strict=False)
         )
         self.project = nn.Conv2d(2 * channels[-1], width, 2, stride=2)
+        self.rarity = Rarity(2 * channels[-1], 2 * sum(widths[:-1]), width)
         with torch.no_grad():
             self.edges.weight.copy_(gabor_filters(edges, 7))
 
@@ -79,10 +82,13 @@ class ConvStem(nn.Module):
         """(B, 3, S, S) to (B, D, g, g); each image is treated by itself."""
         x = standardise(images).contiguous(memory_format=torch.channels_last)
         x = F.relu(self.edges_norm(self.edges(x)))
+        pooled: list[Tensor] = []
         for stage in self.stages:
+            pooled += _pool(x.abs(), images.shape[-1] // self.STRIDE)
             x = stage(x)
-        tokens: Tensor = self.project(torch.cat([x, x.abs()], dim=1))
-        return tokens.contiguous()
+        features = torch.cat([x, x.abs()], dim=1)
+        tokens: Tensor = self.project(features)
+        return tokens.contiguous() + self.rarity(features, torch.cat(pooled, dim=1))
 
 
 class Stage(nn.Module):
@@ -100,6 +106,12 @@ class Stage(nn.Module):
         x = self.down_norm(self.down(x))
         out: Tensor = x + self.inner_norm(self.inner(F.relu(x)))
         return out
+
+
+def _pool(x: Tensor, side: int) -> tuple[Tensor, Tensor]:
+    """Mean and largest value in each of side x side cells of (B, C, h, w)."""
+    cell = x.shape[-1] // side
+    return F.avg_pool2d(x, cell), F.max_pool2d(x, cell)
 
 
 def standardise(images: Tensor) -> Tensor:

@@ -1,9 +1,11 @@
 import dataclasses
+import signal
 
 import numpy as np
 import pytest
 import torch
 
+from moeclip_cli.checkpoints.builtin import BUILTIN
 from moeclip_cli.checkpoints.checkpoint import read_checkpoint
 from moeclip_cli.checkpoints.safetensors_file import read_safetensors
 from moeclip_cli.errors import UsageError
@@ -41,13 +43,13 @@ def batch():
 def test_steps_on_one_batch_reduce_the_loss(batch):
     trainer = Trainer(dataclasses.replace(TINY, learning_rate=1e-3, text_steps=20))
 
-    losses = [sum(trainer.step(batch, 1e-3).values()) for _ in range(12)]
+    losses = [sum(trainer.step(number, batch, 1e-3).values()) for number in range(12)]
 
     assert losses[-1] < 0.7 * losses[0]
 
 
 def test_the_same_seed_gives_the_same_numbers(batch):
-    runs = [[Trainer(TINY).step(batch, 1e-3)["focal"] for _ in range(1)] for _ in range(2)]
+    runs = [Trainer(TINY).step(0, batch, 1e-3)["focal"] for _ in range(2)]
 
     assert runs[0] == runs[1]
 
@@ -76,7 +78,7 @@ def test_training_writes_a_model_that_loads_again(tmp_path):
     assert comparison.patches.isfinite().all()
     assert checkpoint.config.threshold.value == pytest.approx(validation.threshold)
     assert checkpoint.config.training["steps"] == 4
-    assert [report.step for report in reports] == [2, 4, 4]
+    assert [report.stand.step for report in reports] == [2, 4, 4]
 
 
 def test_worker_processes_make_the_same_training(tmp_path):
@@ -85,6 +87,31 @@ def test_worker_processes_make_the_same_training(tmp_path):
     helped = train_mini(TINY, tmp_path / "helped", workers=1, validate_every=0)
 
     assert helped == alone
+
+
+def test_an_interrupted_training_goes_on_to_the_same_weights(tmp_path):
+    train_mini(TINY, tmp_path / "whole", workers=0)
+
+    def interrupt(progress):
+        if progress.stand.step == 1:
+            signal.raise_signal(signal.SIGINT)
+
+    parts = tmp_path / "parts"
+    with pytest.raises(KeyboardInterrupt):
+        train_mini(TINY, parts, workers=0, report=interrupt, report_every=1)
+    with pytest.raises(UsageError, match="unfinished"):
+        train_mini(TINY, parts, workers=0)
+    with pytest.raises(UsageError, match="another recipe"):
+        train_mini(dataclasses.replace(TINY, seed=5), parts, workers=0, resume=True)
+    train_mini(TINY, parts, workers=0, resume=True)
+
+    for name in BUILTIN["moeclip-mini"].checkpoint, BUILTIN["moeclip-mini"].backbone:
+        one, other = (read_safetensors(tmp_path / run / name)[0] for run in ("whole", "parts"))
+        assert all(torch.equal(tensor, other[key]) for key, tensor in one.items())
+    assert sorted(path.name for path in parts.iterdir()) == [
+        "moeclip-mini-backbone.safetensors",
+        "moeclip-mini.safetensors",
+    ]
 
 
 def test_time_can_end_the_training(tmp_path):

@@ -340,6 +340,42 @@ def _discolour(image: FloatArray, site: Site, rng: np.random.Generator) -> Flaw:
     return _blend(image, alpha, np.clip(image * gain + np.float32(rng.normal(0, 0.05)), 0, 1))
 
 
+def _dead(image: FloatArray, site: Site, rng: np.random.Generator) -> Flaw:
+    """A large area that a ragged line cuts off and that is darker or, seldom, lighter."""
+    n = image.shape[0]
+    sides = np.array([log_uniform(rng, 0.06, 0.5), log_uniform(rng, 0.06, 0.5)]) * n
+    x, y = (np.arange(n, dtype=np.float32) - np.float32(c) for c in site.centre)
+    angle = rng.uniform(0, 2 * np.pi) if rng.random() < 0.4 else 0.0
+    cos, sin = np.float32(np.cos(angle)), np.float32(np.sin(angle))
+    u, v = x[None, :] * cos + y[:, None] * sin, y[:, None] * cos - x[None, :] * sin
+    cut = rng.normal(0, 0.7) * u - v
+    cut = cut + fractal_noise(rng, n, rng.uniform(3, 9), 3) * np.float32(rng.uniform(0, 0.04) * n)
+    box = np.maximum(np.abs(u) - sides[0] / 2, np.abs(v) - sides[1] / 2)
+    area = np.clip(np.minimum(cut + sides[1] / 4, -box) + 0.5, 0, 1).astype(np.float32)
+    alpha = cv2.GaussianBlur(area, (0, 0), rng.uniform(0.3, 2.5) * n / 224)
+    gain = rng.uniform(0.15, 0.85) if rng.random() < 0.8 else rng.uniform(1.2, 1.8)
+    return _blend(image, alpha, np.clip(image * np.float32(gain), 0, 1))
+
+
+def _breaks(image: FloatArray, site: Site, rng: np.random.Generator) -> Flaw:
+    """Thin parallel stripes where lines of the product are interrupted."""
+    n = image.shape[0]
+    canvas = np.zeros((n, n), np.uint8)
+    pitch = rng.uniform(2, 8) * n / 224
+    x, y = site.centre
+    for number in range(int(rng.integers(1, 9))):
+        length = log_uniform(rng, 0.03, 0.3) * n
+        left, top = x + rng.normal(-length / 2, 0.01 * n), y + number * pitch
+        ends = np.round(np.array([[left, top], [left + length, top]]) * 16).astype(np.int32)
+        width = max(1, round(rng.uniform(0.8, 3) * n / 224))
+        cv2.line(canvas, ends[0].tolist(), ends[1].tolist(), 255, width, cv2.LINE_AA, 4)
+    if rng.random() < 0.5:
+        turn = cv2.getRotationMatrix2D(site.centre, 90, 1)
+        canvas = cv2.warpAffine(canvas, turn, (n, n))
+    change = abs(_contrast(rng, image, site)) * (-1 if rng.random() < 0.75 else 1)
+    return _shift_tone(image, _alpha(canvas, rng.uniform(0, 0.8)), _tint(rng, change))
+
+
 DEFECTS: dict[str, Defect] = {
     "scratch": _scratch,
     "crack": _crack,
@@ -361,5 +397,7 @@ DEFECTS: dict[str, Defect] = {
     "corrosion": _corrosion,
     "smear": _smear,
     "discolour": _discolour,
+    "dead": _dead,
+    "breaks": _breaks,
 }
 """Drawing function by kind."""

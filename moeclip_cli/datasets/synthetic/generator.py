@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from moeclip_cli.datasets.synthetic.defects import DEFECTS, Site
-from moeclip_cli.datasets.synthetic.fields import BoolArray
+from moeclip_cli.datasets.synthetic.fields import BoolArray, FloatArray
 from moeclip_cli.datasets.synthetic.lighting import disturb
 from moeclip_cli.datasets.synthetic.panels import LAYOUTS, panel
 from moeclip_cli.datasets.synthetic.parts import SHAPES, part
@@ -50,6 +50,11 @@ _SMALLEST = 10
 
 _TRIES = 8
 
+# Shares of textures, parts and panels, as far as any are asked for.
+_GROUPS = (0.5, 0.3, 0.2)
+
+_GREY_CAMERAS = 0.25
+
 
 @dataclass(frozen=True)
 class SyntheticPair:
@@ -86,7 +91,7 @@ def generate(
         index: position in the sequence.
         size: side of the pictures in pixels, at least 32.
         families: what may be shown; every family if None. Textures, parts and panels are drawn
-            with weights 55, 30 and 15 as far as they are present.
+            with weights 50, 30 and 20 as far as they are present.
         defects: which kinds may occur; every kind if None.
 
     Raises:
@@ -99,9 +104,9 @@ def generate(
     rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(index,)))
     family = _choose_family(rng, families)
     scene = _draw(rng, size, family)
-    pixels = disturb(rng, scene.pixels)
-    clean = np.round(pixels * 255).astype(np.uint8)
-    defective, mask, defect = _plant(clean, scene.foreground, rng, defects)
+    grey = rng.random() < _GREY_CAMERAS
+    clean = _expose(disturb(rng, scene.pixels), grey)
+    defective, mask, defect = _plant(clean, scene.foreground, rng, defects, grey)
     return SyntheticPair(clean, defective, mask, family, defect)
 
 
@@ -132,7 +137,7 @@ def plant_defect(
     window = (slice(top, top + side), slice(left, left + side))
     square = np.ascontiguousarray(pixels[window])
     whole: BoolArray = np.ones((side, side), bool)
-    changed, flaw, _ = _plant(square, whole, rng, defects)
+    changed, flaw, _ = _plant(square, whole, rng, defects, grey=_is_grey(square))
     defective, mask = pixels.copy(), np.zeros((height, width), bool)
     defective[window], mask[window] = changed, flaw
     return defective, mask
@@ -150,7 +155,7 @@ def _known(what: str, names: Sequence[str] | None, allowed: tuple[str, ...]) -> 
 
 def _choose_family(rng: np.random.Generator, families: tuple[str, ...]) -> str:
     groups = [[f for f in families if f in group] for group in (PATTERNS, SHAPES, LAYOUTS)]
-    weights = np.array([0.55, 0.30, 0.15]) * [bool(group) for group in groups]
+    weights = np.array(_GROUPS) * [bool(group) for group in groups]
     group = groups[int(rng.choice(3, p=weights / weights.sum()))]
     return str(rng.choice(group))
 
@@ -168,6 +173,7 @@ def _plant(
     foreground: BoolArray,
     rng: np.random.Generator,
     defects: tuple[str, ...],
+    grey: bool,
 ) -> tuple[NDArray[np.uint8], BoolArray, str]:
     """The picture with a visible defect, drawn anew until it is visible.
 
@@ -179,12 +185,23 @@ def _plant(
         name = str(rng.choice(defects))
         site = Site(_place(rng, foreground), foreground)
         changed, area = DEFECTS[name](image, site, rng)
-        defective = np.round(np.clip(changed, 0, 1) * 255).astype(np.uint8)
+        defective = _expose(changed, grey)
         difference = np.abs(defective.astype(np.int16) - clean).max(2)
         mask = area & (difference >= _VISIBLE)
         if mask.sum() >= needed and difference[mask].mean() >= 2 * _VISIBLE:
             return np.where(mask[..., None], defective, clean), mask, name
     return _opaque_patch(clean, site, name)
+
+
+def _expose(pixels: FloatArray, grey: bool) -> NDArray[np.uint8]:
+    """What a camera makes of a picture in [0, 1]; a grey camera gives three equal channels."""
+    if grey:
+        pixels = np.repeat(pixels.mean(2, keepdims=True), 3, 2)
+    return np.round(np.clip(pixels, 0, 1) * 255).astype(np.uint8)
+
+
+def _is_grey(pixels: NDArray[np.uint8]) -> bool:
+    return bool((pixels[..., :1] == pixels[..., 1:]).all())
 
 
 def _opaque_patch(

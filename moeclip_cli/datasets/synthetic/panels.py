@@ -14,7 +14,13 @@ from moeclip_cli.datasets.synthetic.colours import (
     related_colour,
     relief,
 )
-from moeclip_cli.datasets.synthetic.fields import BoolArray
+from moeclip_cli.datasets.synthetic.fields import (
+    BoolArray,
+    bend,
+    fractal_noise,
+    log_uniform,
+    voronoi,
+)
 from moeclip_cli.datasets.synthetic.scene import Scene
 from moeclip_cli.datasets.synthetic.textures import PATTERNS
 
@@ -207,6 +213,53 @@ def _wires(rng: np.random.Generator, pixels: Canvas) -> None:
         pixels[:] = pixels.transpose(1, 0, 2).copy()
 
 
+def _wafer(rng: np.random.Generator, pixels: Canvas) -> None:
+    """A plate with cut corners, grains, fine fingers and conductors, seen under its own light."""
+    size = pixels.shape[0]
+    if rng.random() < 0.7:
+        pixels[:] = pixels.mean(2, keepdims=True)
+    if rng.random() < 0.45:
+        _grains(rng, pixels)
+    fine = _tone(rng, pixels, rng.uniform(0.02, 0.12))
+    for place in _positions(rng, int(rng.integers(size // 16, size // 4)), size):
+        _line(pixels, (0, place), (size, place), fine, size / 320)
+    conductor = _tone(rng, pixels, rng.uniform(0.1, 0.6))
+    width = rng.uniform(0.008, 0.04) * size
+    for place in _positions(rng, int(rng.integers(2, 6)), size):
+        _rectangle(pixels, place, size / 2, width, size * 2, conductor)
+    glow = np.exp(fractal_noise(rng, size, rng.uniform(1, 4), 2) * rng.uniform(0, 0.25))
+    pixels[:] = np.clip(pixels * glow[..., None], 0, 255).astype(np.uint8)
+    _cut_corners(rng, pixels)
+    if rng.random() < 0.5:
+        pixels[:] = pixels.transpose(1, 0, 2).copy()
+
+
+def _grains(rng: np.random.Generator, pixels: Canvas) -> None:
+    """Crystals of different brightness."""
+    size = pixels.shape[0]
+    _, labels, _ = voronoi(rng, size, log_uniform(rng, 5, 25))
+    wander = fractal_noise(rng, size, rng.uniform(8, 30), 2) * np.float32(0.02 * size)
+    grains = rng.normal(0, rng.uniform(0.05, 0.25), int(labels.max()) + 1)[labels]
+    rough = bend(grains.astype(np.float32), wander, np.ascontiguousarray(wander.T))
+    pixels[:] = np.clip(pixels * np.exp(rough)[..., None], 0, 255).astype(np.uint8)
+
+
+def _cut_corners(rng: np.random.Generator, pixels: Canvas) -> None:
+    """The ground shows around the plate and where its corners are cut or rounded."""
+    size = pixels.shape[0]
+    half = np.float32(rng.uniform(0.44, 0.52))
+    cut = np.float32(rng.uniform(0.03, 0.16) if rng.random() < 0.6 else 0)
+    axis = np.abs((np.arange(size, dtype=np.float32) + 0.5) / size - 0.5)
+    edge = np.maximum(axis[None, :], axis[:, None]) - half
+    if rng.random() < 0.5:
+        corner = axis[None, :] + axis[:, None] - (2 * half - cut)
+    else:
+        corner = np.hypot(axis[None, :], axis[:, None]) - (np.float32(2**0.5) * half - cut)
+    outside = np.clip(np.maximum(edge, corner) * size + 0.5, 0, 1)[..., None]
+    ground = np.asarray(_colour(rng, 0, 0.12) if rng.random() < 0.7 else _colour(rng), np.float32)
+    pixels[:] = (pixels + outside * (ground - pixels)).astype(np.uint8)
+
+
 LAYOUTS: dict[str, Panel] = {
     "bars": _bars,
     "keypad": _keypad,
@@ -217,5 +270,6 @@ LAYOUTS: dict[str, Panel] = {
     "frames": _frames,
     "cells": _cells,
     "wires": _wires,
+    "wafer": _wafer,
 }
 """Drawing function by family name."""

@@ -20,18 +20,18 @@ from moeclip_cli.training.mini.validation import FALSE_ALARMS, Validation
 
 
 @dataclass(frozen=True)
-class Effort:
-    """What a training took.
+class Stand:
+    """How far a training is.
 
     Attributes:
-        steps: batches.
-        images: images.
-        seconds: wall time.
+        step: batches done.
+        images: images seen.
+        seconds: wall time, over all its parts.
     """
 
-    steps: int
-    images: int
-    seconds: float
+    step: int = 0
+    images: int = 0
+    seconds: float = 0.0
 
 
 def export(
@@ -39,7 +39,7 @@ def export(
     recipe: Recipe,
     folder: Path,
     validation: Validation,
-    effort: Effort,
+    stand: Stand,
 ) -> None:
     """Write both files to `folder`, each in one step.
 
@@ -48,7 +48,7 @@ def export(
         recipe: what it was trained with.
         folder: an existing folder.
         validation: measurements, and the threshold to write.
-        effort: what the training took, for the configuration.
+        stand: what the training took, for the configuration.
 
     Raises:
         ModelError: if the folder cannot be written to.
@@ -63,9 +63,9 @@ def export(
         training={
             "data": "generated textures, parts and panels; moeclip_cli.datasets.synthetic",
             "recipe": asdict(recipe),
-            "steps": effort.steps,
-            "images": effort.images,
-            "minutes": round(effort.seconds / 60, 1),
+            "steps": stand.step,
+            "images": stand.images,
+            "minutes": round(stand.seconds / 60, 1),
             "hardware": f"{torch.get_num_threads()} CPU threads, {platform.machine()}",
             "torch": torch.__version__,
             "validation": asdict(validation),

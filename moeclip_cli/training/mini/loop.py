@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import io
+import json
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import cast
 
@@ -14,36 +16,37 @@ from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
+from moeclip_cli.checkpoints.torch_file import read_torch_file
+from moeclip_cli.errors import UsageError
 from moeclip_cli.model.experts import MoEAdapter
 from moeclip_cli.model.moeclip import MoECLIP
+from moeclip_cli.reports.files import replacing
+from moeclip_cli.training.interruption import deferred_interrupts
 from moeclip_cli.training.mini.batches import Batch, load_batches, normalise
-from moeclip_cli.training.mini.export import Effort, export
+from moeclip_cli.training.mini.export import Stand, export
 from moeclip_cli.training.mini.losses import total_loss
 from moeclip_cli.training.mini.network import fresh_network
 from moeclip_cli.training.mini.recipe import Recipe
 from moeclip_cli.training.mini.text_side import fit_text_side, random_names, text_bank
 from moeclip_cli.training.mini.validation import Validation, validate
+from moeclip_cli.training.state import STATE_FILE
 
 _LARGEST_GRADIENT = 5.0
 
 
 @dataclass(frozen=True)
 class Progress:
-    """Where the training stands.
+    """A report on the training.
 
     Attributes:
-        step: batches done.
+        stand: what is done.
         fraction: of the whole training.
-        seconds: since the start.
-        images: seen so far.
         losses: parts of the loss, means since the last report.
         validation: measurements of the averaged weights, where this report follows one.
     """
 
-    step: int
+    stand: Stand
     fraction: float
-    seconds: float
-    images: int
     losses: dict[str, float]
     validation: Validation | None = None
 
@@ -65,13 +68,13 @@ class Trainer:
         )
         self.parameters = [p for p in self.network.parameters() if p.requires_grad]
         self.optimiser = _optimiser(self.network, recipe)
-        self.generator = torch.Generator().manual_seed(recipe.seed)
 
-    def step(self, batch: Batch, rate: float) -> dict[str, float]:
-        """One update; returns the parts of the loss."""
+    def step(self, number: int, batch: Batch, rate: float) -> dict[str, float]:
+        """Update number `number`; returns the parts of the loss."""
         for group in self.optimiser.param_groups:
             group["lr"] = rate
-        drawn = torch.randint(len(self.texts), (len(batch.images),), generator=self.generator)
+        rng = np.random.default_rng([self.recipe.seed, 4, number])
+        drawn = torch.from_numpy(rng.integers(len(self.texts), size=len(batch.images)))
         # For a few hundred tokens plain attention's gradient is twice as fast as the fused one's.
         with (
             sdpa_kernel(SDPBackend.MATH),
@@ -91,6 +94,35 @@ class Trainer:
         """The network with averaged weights."""
         return cast(MoECLIP, self.averaged.module)
 
+    def save(self, path: Path, stand: Stand) -> None:
+        """Write all that `restore` needs, in one step; what is random follows from the numbers."""
+        content = {
+            "recipe": json.dumps(asdict(self.recipe)),
+            "stand": asdict(stand),
+            "network": self.network.state_dict(),
+            "averaged": self.averaged.state_dict(),
+            "optimiser": self.optimiser.state_dict(),
+        }
+        buffer = io.BytesIO()
+        torch.save(content, buffer)
+        with replacing(path) as stream:
+            stream.write(buffer.getbuffer())
+
+    def restore(self, path: Path) -> Stand:
+        """Take up a training where it was saved.
+
+        Raises:
+            ModelError: if the file is damaged.
+            UsageError: if it is of another recipe.
+        """
+        content = read_torch_file(path)
+        if content["recipe"] != json.dumps(asdict(self.recipe)):
+            raise UsageError(f"{path} belongs to another recipe; choose another folder.")
+        self.network.load_state_dict(content["network"])
+        self.averaged.load_state_dict(content["averaged"])
+        self.optimiser.load_state_dict(content["optimiser"])
+        return Stand(**content["stand"])
+
 
 def train_mini(
     recipe: Recipe,
@@ -98,61 +130,85 @@ def train_mini(
     *,
     minutes: float | None = None,
     workers: int = 2,
+    resume: bool = False,
     report: Callable[[Progress], None] = lambda progress: None,
     report_every: int = 50,
     validate_every: float = 600,
 ) -> Validation:
     """Train the built-in model and write its two files to `out`, also now and then on the way.
 
+    Ctrl-C saves and stops after the step.
+
     Args:
         recipe: what to train and how.
         out: folder of the files, made if needed.
         minutes: time instead of `recipe.steps` decides how far the training is and when it ends.
         workers: processes that generate images; 0 for none.
+        resume: go on from the state that `out` holds, if any; with the same recipe the result is
+            that of a training that was never interrupted.
         report: called every `report_every` steps and after each validation.
         report_every: steps between reports.
-        validate_every: seconds between validations, each of which writes the files.
+        validate_every: seconds between validations, each of which writes the files and the state.
 
     Returns:
         The last validation, of the weights that were written.
+
+    Raises:
+        UsageError: if `out` holds an unfinished training and `resume` is not set, or one of
+            another recipe and it is.
+        KeyboardInterrupt: after Ctrl-C, when all is saved.
     """
     out.mkdir(parents=True, exist_ok=True)
-    start = last_validated = time.monotonic()
+    saved = out / STATE_FILE
+    if saved.exists() and not resume:
+        raise UsageError(f"{out} holds an unfinished training; resume it or choose another folder.")
     trainer = Trainer(recipe)
+    stand = trainer.restore(saved) if saved.exists() else Stand()
+    start = time.monotonic() - stand.seconds
+    last_validated = time.monotonic()
+    fraction = _fraction(recipe, minutes, stand)
     recent: list[dict[str, float]] = []
-    step = images = 0
-    fraction = 0.0
-    while fraction < 1:
-        phase = recipe.phase_at(fraction)
-        for batch in load_batches(recipe.seed, phase, step, workers):
-            recent.append(trainer.step(batch, recipe.rate_at(step, fraction)))
-            step, images = step + 1, images + len(batch.images)
-            now = time.monotonic()
-            fraction = min(1.0, _fraction(recipe, minutes, step, now - start))
-            progress = Progress(step, fraction, now - start, images, _mean(recent))
-            if step % report_every == 0:
-                report(progress)
-                recent = []
-            if now - last_validated > validate_every and fraction < 1:
-                _validate_and_export(trainer, out, progress, report)
-                last_validated = time.monotonic()
-            if fraction >= 1 or recipe.phase_at(fraction) != phase:
-                break
-    return _validate_and_export(trainer, out, progress, report)
+    with deferred_interrupts() as interruption:
+        while fraction < 1:
+            phase = recipe.phase_at(fraction)
+            for batch in load_batches(recipe.seed, phase, stand.step, workers):
+                recent.append(trainer.step(stand.step, batch, recipe.rate_at(stand.step, fraction)))
+                stand = Stand(
+                    stand.step + 1, stand.images + len(batch.images), time.monotonic() - start
+                )
+                fraction = min(1.0, _fraction(recipe, minutes, stand))
+                if stand.step % report_every == 0:
+                    report(Progress(stand, fraction, _mean(recent)))
+                    recent = []
+                if interruption.requested:
+                    trainer.save(saved, stand)
+                    raise KeyboardInterrupt
+                if time.monotonic() - last_validated > validate_every and fraction < 1:
+                    trainer.save(saved, stand)
+                    _validate_and_export(trainer, out, stand, fraction, report)
+                    last_validated = time.monotonic()
+                if fraction >= 1 or recipe.phase_at(fraction) != phase:
+                    break
+    validation = _validate_and_export(trainer, out, stand, fraction, report)
+    saved.unlink(missing_ok=True)
+    return validation
 
 
-def _fraction(recipe: Recipe, minutes: float | None, step: int, seconds: float) -> float:
-    return step / recipe.steps if minutes is None else seconds / (60 * minutes)
+def _fraction(recipe: Recipe, minutes: float | None, stand: Stand) -> float:
+    return stand.step / recipe.steps if minutes is None else stand.seconds / (60 * minutes)
 
 
 def _validate_and_export(
-    trainer: Trainer, out: Path, progress: Progress, report: Callable[[Progress], None]
+    trainer: Trainer,
+    out: Path,
+    stand: Stand,
+    fraction: float,
+    report: Callable[[Progress], None],
 ) -> Validation:
     recipe = trainer.recipe
     validation = validate(trainer.result, recipe.image_size, recipe.validation_pairs)
-    report(replace(progress, losses={}, validation=validation))
-    effort = Effort(progress.step, progress.images, progress.seconds)
-    export(trainer.result, recipe, out, validation, effort)
+    report(Progress(stand, fraction, {}, validation))
+    export(trainer.result, recipe, out, validation, stand)
     return validation
 
 

@@ -58,10 +58,10 @@ class Recipe:
     text_blocks: int = 2
     image_size: int = 320
     phases: tuple[Phase, ...] = (
-        Phase(0.12, (128,), 24),
-        Phase(0.28, (160, 192), 14),
-        Phase(0.35, (192, 224, 256), 10),
-        Phase(0.25, (256, 320), 8),
+        Phase(0.15, (128,), 24),
+        Phase(0.30, (160, 192, 224), 14),
+        Phase(0.30, (224, 256, 288), 10),
+        Phase(0.25, (288, 320, 352), 8),
     )
     steps: int = 3461
     text_steps: int = 300
