@@ -1,9 +1,9 @@
-"""Judge the built-in model on what it never saw, beside two baselines without any training.
+"""Judge the built-in model on what it never saw, beside baselines without any training.
 
     pip install conformal-clip-data elpv-dataset
     python benchmarks/evaluate_mini.py
 
-prints a table in Markdown. Data:
+prints a table of the model and one of the baselines, in Markdown. Data:
 
 - generated images of families, and with kinds of defect, that training never drew;
 - conformal-clip-data (MIT): textile, nominal against local defects;
@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections import defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -37,12 +38,12 @@ from moeclip_cli.datasets.synthetic import (
 )
 from moeclip_cli.datasets.synthetic.parts import SHAPES
 from moeclip_cli.datasets.synthetic.textures import PATTERNS
-from moeclip_cli.training.mini.validation import auroc
+from moeclip_cli.evaluation.deployed import DeployedEvaluation
 
 SEED = 20_260_002
 SIDE = 256
-STRIDE = 4  # pixel AUROC over every fourth pixel of each side
 BASELINE_SIDE = 224
+PATCH = 16
 
 Pixels = NDArray[np.uint8]
 Map = NDArray[np.float32]
@@ -56,17 +57,6 @@ class Sample:
     anomalous: bool
     mask: NDArray[np.bool_] | None = None
     part: str = ""
-
-
-@dataclass(frozen=True)
-class Scored:
-    """What one scorer said about one sample; `inside` and `outside` are map values."""
-
-    value: float
-    anomalous: bool
-    part: str
-    inside: Map
-    outside: Map
 
 
 Scorer = Callable[[Pixels], tuple[float, Map]]
@@ -131,19 +121,50 @@ def high_pass(pixels: Pixels) -> tuple[float, Map]:
 
 def patch_neighbours(pixels: Pixels) -> tuple[float, Map]:
     """Distance of each patch to its third nearest other patch in the same image; the maximum."""
-    side, stride = 16, 8
-    grey = baseline_input(pixels)
-    windows = np.lib.stride_tricks.sliding_window_view(grey, (side, side))[::stride, ::stride]
-    grid = windows.shape[0]
-    patches = windows.reshape(grid * grid, -1)
-    squared = (patches**2).sum(1)
-    distance = squared[:, None] + squared[None] - 2 * patches @ patches.T
+    windows = patch_windows(baseline_input(pixels))
+    return far_from_neighbours(windows.reshape(*windows.shape[:2], -1), pixels)
+
+
+def gradient_neighbours(pixels: Pixels) -> tuple[float, Map]:
+    """The same on histograms of gradients: 8 directions in each quarter of a patch."""
+    grey = cv2.GaussianBlur(baseline_input(pixels), (0, 0), 1)
+    dx, dy = cv2.Sobel(grey, cv2.CV_32F, 1, 0), cv2.Sobel(grey, cv2.CV_32F, 0, 1)
+    length, angle = cv2.cartToPolar(dx, dy)
+    direction = (angle * (8 / (2 * np.pi))).astype(int) % 8
+    half = PATCH // 2
+    quarters = []
+    for one in range(8):
+        windows = patch_windows(np.where(direction == one, length, 0).astype(np.float32))
+        shape = (*windows.shape[:2], 2, half, 2, half)
+        quarters.append(windows.reshape(shape).sum((3, 5)).reshape(*windows.shape[:2], 4))
+    return far_from_neighbours(np.sqrt(np.concatenate(quarters, 2)), pixels)
+
+
+def patch_windows(field: Map) -> Map:
+    """Overlapping patches (g, g, PATCH, PATCH) of a field (S, S)."""
+    step = PATCH // 2
+    return np.lib.stride_tricks.sliding_window_view(field, (PATCH, PATCH))[::step, ::step]
+
+
+def far_from_neighbours(descriptors: Map, pixels: Pixels) -> tuple[float, Map]:
+    """Distance of each of (g, g, d) descriptors to the third nearest that does not overlap it."""
+    grid = descriptors.shape[0]
+    flat = descriptors.reshape(grid * grid, -1)
+    squared = (flat**2).sum(1)
+    distance = squared[:, None] + squared[None] - 2 * flat @ flat.T
     rows, columns = np.divmod(np.arange(grid * grid), grid)
     overlapping = (np.abs(rows[:, None] - rows) < 2) & (np.abs(columns[:, None] - columns) < 2)
     distance[overlapping] = np.inf
     third = np.sqrt(np.maximum(np.partition(distance, 2, axis=1)[:, 2], 0))
     found = third.reshape(grid, grid).astype(np.float32)
     return float(found.max()), to_size(found, pixels)
+
+
+BASELINES: dict[str, Scorer] = {
+    "patch neighbours": patch_neighbours,
+    "gradient neighbours": gradient_neighbours,
+    "high-pass energy": high_pass,
+}
 
 
 def baseline_input(pixels: Pixels) -> Map:
@@ -157,46 +178,66 @@ def to_size(found: Map, pixels: Pixels) -> Map:
     return cv2.resize(found, pixels.shape[1::-1], interpolation=cv2.INTER_LINEAR)
 
 
-def judge(samples: Iterator[Sample], scorers: list[Scorer]) -> list[list[Scored]]:
-    """What each scorer says about each sample."""
-    said: list[list[Scored]] = [[] for _ in scorers]
+class Judge:
+    """Metrics of one scorer on one set, and of how many images reach a threshold."""
+
+    def __init__(self) -> None:
+        self.evaluation = DeployedEvaluation()
+        self.normal: list[float] = []
+        self.anomalous: list[float] = []
+
+    def add(self, sample: Sample, score: float, found: Map) -> None:
+        self.evaluation.update(found, score, sample.anomalous, sample.mask)
+        (self.anomalous if sample.anomalous else self.normal).append(score)
+
+    def metrics(self) -> tuple[float | None, ...]:
+        """Image AUROC and AP; pixel AUROC, AP and PRO, None without masks."""
+        found = self.evaluation.compute()
+        image, pixel = found.image, found.pixel
+        return image.auroc, image.average_precision, pixel.auroc, pixel.average_precision, pixel.pro
+
+
+def judge(samples: Iterator[Sample], scorers: dict[str, Scorer]) -> dict[str, dict[str, Judge]]:
+    """A judge for each part of the set, "" for all of it, and each scorer."""
+    judges: dict[str, dict[str, Judge]] = defaultdict(lambda: defaultdict(Judge))
     for sample in samples:
-        mask = None if sample.mask is None else sample.mask[::STRIDE, ::STRIDE]
-        for scorer, scored in zip(scorers, said, strict=True):
-            value, found = scorer(sample.pixels)
-            inside = outside = np.empty(0, np.float32)
-            if mask is not None:
-                thinned = found[::STRIDE, ::STRIDE]
-                inside, outside = thinned[mask], thinned[~mask]
-            scored.append(Scored(value, sample.anomalous, sample.part, inside, outside))
-    return said
+        for name, scorer in scorers.items():
+            score, found = scorer(sample.pixels)
+            for part in {"", sample.part}:
+                judges[part][name].add(sample, score, found)
+    return judges
 
 
-def values(scored: list[Scored], anomalous: bool) -> NDArray:
-    return np.array([s.value for s in scored if s.anomalous == anomalous])
-
-
-def aurocs(scored: list[Scored]) -> str:
-    """Image AUROC and, where masks are known, pixel AUROC."""
-    image = auroc(values(scored, True), values(scored, False))
-    inside = np.concatenate([s.inside for s in scored])
-    if len(inside) == 0:
-        return f"{image:.3f}"
-    return f"{image:.3f} / {auroc(inside, np.concatenate([s.outside for s in scored])):.3f}"
-
-
-def row(name: str, said: list[list[Scored]], threshold: float) -> str:
-    model = said[0]
-    normal, anomalous = values(model, False), values(model, True)
+def model_row(name: str, judged: dict[str, Judge], threshold: float) -> str:
+    model = judged["model"]
+    normal, anomalous = np.array(model.normal), np.array(model.anomalous)
     cells = [
         name,
         f"{len(normal)} + {len(anomalous)}",
-        aurocs(model),
+        *(number(value) for value in model.metrics()),
         f"{(normal >= threshold).mean():.1%}",
         f"{(anomalous >= threshold).mean():.1%}",
-        *(aurocs(scored) for scored in said[1:]),
     ]
     return f"| {' | '.join(cells)} |"
+
+
+def baseline_row(name: str, judged: dict[str, Judge]) -> str:
+    """Image AUROC and pixel AUROC of each baseline, in bold where the model is not better."""
+    ours = judged["model"].metrics()
+    cells = [name]
+    for baseline in BASELINES:
+        theirs = judged[baseline].metrics()
+        pairs = [(theirs[which], ours[which]) for which in (0, 2)]
+        cells.append(" / ".join(beaten(*pair) for pair in pairs if pair[0] is not None))
+    return f"| {' | '.join(cells)} |"
+
+
+def number(value: float | None) -> str:
+    return "-" if value is None else f"{value:.3f}"
+
+
+def beaten(theirs: float, ours: float) -> str:
+    return number(theirs) if ours > theirs else f"**{number(theirs)}**"
 
 
 def test_sets(pairs: int, limit: int | None) -> Iterator[tuple[str, Iterator[Sample]]]:
@@ -230,20 +271,23 @@ def main() -> None:
         image_size=options.image_size,
         device="cpu",
     )
-    threshold = inspector.threshold.value
-    scorers = [model_scorer(inspector), patch_neighbours, high_pass]
-    print(
-        "| set | normal + defective | image AUROC / pixel AUROC | false alarms | found "
-        "| patch neighbours | high-pass energy |"
-    )
-    print("|---|---|---|---|---|---|---|")
+    scorers = {"model": model_scorer(inspector), **BASELINES}
+    rows, baselines = [], []
     for name, samples in test_sets(options.pairs, options.limit):
-        said = judge(samples, scorers)
-        print(row(name, said, threshold), flush=True)
-        parts = sorted({scored.part for scored in said[0]})
-        for part in parts if len(parts) > 1 else ():
-            chosen = [[scored for scored in one if scored.part == part] for one in said]
-            print(row(f"{name}: {part}", chosen, threshold), flush=True)
+        judges = judge(samples, scorers)
+        for part in sorted(judges):
+            title = f"{name}: {part}" if part else name
+            rows.append(model_row(title, judges[part], inspector.threshold.value))
+            baselines.append(baseline_row(title, judges[part]))
+        print(f"{name}: done", file=sys.stderr, flush=True)
+    print(
+        "| set | normal + defective | image AUROC | image AP | pixel AUROC | pixel AP | PRO "
+        "| false alarms | found |"
+    )
+    print("|---|---|---|---|---|---|---|---|---|", *rows, sep="\n")
+    print()
+    print(f"| image AUROC / pixel AUROC | {' | '.join(BASELINES)} |")
+    print("|---|" + "---|" * len(BASELINES), *baselines, sep="\n")
 
 
 if __name__ == "__main__":

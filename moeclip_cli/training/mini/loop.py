@@ -81,7 +81,7 @@ class Trainer:
             torch.autocast("cpu", torch.bfloat16, enabled=self.recipe.bf16),
         ):
             comparison = self.network(normalise(batch.images), self.texts[drawn])
-        loss, parts = total_loss(comparison, self.adapters, batch)
+        loss, parts = total_loss(comparison, self.adapters, batch, self.recipe.etf_weight)
         self.optimiser.zero_grad()
         loss.backward()
         nn.utils.clip_grad_norm_(self.parameters, _LARGEST_GRADIENT)

@@ -22,20 +22,20 @@ from moeclip_cli.model.moeclip import Comparison
 from moeclip_cli.training.mini.batches import Batch
 
 _GAMMA = 2.0
-_ADAPTER_WEIGHT = 0.01
+_BALANCE_WEIGHT = 0.01
 _IMAGE_SCALE = 4.0
 _RANK_SCALE = 10.0
 
 
 def total_loss(
-    comparison: Comparison, adapters: Sequence[MoEAdapter], batch: Batch
+    comparison: Comparison, adapters: Sequence[MoEAdapter], batch: Batch, etf_weight: float
 ) -> tuple[Tensor, dict[str, float]]:
     """The sum of all parts, and each part for the log."""
     difference = LOGIT_SCALE * (comparison.patches[..., 1] - comparison.patches[..., 0]).float()
     size = batch.images.shape[-1]
     deployed = score(comparison, size, "industrial")
     regularisers = [
-        etf(routing, adapter) + balance(routing)
+        etf_weight * etf(routing, adapter) + _BALANCE_WEIGHT * balance(routing)
         for routing, adapter in zip(comparison.routing, adapters, strict=True)
     ]
     parts = {
@@ -43,7 +43,7 @@ def total_loss(
         "dice": dice(difference.sigmoid(), batch.target, batch.weight),
         "image": F.cross_entropy(_IMAGE_SCALE * comparison.image.float(), batch.label.long()),
         "rank": ranking(deployed.score, batch.label),
-        "adapters": _ADAPTER_WEIGHT * torch.stack(regularisers).sum(),
+        "adapters": torch.stack(regularisers).sum(),
     }
     total = torch.stack(list(parts.values())).sum()
     return total, {name: float(part.detach()) for name, part in parts.items()}

@@ -17,6 +17,7 @@ from moeclip_cli.model.stem import ConvStem
 from moeclip_cli.training.mini.recipe import Recipe
 
 _HEAD_WIDTH = 64
+_MIX = 0.1
 _UNUSED = ("visual.proj", "text_projection", "logit_scale", "attn_mask")
 # Far from 0, where the adapter divides by the length of the experts' output.
 _EXPERT_DEVIATION = 0.02
@@ -27,7 +28,12 @@ def fresh_network(recipe: Recipe) -> MoECLIP:
     torch.manual_seed(recipe.seed)
     backbone = _fresh_backbone(recipe)
     config = NetworkConfig(
-        layers=quarter_depths(recipe.blocks), dropout=0.0, image_size=recipe.image_size
+        layers=quarter_depths(recipe.blocks),
+        dropout=0.0,
+        mix=_MIX if recipe.experts else 0.0,
+        fofs=recipe.fofs,
+        aggregation=recipe.aggregation,
+        image_size=recipe.image_size,
     )
     adapters = Adapters(config, recipe.width, recipe.text_width, recipe.text_width)
     for name, parameter in adapters.named_parameters():

@@ -40,6 +40,10 @@ class Recipe:
         image_size: side in pixels of the images that the finished model is used with.
         phases: sizes and batches over the course of the training; the shares sum to 1.
         steps: length of the training in batches.
+        experts: whether the adapters change the tokens at all.
+        fofs: whether every expert reads its own slice of the features.
+        aggregation: whether patches are averaged over neighbourhoods too.
+        etf_weight: of the loss that spreads the experts' outputs.
         names: names of objects that the image side is trained with.
         text_steps: batches of sentences that the text tower is fitted with beforehand.
         learning_rate: highest learning rate of AdamW, reached after `warmup` steps.
@@ -64,6 +68,10 @@ class Recipe:
         Phase(0.25, (288, 320, 352), 8),
     )
     steps: int = 3461
+    experts: bool = True
+    fofs: bool = True
+    aggregation: bool = True
+    etf_weight: float = 0.01
     text_steps: int = 300
     names: int = 512
     learning_rate: float = 1e-3
