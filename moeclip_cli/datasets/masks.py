@@ -39,6 +39,7 @@ def read_mask(
             f"The mask {path} has {width} x {height} pixels, but its image has "
             f"{expected[1]} x {expected[0]}; export it at the size of the image."
         )
-    anomalous = (pixels.max(axis=-1) > above).astype(np.uint8)
-    square = Image.fromarray(anomalous).resize((size, size), Image.Resampling.NEAREST)
-    return np.array(square)
+    square = np.asarray(Image.fromarray(pixels).resize((size, size), Image.Resampling.NEAREST))
+    # Channel by channel, which is many times faster than a maximum over an axis of three.
+    strongest = np.maximum(np.maximum(square[..., 0], square[..., 1]), square[..., 2])
+    return (strongest > above).astype(np.uint8)

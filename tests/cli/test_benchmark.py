@@ -57,8 +57,9 @@ def comparable(out):
     return texts
 
 
-def test_all_14_datasets_end_to_end(benchmark, tree):
-    result = benchmark("--all", "--data-root", tree, "--compare", "--protocol", "both")
+def test_all_14_datasets_end_to_end_with_the_built_in_model(moeclip, tree):
+    options = ["--compare", "--protocol", "both", "--device", "cpu"]
+    result = moeclip("benchmark", "--all", "--data-root", tree, *options)
     assert result.exit_code == 0, result.stderr
     content = read()
     means = [line for line in content["lines"] if line["kind"] == "mean"]

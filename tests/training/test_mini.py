@@ -17,7 +17,7 @@ from moeclip_cli.training.mini import Phase, Recipe, train_mini
 from moeclip_cli.training.mini.batches import PairBatches, normalise, patch_targets
 from moeclip_cli.training.mini.loop import Trainer
 from moeclip_cli.training.mini.losses import balance, dice, etf, focal, ranking
-from moeclip_cli.training.mini.validation import auroc
+from moeclip_cli.training.mini.validation import validate
 
 TINY = Recipe(
     width=64,
@@ -199,11 +199,9 @@ def small_config():
     return NetworkConfig(layers=(1,), rank=4)
 
 
-def test_auroc_counts_pairs_in_the_right_order():
-    values = np.array([1, 2, 2, 5], np.float32), np.array([0, 2, 3], np.float32)
-    pairs = [(a > n) + 0.5 * (a == n) for a in values[0] for n in values[1]]
-
-    assert auroc(*values) == pytest.approx(np.mean(pairs))
+def test_nothing_is_measured_without_pairs():
+    with pytest.raises(UsageError, match="use more"):
+        validate(Trainer(TINY).network, 80, 0)
 
 
 def test_normalised_images_are_what_the_inspector_feeds():
@@ -218,7 +216,11 @@ def test_normalised_images_are_what_the_inspector_feeds():
 
 @pytest.mark.parametrize(
     "changes",
-    [{"phases": (Phase(0.4, (80,), 2),)}, {"image_size": 100}, {"phases": (Phase(1, (64,), 2),)}],
+    [
+        {"phases": (Phase(0.4, (80,), 2),)},
+        {"image_size": 100},
+        {"phases": (Phase(1, (64,), 2),)},
+    ],
 )
 def test_impossible_recipes_are_refused(changes):
     with pytest.raises(UsageError):

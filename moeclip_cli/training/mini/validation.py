@@ -14,6 +14,8 @@ import torch
 from numpy.typing import NDArray
 
 from moeclip_cli.datasets.synthetic import TRAINING_DEFECTS, TRAINING_FAMILIES, generate
+from moeclip_cli.errors import UsageError
+from moeclip_cli.evaluation.deployed import DeployedEvaluation
 from moeclip_cli.inspection.scoring import score
 from moeclip_cli.model.moeclip import MoECLIP
 from moeclip_cli.training.mini.batches import normalise
@@ -22,7 +24,6 @@ FALSE_ALARMS = 0.05
 """Share of normal images that the threshold may call anomalous."""
 
 _SEED = 20_260_001
-_BATCH = 8
 
 
 @dataclass(frozen=True)
@@ -31,7 +32,7 @@ class Validation:
 
     Attributes:
         image_auroc: clean against defective images.
-        pixel_auroc: over the pixels of the defective images, at a quarter of the resolution.
+        pixel_auroc: over the pixels of the defective images.
         threshold: score that `FALSE_ALARMS` of the clean images reach.
         found: share of the defective images at or above the threshold.
         pairs: number of pairs measured.
@@ -48,38 +49,28 @@ def validate(network: MoECLIP, image_size: int, pairs: int) -> Validation:
     """Measure a network on pairs of the training's kind."""
     training = network.training
     network.eval()
-    clean, defective, maps, masks = [], [], [], []
-    for first in range(0, pairs, _BATCH):
-        numbers = range(first, min(first + _BATCH, pairs))
-        batch = [
-            generate(_SEED, index, image_size, TRAINING_FAMILIES, TRAINING_DEFECTS)
-            for index in numbers
-        ]
-        clean.append(_score(network, [pair.clean for pair in batch])[0])
-        scores, probability = _score(network, [pair.defective for pair in batch])
-        defective.append(scores)
-        maps.append(probability[:, ::4, ::4])
-        masks.append(np.stack([pair.mask[::4, ::4] for pair in batch]))
+    evaluation = DeployedEvaluation()
+    normal: list[float] = []
+    anomalous: list[float] = []
+    for index in range(pairs):
+        pair = generate(_SEED, index, image_size, TRAINING_FAMILIES, TRAINING_DEFECTS)
+        scores, maps = _score(network, [pair.clean, pair.defective])
+        normal.append(float(scores[0]))
+        anomalous.append(float(scores[1]))
+        evaluation.update(maps[0], normal[-1], False, None)
+        evaluation.update(maps[1], anomalous[-1], True, pair.mask)
     network.train(training)
-    normal, anomalous = np.concatenate(clean), np.concatenate(defective)
+    metrics = evaluation.compute()
+    if metrics.image.auroc is None or metrics.pixel.auroc is None:
+        raise UsageError(f"Nothing can be measured on {pairs} validation pairs; use more.")
     threshold = float(np.quantile(normal, 1 - FALSE_ALARMS))
-    mask = np.concatenate(masks)
-    values = np.concatenate(maps)
     return Validation(
-        image_auroc=auroc(anomalous, normal),
-        pixel_auroc=auroc(values[mask], values[~mask]),
+        image_auroc=metrics.image.auroc,
+        pixel_auroc=metrics.pixel.auroc,
         threshold=threshold,
-        found=float((anomalous >= threshold).mean()),
+        found=sum(score >= threshold for score in anomalous) / pairs,
         pairs=pairs,
     )
-
-
-def auroc(anomalous: NDArray[np.float32], normal: NDArray[np.float32]) -> float:
-    """Chance that an anomalous value exceeds a normal one, ties counting half."""
-    ordered = np.sort(normal)
-    below = np.searchsorted(ordered, anomalous, "left")
-    not_above = np.searchsorted(ordered, anomalous, "right")
-    return float((below + not_above).mean() / 2 / len(normal))
 
 
 @torch.inference_mode()
