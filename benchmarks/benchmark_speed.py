@@ -1,6 +1,7 @@
 """Images a second of a whole benchmark beside those of the bare network on the same images.
 
     python benchmarks/benchmark_speed.py --images 64
+    python benchmarks/benchmark_speed.py --backbone ViT-L-14-336 --images 8
 
 A category of generated images with masks is written to a temporary folder and evaluated as
 `moeclip benchmark` does: decoding, masks, network, regions, metrics, curves, worst mistakes. The
@@ -19,9 +20,14 @@ import time
 from pathlib import Path
 
 import numpy as np
+import open_clip
 import torch
+from forward_ratio import random_network
 from PIL import Image
 
+from moeclip_cli.checkpoints.checkpoint import write_checkpoint
+from moeclip_cli.checkpoints.configuration import BackboneRef, CheckpointConfig
+from moeclip_cli.checkpoints.safetensors_file import write_safetensors
 from moeclip_cli.datasets.synthetic import generate
 from moeclip_cli.evaluation.plan import parts, select_datasets
 from moeclip_cli.images.decode import decode
@@ -36,7 +42,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--model", default="moeclip-mini")
     parser.add_argument("--backbone-weights", type=Path)
-    parser.add_argument("--image-size", type=int)
+    parser.add_argument("--backbone", help="instead: random weights on an open_clip ViT")
+    parser.add_argument("--image-size", type=int, help="518 with --backbone")
     parser.add_argument("--device", default="auto")
     parser.add_argument("--precision", default="auto")
     parser.add_argument("--images", type=int, default=64, help="half of them anomalous")
@@ -44,17 +51,21 @@ def main() -> None:
     parser.add_argument("--protocol", choices=["paper", "deployed", "both"], default="paper")
     parser.add_argument("--runs", type=int, default=3)
     args = parser.parse_args()
-    given = {"backbone_weights": args.backbone_weights, "image_size": args.image_size}
-    model = BenchmarkedModel.load(
-        args.model,
-        device=args.device,
-        precision=args.precision,
-        **{name: value for name, value in given.items() if value is not None},
-    )
-    inspector = model.inspectors["industrial"]
-    pace = Pace(default_batch_size(inspector.device), min(8, os.cpu_count() or 1))
     protocols = ("paper", "deployed") if args.protocol == "both" else (args.protocol,)
     with tempfile.TemporaryDirectory() as folder:
+        given = {"backbone_weights": args.backbone_weights, "image_size": args.image_size}
+        if args.backbone:
+            args.model, given["backbone_weights"] = write_random_model(
+                args.backbone, args.image_size or 518, Path(folder)
+            )
+        model = BenchmarkedModel.load(
+            str(args.model),
+            device=args.device,
+            precision=args.precision,
+            **{name: value for name, value in given.items() if value is not None},
+        )
+        inspector = model.inspectors["industrial"]
+        pace = Pace(default_batch_size(inspector.device), min(8, os.cpu_count() or 1))
         data = write_images(Path(folder) / "parts", args.images // 2, args.side)
         (dataset,) = select_datasets([], [data], None).datasets
         (part,) = parts(dataset, protocols, None)
@@ -83,6 +94,16 @@ def main() -> None:
     print(f"whole benchmark: {ours:.2f} images/s")
     print(f"bare network:    {network:.2f} images/s")
     print(f"ratio: {ratio:.3f}")
+
+
+def write_random_model(backbone: str, size: int, folder: Path) -> tuple[Path, Path]:
+    """A checkpoint of the paper's configuration and the backbone's file."""
+    network = random_network(backbone, size)
+    checkpoint, weights = folder / "random.safetensors", folder / "backbone.safetensors"
+    config = CheckpointConfig(network.config, BackboneRef(backbone), "industrial")
+    write_checkpoint(checkpoint, config, network.adapters.state_dict())
+    write_safetensors(weights, open_clip.create_model(backbone).state_dict(), {})
+    return checkpoint, weights
 
 
 def write_images(folder: Path, pairs: int, side: int) -> Path:
