@@ -15,10 +15,28 @@ ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 
-def commands() -> list[str]:
-    """What stands behind the prompts of the README's console blocks."""
-    blocks = re.findall(r"```console\n(.*?)```", README, flags=re.DOTALL)
-    return [line[2:] for block in blocks for line in block.splitlines() if line.startswith("$ ")]
+def examples() -> list[tuple[str, list[str]]]:
+    """Commands of the README's console blocks and the lines that are shown below each."""
+    found: list[tuple[str, list[str]]] = []
+    for block in re.findall(r"```console\n(.*?)```", README, flags=re.DOTALL):
+        for line in block.splitlines():
+            if line.startswith("$ "):
+                found.append((line[2:], []))
+            else:
+                found[-1][1].append(line)
+    return found
+
+
+def alike(shown: str, printed: str) -> bool:
+    """Whether two lines have the same words and about the same numbers.
+
+    Processors round differently, which the last digits show.
+    """
+    ours, theirs = (re.split(r"(-?\d+\.\d+)", line) for line in (shown, printed))
+    return len(ours) == len(theirs) and all(
+        one == other or (index % 2 == 1 and float(one) == pytest.approx(float(other), 0.02, 0.02))
+        for index, (one, other) in enumerate(zip(ours, theirs, strict=True))
+    )
 
 
 @pytest.fixture(scope="module")
@@ -30,7 +48,8 @@ def folder(tmp_path_factory):
 
 def run(command, folder):
     scripts = Path(sys.executable).parent
-    env = os.environ | {"PATH": f"{scripts}{os.pathsep}{os.environ['PATH']}"}
+    path = f"{scripts}{os.pathsep}{os.environ['PATH']}"
+    env = os.environ | {"PATH": path, "OMP_NUM_THREADS": "2"}
     return subprocess.run(
         ["bash", "-c", f"set -o pipefail; {command}"],
         cwd=folder, env=env, capture_output=True, text=True,
@@ -38,12 +57,15 @@ def run(command, folder):
 
 
 @pytest.mark.slow
-def test_every_command_of_the_readme_works(folder):
-    assert len(commands()) > 10
-    for command in commands():
+def test_every_command_of_the_readme_prints_what_it_shows(folder):
+    assert len(examples()) > 10
+    for command, shown in examples():
         done = run(command, folder)
         assert done.returncode == 0, f"$ {command}\n{done.stdout}{done.stderr}"
         assert "Traceback" not in done.stderr
+        printed = done.stdout.splitlines()
+        same = len(printed) == len(shown) and all(map(alike, shown, printed))
+        assert same, f"$ {command}\n{done.stdout}"
 
 
 @pytest.mark.slow

@@ -54,6 +54,29 @@ def test_the_same_seed_gives_the_same_numbers(batch):
     assert runs[0] == runs[1]
 
 
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"experts": False, "etf_weight": 0.0},
+        {"fofs": False, "etf_weight": 0.0},
+        {"aggregation": False},
+    ],
+)
+def test_what_an_ablation_leaves_out_has_no_part_in_the_result(changes, batch):
+    whole, without = Trainer(TINY), Trainer(dataclasses.replace(TINY, **changes))
+    image = normalise(batch.images[:1])
+    (one, other) = (t.network(image, t.texts[0]).patches for t in (whole, without))
+    if "aggregation" in changes:
+        assert (len(one), len(other)) == (12, 4)
+    else:
+        assert not torch.equal(one, other)
+
+    without.step(0, batch, 1e-3)
+
+    trained = [a.lora_b.grad is not None and a.lora_b.grad.any() for a in without.adapters]
+    assert trained == [changes.get("experts", True)] * 4
+
+
 def test_a_batch_is_the_same_whoever_makes_it():
     one, again = (PairBatches(3, Phase(1.0, (80, 96), 2))[5] for _ in range(2))
 
