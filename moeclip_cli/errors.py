@@ -34,3 +34,10 @@ class MissingExtraError(MoeclipError):
     """An optional dependency is missing; the sentence names the line that installs it."""
 
     exit_code = 2
+
+
+class ProcessLostError(MoeclipError):
+    """Of several processes that share a run, another one has ended before its time."""
+
+    # That of no other error, by which a launcher tells the cause from what it caused.
+    exit_code = 69

@@ -14,6 +14,7 @@ import typer
 from moeclip_cli.checkpoints.builtin import DEFAULT_MODEL
 from moeclip_cli.cli import console, inputs, options
 from moeclip_cli.cli.datasets import DataRoot
+from moeclip_cli.cli.processes import ran_in_several
 from moeclip_cli.cli.tables import one_line
 from moeclip_cli.errors import DatasetError, ModelError, UsageError
 
@@ -23,6 +24,10 @@ if TYPE_CHECKING:
     from moeclip_cli.evaluation.lines import Line
     from moeclip_cli.evaluation.results import CategoryResult
     from moeclip_cli.evaluation.self_check import Comparison
+    from moeclip_cli.parallel.world import World
+    from moeclip_cli.reports.benchmark_report import BenchmarkReport
+    from moeclip_cli.runs.benchmark_job import BenchmarkJob
+    from moeclip_cli.runs.stream import Pace
 
 SOME_UNREADABLE = 3
 DEFAULT_OUT = Path("moeclip-benchmark")
@@ -149,6 +154,7 @@ def benchmark(
     device: options.Device = "auto",
     precision: options.PrecisionOption = options.Precision.auto,
     batch_size: options.BatchSize = None,
+    processes: options.Processes = 1,
     workers: options.Workers = None,
     quiet: options.Quiet = False,
     config: options.Config = None,
@@ -157,10 +163,13 @@ def benchmark(
     """Evaluate models on datasets: metrics of images and pixels, beside the published table.
 
     Writes results.json, results.csv, results.md and report.html. A killed run goes on where it was
-    if the same command is given again.
+    if the same command is given again. Several processes (--processes, or on several machines
+    torchrun or accelerate launch -m moeclip_cli benchmark ...) share every category and give the
+    same numbers.
 
     Exit codes: 0 done, 2 wrong use, 3 some images or masks could not be read, 4 no such dataset or
-    model (or, with --self-check, numbers that differ), 130 interrupted.
+    model (or, with --self-check, numbers that differ), 69 one of several processes was killed, 130
+    interrupted.
 
     Example: moeclip benchmark --all --data-root ./data
     """
@@ -172,8 +181,10 @@ def benchmark(
         "precision": precision.value,
     }
     if self_check:
-        if names or everything or data or len(models) > 1:
-            raise UsageError("--self-check takes no datasets and one model; leave the others out.")
+        if names or everything or data or len(models) > 1 or processes > 1:
+            raise UsageError(
+                "--self-check takes no datasets, one model and one process; leave the others out."
+            )
         _self_check(models[0], loading, quiet)
         return
     if not (names or everything or data):
@@ -185,35 +196,61 @@ def benchmark(
         raise UsageError('The prompt is empty; name the object, e.g. --prompt "metal bracket".')
 
     from moeclip_cli.evaluation.plan import select_datasets
+    from moeclip_cli.parallel.world import is_main_process, meet, process_device
     from moeclip_cli.runs.benchmark_job import BenchmarkJob, Choices
-    from moeclip_cli.runs.benchmark_run import claim_folder, load_models
+    from moeclip_cli.runs.benchmark_run import load_models
+
+    chosen = process_device(device)
+    if ran_in_several(processes, chosen):
+        return
+    quiet = quiet or not is_main_process()
+    with meet() as world:
+        selection = select_datasets(
+            names or [],
+            data or [],
+            data_root,
+            everything=everything,
+            prompt=prompt,
+            domain=None if domain is None else domain.value,
+        )
+        if strict:
+            selection.require_as_published()
+        if not quiet:
+            for remark in selection.remarks(limit):
+                console.warn(remark)
+            console.note(f"Loading {', '.join(models)}.")
+        given = {key: value for key, value in loading.items() if value is not None}
+        loaded = load_models(models, **given | {"device": str(chosen)})
+        choices = Choices(protocol and protocol.value, limit, mask_cut, compare)
+        job = BenchmarkJob(loaded, selection, choices)
+        pace = inputs.pace(loaded[0].inspectors["industrial"], batch_size, workers)
+        if world.rank > 0:
+            job.assist(pace, world)
+            return
+        report = _run(job, pace, world, out, overwrite=overwrite, quiet=quiet)
+    if not quiet:
+        _print_tables(report.lines)
+        console.note(f"Results are in {out}; {out / 'report.html'} shows curves and mistakes.")
+    if selection.broken:
+        raise DatasetError(
+            f"The rest is done, but {len(selection.broken)} of the datasets could not be opened: "
+            f"{selection.broken[0]}"
+        )
+    if report.failed:
+        raise typer.Exit(SOME_UNREADABLE)
+
+
+def _run(
+    job: BenchmarkJob, pace: Pace, world: World, out: Path, *, overwrite: bool, quiet: bool
+) -> BenchmarkReport:
+    """Claim the folder and evaluate, telling about it."""
+    from moeclip_cli.runs.benchmark_run import claim_folder
     from moeclip_cli.runs.card import environment
 
-    selection = select_datasets(
-        names or [],
-        data or [],
-        data_root,
-        everything=everything,
-        prompt=prompt,
-        domain=None if domain is None else domain.value,
-    )
-    if strict:
-        selection.require_as_published()
-    if not quiet:
-        for remark in selection.remarks(limit):
-            console.warn(remark)
-        console.note(f"Loading {', '.join(models)}.")
-    given = {key: value for key, value in loading.items() if value is not None}
-    loaded = load_models(models, **given)
-    inspector = loaded[0].inspectors["industrial"]
-    choices = Choices(protocol and protocol.value, limit, mask_cut, compare)
-    job = BenchmarkJob(loaded, selection, choices)
-    folder, around = claim_folder(
-        out,
-        job.settings,
-        environment(inspector, shlex.join(["moeclip", *sys.argv[1:]])),
-        overwrite=overwrite,
-    )
+    inspector = job.models[0].inspectors["industrial"]
+    command = shlex.join(["moeclip", *sys.argv[1:]])
+    around = environment(inspector, command) | {"processes": world.size}
+    folder, around = claim_folder(out, job.settings, around, overwrite=overwrite)
     with console.meter(job.images, quiet=quiet, what="Benchmark") as meter:
 
         def advance(count: int) -> None:
@@ -225,28 +262,12 @@ def benchmark(
                 _tell(result)
 
         try:
-            report = job.run(
-                folder,
-                around,
-                inputs.pace(inspector, batch_size, workers),
-                advance=advance,
-                observe=observe,
-            )
+            return job.run(folder, around, pace, advance=advance, observe=observe, world=world)
         except KeyboardInterrupt:
             console.note(
                 f"Finished categories are kept in {out}; the same command goes on from there."
             )
             raise
-    if not quiet:
-        _print_tables(report.lines)
-        console.note(f"Results are in {out}; {out / 'report.html'} shows curves and mistakes.")
-    if selection.broken:
-        raise DatasetError(
-            f"The rest is done, but {len(selection.broken)} of the datasets could not be opened: "
-            f"{selection.broken[0]}"
-        )
-    if report.failed:
-        raise typer.Exit(SOME_UNREADABLE)
 
 
 def _tell(result: CategoryResult) -> None:

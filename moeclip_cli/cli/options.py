@@ -158,6 +158,12 @@ Workers = Annotated[
         rich_help_panel=_RUNNING,
     ),
 ]  # fmt: skip
+Processes = Annotated[
+    int,
+    typer.Option(
+        min=1, help="Processes on this machine, one for each GPU.", rich_help_panel=_RUNNING
+    ),
+]
 Quiet = Annotated[
     bool,
     typer.Option("--quiet", "-q", help="Say nothing but errors.", rich_help_panel=_RUNNING),

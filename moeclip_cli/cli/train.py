@@ -15,6 +15,7 @@ import typer
 
 from moeclip_cli.cli import console, options
 from moeclip_cli.cli.datasets import DataRoot
+from moeclip_cli.cli.processes import ran_in_several
 from moeclip_cli.errors import UsageError
 
 if TYPE_CHECKING:
@@ -173,9 +174,7 @@ def train(
             "--checkpoint-activations",
         ),
     ] = False,
-    processes: Annotated[
-        int, _option("Processes on this machine, one for each GPU.", _RUNNING, min=1)
-    ] = 1,
+    processes: options.Processes = 1,
     workers: options.Workers = None,
     quiet: options.Quiet = False,
     config: options.Config = None,
@@ -190,24 +189,15 @@ def train(
 
     Example: moeclip train --data mvtec --val-fraction 0.1 --out mvtec-run
     """
+    from moeclip_cli.parallel.world import is_main_process, process_device
     from moeclip_cli.training.boards import require_tensorboard
-    from moeclip_cli.training.engine import (
-        is_main_process,
-        process_count,
-        require_accelerate,
-        training_device,
-    )
+    from moeclip_cli.training.engine import require_accelerate
 
     require_accelerate()
     if tensorboard:
         require_tensorboard()
-    chosen = training_device(device)
-    if processes > 1 and process_count() == 1:
-        from moeclip_cli.training.launch import launch
-
-        code = launch(sys.argv[1:], processes, chosen)
-        if code:
-            raise typer.Exit(code)
+    chosen = process_device(device)
+    if ran_in_several(processes, chosen):
         return
     if as_released:
         _refuse_with_released(ctx)

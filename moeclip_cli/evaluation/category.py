@@ -62,6 +62,9 @@ class Findings:
 class CategoryEvaluator:
     """Collects a category's results. Memory is bounded, but for some 8 kB an image.
 
+    Parts of a category can be collected apart (by several processes) and merged. Then every number
+    is that of the whole; where `PixelEvaluation` is no longer exact, within its error bound.
+
     Args:
         protocols: what to evaluate by.
         domain: decides how the paper's image score is formed.
@@ -99,6 +102,13 @@ class CategoryEvaluator:
         small = cv2.resize(result.probability, size, interpolation=cv2.INTER_AREA)
         self._maps.append(small.astype(np.float16))
         self._samples.append(sample)
+
+    def merge(self, other: CategoryEvaluator) -> None:
+        """Take in what another one has collected of the same category, by the same protocols."""
+        for protocol, evaluation in self._evaluations.items():
+            evaluation.merge(other._evaluations[protocol])  # type: ignore[arg-type]
+        self._samples += other._samples
+        self._maps += other._maps
 
     def findings(self) -> dict[Protocol, Findings]:
         """What there is to say about the images so far.

@@ -12,7 +12,7 @@ from moeclip_cli.evaluation.ranking import Ranking
 
 
 class DeployedEvaluation:
-    """Collects one category's images; nothing is normalised over them.
+    """Collects one category's images; nothing is normalised over them. Parts can be merged.
 
     The counterpart of `protocol.PaperEvaluation`: what the two differ by is what the paper's
     normalisation over the test set is worth, which nobody has who inspects one image.
@@ -42,6 +42,12 @@ class DeployedEvaluation:
             self._pixels.update(probability, mask)
         self._scores.append(score)
         self._anomalous.append(anomalous)
+
+    def merge(self, other: DeployedEvaluation) -> None:
+        """Take in what another one has collected of the same category."""
+        self._pixels.merge(other._pixels)
+        self._scores += other._scores
+        self._anomalous += other._anomalous
 
     def fused_scores(self) -> NDArray[np.float64]:
         """(n,) final score of each image so far, in the order in which they were taken in."""

@@ -64,7 +64,9 @@ def facts(card: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     if settings["limit"] is not None:
         yield "Limit", f"{settings['limit']} images of each category"
     yield "Seed", "none, for nothing is drawn at random"
-    yield "Device", environment["device"]
+    processes = environment["processes"]
+    together = f", {processes} processes" if processes > 1 else ""
+    yield "Device", f"{environment['device']}{together}"
     yield "Started", environment["started"]
     yield "Command", environment["command"]
     versions = ("moeclip", "torch", "open_clip", "numpy", "opencv", "pillow", "python", "platform")

@@ -1,10 +1,10 @@
-"""Evaluating one category: scoring, masks and metrics side by side."""
+"""Evaluating one category: scoring, masks and metrics side by side, in one process or several."""
 
 from __future__ import annotations
 
 from base64 import b64encode
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 
@@ -21,6 +21,7 @@ from moeclip_cli.evaluation.results import CategoryResult, Evaluation, Mistake
 from moeclip_cli.images.decode import decode
 from moeclip_cli.images.pipeline import prefetch
 from moeclip_cli.inspection.inspector import Inspector
+from moeclip_cli.parallel.world import World
 from moeclip_cli.reports.overlay import render_overlay
 from moeclip_cli.reports.panels import shrunk
 from moeclip_cli.reports.pictures import encode_picture
@@ -43,11 +44,18 @@ class _Mask:
 
 
 @dataclass
-class _Seen:
-    """What is counted while a category passes."""
+class _Found:
+    """What one process finds in its share of a category."""
 
+    evaluator: CategoryEvaluator
     samples: list[Sample] = field(default_factory=list)
     errors: list[str] = field(default_factory=list)
+
+    def merge(self, other: _Found) -> None:
+        """Take in what the process with the next share has found."""
+        self.evaluator.merge(other.evaluator)
+        self.samples += other.samples
+        self.errors += other.errors
 
 
 class CategoryRunner:
@@ -58,13 +66,15 @@ class CategoryRunner:
     Args:
         pace: batch size and threads.
         mask_cut: a mask's pixel is anomalous above this value.
-        pool: of one thread, which keeps the order.
+        pool: of one thread, which keeps the order, of what the processes exchange too.
+        world: the processes that share every category.
     """
 
-    def __init__(self, pace: Pace, mask_cut: int, pool: ThreadPoolExecutor) -> None:
+    def __init__(self, pace: Pace, mask_cut: int, pool: ThreadPoolExecutor, world: World) -> None:
         self._pace = pace
         self._mask_cut = mask_cut
         self._pool = pool
+        self._world = world
 
     def evaluate(
         self,
@@ -74,38 +84,41 @@ class CategoryRunner:
         advance: Callable[[], None],
         done: Callable[[CategoryResult], None],
     ) -> Future[None]:
-        """Score a category; its metrics may still be under way when this returns.
+        """Score this process's share of a category; its metrics come later, in the first process.
 
         Args:
             inspector: what scores.
             model: what to call it.
             part: the category.
             advance: called after each image.
-            done: called in the metrics' thread, once they are there.
+            done: called in the metrics' thread of the first process, once they are there.
 
         Returns:
-            Ends when `done` has returned; has its error, if there was one.
+            Ends when `done` has returned, or the share is handed over; has the error, if there was
+            one.
 
         Raises:
             ModelError: if the model yields values that are not finite numbers.
         """
-        evaluator = CategoryEvaluator(part.protocols, part.dataset.domain)
-        seen = _Seen()
+        found = _Found(CategoryEvaluator(part.protocols, part.dataset.domain))
         waiting: deque[Future[None]] = deque()
-        masks = self._masks(part, inspector.image_size)
+        samples = part.samples[self._world.share(len(part.samples), self._pace.batch_size)]
+        masked = any(sample.mask for sample in part.samples)
+        masks = self._masks(samples, inspector.image_size, masked)
         results = inspector.score(
-            [sample.image for sample in part.samples],
+            [sample.image for sample in samples],
             prompt=part.prompt,
             batch_size=self._pace.batch_size,
             workers=self._pace.workers,
         )
-        for sample, result, mask in zip(part.samples, results, masks, strict=True):
+        for sample, result, mask in zip(samples, results, masks, strict=True):
             error = result.error or mask.error
             if error is None:
-                seen.samples.append(sample)
-                waiting.append(self._pool.submit(evaluator.add, sample, result, mask.pixels))
+                found.samples.append(sample)
+                add = found.evaluator.add
+                waiting.append(self._pool.submit(add, sample, result, mask.pixels))
             else:
-                seen.errors.append(f"{part.dataset.relative(sample.image)}: {error}")
+                found.errors.append(f"{part.dataset.relative(sample.image)}: {error}")
             while waiting and (len(waiting) > _BACKLOG or waiting[0].done()):
                 waiting.popleft().result()
             advance()
@@ -115,12 +128,14 @@ class CategoryRunner:
         def finish() -> None:
             for future in added:
                 future.result()
-            done(_result(inspector, model, part, self._mask_cut, seen, evaluator))
+            whole = self._world.merged(found)
+            if whole is not None:
+                done(_result(inspector, model, part, self._mask_cut, whole))
 
         return self._pool.submit(finish)
 
-    def _masks(self, part: Part, size: int) -> Iterator[_Mask]:
-        masked = any(sample.mask for sample in part.samples)
+    def _masks(self, samples: Sequence[Sample], size: int, masked: bool) -> Iterator[_Mask]:
+        """The masks of samples; where the category has some, a normal image's is empty."""
 
         def load(sample: Sample) -> _Mask:
             if sample.mask is None:
@@ -132,32 +147,27 @@ class CategoryRunner:
                 return _Mask(error=str(error))
 
         ahead = 2 * self._pace.batch_size
-        return prefetch(part.samples, load, workers=self._pace.workers, ahead=ahead)
+        return prefetch(samples, load, workers=self._pace.workers, ahead=ahead)
 
 
 def _result(
-    inspector: Inspector,
-    model: str,
-    part: Part,
-    mask_cut: int,
-    seen: _Seen,
-    evaluator: CategoryEvaluator,
+    inspector: Inspector, model: str, part: Part, mask_cut: int, found: _Found
 ) -> CategoryResult:
-    anomalous = sum(sample.label for sample in seen.samples)
+    anomalous = sum(sample.label for sample in found.samples)
     return CategoryResult(
         model=model,
         dataset=part.dataset.name,
         title=part.dataset.title,
         category=part.category,
         prompt=part.prompt,
-        normal=len(seen.samples) - anomalous,
+        normal=len(found.samples) - anomalous,
         anomalous=anomalous,
-        masks=sum(sample.mask is not None for sample in seen.samples),
-        errors=tuple(seen.errors),
-        notes=tuple(_notes(seen.samples)),
+        masks=sum(sample.mask is not None for sample in found.samples),
+        errors=tuple(found.errors),
+        notes=tuple(_notes(found.samples)),
         evaluations={
-            protocol: _evaluation(inspector, part.dataset, mask_cut, found)
-            for protocol, found in evaluator.findings().items()
+            protocol: _evaluation(inspector, part.dataset, mask_cut, findings)
+            for protocol, findings in found.evaluator.findings().items()
         },
     )
 

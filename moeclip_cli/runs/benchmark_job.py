@@ -11,9 +11,10 @@ from moeclip_cli.datasets.dataset import Counts, Dataset
 from moeclip_cli.evaluation.lines import benchmark_lines
 from moeclip_cli.evaluation.plan import Part, Selection, parts
 from moeclip_cli.evaluation.results import PROTOCOLS, CategoryResult, Protocol
+from moeclip_cli.parallel.world import World
 from moeclip_cli.reports.benchmark_files import write_reports
 from moeclip_cli.reports.benchmark_report import BenchmarkReport
-from moeclip_cli.runs.benchmark_run import BenchmarkedModel, run_benchmark
+from moeclip_cli.runs.benchmark_run import BenchmarkedModel, assist_benchmark, run_benchmark
 from moeclip_cli.runs.folder import RunFolder
 from moeclip_cli.runs.stream import Pace
 
@@ -99,6 +100,7 @@ class BenchmarkJob:
         *,
         advance: Callable[[int], None],
         observe: Callable[[CategoryResult], None],
+        world: World | None = None,
     ) -> BenchmarkReport:
         """Evaluate what is not evaluated yet, and write all files.
 
@@ -108,10 +110,12 @@ class BenchmarkJob:
             pace: batch size and threads.
             advance: see `run_benchmark`.
             observe: likewise.
+            world: likewise; the other processes call `assist`.
 
         Raises:
             ModelError: if a model yields values that are not finite numbers.
             UsageError: if the folder cannot be written.
+            ProcessLostError: if another process has ended.
         """
         results = run_benchmark(
             self.models,
@@ -121,6 +125,7 @@ class BenchmarkJob:
             mask_cut=self.choices.mask_cut,
             advance=advance,
             observe=observe,
+            world=world,
         )
         failed = sum(len(result.errors) for result in results)
         remarks = self.selection.remarks(self.choices.limit)
@@ -131,6 +136,19 @@ class BenchmarkJob:
         write_reports(folder.path, report)
         folder.card.finish({"images": self.images, "failed": failed})
         return report
+
+    def assist(self, pace: Pace, world: World) -> None:
+        """Do this process's share of the job that the first process runs; write nothing.
+
+        Args:
+            pace: batch size and threads, those of the first process.
+            world: the processes that share the job.
+
+        Raises:
+            ModelError: if a model yields values that are not finite numbers.
+            ProcessLostError: if another process has ended.
+        """
+        assist_benchmark(self.models, self.parts, pace, mask_cut=self.choices.mask_cut, world=world)
 
     def _card(self, environment: Mapping[str, Any]) -> dict[str, Any]:
         return {

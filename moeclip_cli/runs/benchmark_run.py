@@ -8,9 +8,10 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from shutil import rmtree
-from typing import Any
+from typing import Any, TypeAlias
 
 from moeclip_cli.checkpoints.configuration import Domain
 from moeclip_cli.checkpoints.formats import file_digest
@@ -18,6 +19,7 @@ from moeclip_cli.errors import UsageError
 from moeclip_cli.evaluation.plan import Part
 from moeclip_cli.evaluation.results import CategoryResult
 from moeclip_cli.inspection.inspector import Inspector
+from moeclip_cli.parallel.world import World
 from moeclip_cli.reports.files import replacing, write_errors
 from moeclip_cli.reports.names import output_path
 from moeclip_cli.runs.benchmark_category import CategoryRunner
@@ -27,6 +29,9 @@ from moeclip_cli.runs.stream import Pace
 
 CATEGORIES = "categories"
 REPORTS = ("results.json", "results.csv", "results.md", "report.html")
+
+# Numbers of a model and of a part.
+_Pair: TypeAlias = tuple[int, int]
 
 
 @dataclass(frozen=True)
@@ -133,6 +138,7 @@ def run_benchmark(
     mask_cut: int,
     advance: Callable[[int], None],
     observe: Callable[[CategoryResult], None],
+    world: World | None = None,
 ) -> list[CategoryResult]:
     """Evaluate models on categories, and keep each finished one in a file.
 
@@ -144,6 +150,8 @@ def run_benchmark(
         mask_cut: a mask's pixel is anomalous above this value.
         advance: called with a number of images that are done.
         observe: called with each result when it is there, kept ones included; perhaps in a thread.
+        world: the processes that share the work, of which this is the first and the others call
+            `assist_benchmark`; None for this one alone.
 
     Returns:
         A result for each model and part, dataset by dataset.
@@ -151,47 +159,95 @@ def run_benchmark(
     Raises:
         ModelError: if a model yields values that are not finite numbers.
         UsageError: if the folder cannot be written.
+        ProcessLostError: if another process has ended.
     """
-    files = {
-        (m, p): _category_file(folder, f"{m:02d}", part)
-        for m in range(len(models))
-        for p, part in enumerate(parts)
-    }
-    results: dict[tuple[int, int], CategoryResult] = {}
+    world = world or World()
+    pairs = [(m, p) for p in range(len(parts)) for m in range(len(models))]
+    files = {(m, p): _category_file(folder, f"{m:02d}", parts[p]) for m, p in pairs}
+    prints = {(m, p): _fingerprint(models[m], parts[p], mask_cut) for m, p in pairs}
+    results: dict[_Pair, CategoryResult] = {}
+    for pair in pairs:
+        kept = _kept(files[pair], prints[pair])
+        if kept is not None:
+            results[pair] = kept
+            advance(len(parts[pair[1]].samples))
+            observe(kept)
+
+    def done(pair: _Pair, result: CategoryResult) -> None:
+        _keep(files[pair], prints[pair], result)
+        results[pair] = result
+        observe(result)
+
+    todo = world.from_first(sorted(set(pairs) - results.keys()))
+    _evaluate(models, parts, todo, pace, mask_cut, world, advance, done)
+    return [results[pair] for pair in pairs]
+
+
+def assist_benchmark(
+    models: Sequence[BenchmarkedModel],
+    parts: Sequence[Part],
+    pace: Pace,
+    *,
+    mask_cut: int,
+    world: World,
+) -> None:
+    """Do this process's share of what the first one runs by `run_benchmark`.
+
+    Args:
+        models: see there; the same in all processes, like all of the following.
+        parts: likewise.
+        pace: likewise.
+        mask_cut: likewise.
+        world: the processes that share the work.
+
+    Raises:
+        ModelError: if a model yields values that are not finite numbers.
+        ProcessLostError: if another process has ended.
+    """
+    todo: list[_Pair] = world.from_first(None)
+    _evaluate(models, parts, todo, pace, mask_cut, world, lambda _: None, lambda *_: None)
+
+
+def _evaluate(
+    models: Sequence[BenchmarkedModel],
+    parts: Sequence[Part],
+    todo: Sequence[_Pair],
+    pace: Pace,
+    mask_cut: int,
+    world: World,
+    advance: Callable[[int], None],
+    done: Callable[[_Pair, CategoryResult], None],
+) -> None:
+    """Evaluate models on categories; `done` gets the results, in the first process only."""
     pool = ThreadPoolExecutor(1, "moeclip-metrics")
-    runner = CategoryRunner(pace, mask_cut, pool)
+    runner = CategoryRunner(pace, mask_cut, pool, world)
+    counted = 0
+
+    def count(number: int) -> None:
+        nonlocal counted
+        before, counted = counted, world.count(number)
+        advance(counted - before)
+
     last: Future[None] | None = None
     try:
-        for m, model in enumerate(models):
-            for p, part in enumerate(parts):
-                inspector = model.inspectors[part.dataset.domain]
-                fingerprint = _fingerprint(model, part, mask_cut)
-                kept = _kept(files[m, p], fingerprint)
-                if kept is not None:
-                    results[m, p] = kept
-                    advance(len(part.samples))
-                    observe(kept)
-                    continue
-
-                def done(
-                    result: CategoryResult,
-                    key: tuple[int, int] = (m, p),
-                    fingerprint: str = fingerprint,
-                ) -> None:
-                    _keep(files[key], fingerprint, result)
-                    results[key] = result
-                    observe(result)
-
-                following = runner.evaluate(inspector, model.name, part, lambda: advance(1), done)
-                # At most one category's pixels wait for their metrics.
-                if last is not None:
-                    last.result()
-                last = following
+        for m, p in todo:
+            model, part = models[m], parts[p]
+            following = runner.evaluate(
+                model.inspectors[part.dataset.domain],
+                model.name,
+                part,
+                lambda: count(1),
+                partial(done, (m, p)),
+            )
+            # At most one category's pixels wait for their metrics.
+            if last is not None:
+                last.result()
+            last = following
         if last is not None:
             last.result()
+        count(0)  # what others have done since
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
-    return [results[m, p] for p in range(len(parts)) for m in range(len(models))]
 
 
 def _category_file(folder: Path, model: str, part: Part) -> Path:

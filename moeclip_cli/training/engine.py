@@ -2,44 +2,16 @@
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING
 
 import torch
 
 from moeclip_cli.errors import MissingExtraError, UsageError
-from moeclip_cli.inspection.device import choose_device
+from moeclip_cli.parallel.world import process_count
 from moeclip_cli.training.configuration import Precision
 
 if TYPE_CHECKING:
     from accelerate import Accelerator
-
-# Set for every process by `accelerate launch`, torchrun and `moeclip train --processes`.
-_RANK, _LOCAL_RANK, _WORLD = "RANK", "LOCAL_RANK", "WORLD_SIZE"
-
-
-def is_main_process() -> bool:
-    """Whether this process writes files and speaks to the user."""
-    return int(os.environ.get(_RANK, 0)) == 0
-
-
-def process_count() -> int:
-    """How many processes train together; this one alone unless a launcher says otherwise."""
-    return int(os.environ.get(_WORLD, 1))
-
-
-def training_device(name: str) -> torch.device:
-    """The device called `name`, or this process's GPU where several processes train.
-
-    Raises:
-        UsageError: if there is no such device.
-    """
-    device = choose_device(name)
-    if device.type == "cuda" and process_count() > 1:
-        device = choose_device(f"cuda:{int(os.environ.get(_LOCAL_RANK, 0))}")
-    if device.type == "cuda":
-        torch.cuda.set_device(device)
-    return device
 
 
 def start_engine(device: torch.device, precision: Precision, accumulate: int) -> Accelerator:

@@ -14,8 +14,8 @@ import torch
 from moeclip_cli import __version__
 from moeclip_cli.errors import UsageError
 from moeclip_cli.inspection.device import describe_device
+from moeclip_cli.parallel.world import is_main_process, process_count
 from moeclip_cli.training.configuration import TrainingConfig
-from moeclip_cli.training.engine import is_main_process, process_count
 from moeclip_cli.training.examples import open_examples
 from moeclip_cli.training.network import FoundBackbone, build_untrained
 from moeclip_cli.training.run_folder import TrainingFolder

@@ -21,12 +21,9 @@ from moeclip_cli.images.pipeline import prefetch
 from moeclip_cli.inspection.device import ran_out_of_memory
 from moeclip_cli.inspection.thresholds import FALLBACK
 from moeclip_cli.model.moeclip import MoECLIP
+from moeclip_cli.parallel.world import process_count
 from moeclip_cli.training.configuration import TrainingConfig
-from moeclip_cli.training.engine import (
-    process_count,
-    start_engine,
-    tower_dtype,
-)
+from moeclip_cli.training.engine import start_engine, tower_dtype
 from moeclip_cli.training.examples import Batch, Example, Examples, prepare, to_batch
 from moeclip_cli.training.interruption import Interruption, deferred_interrupts
 from moeclip_cli.training.objective import (

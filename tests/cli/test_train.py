@@ -148,7 +148,7 @@ def test_two_processes_compute_what_one_does_with_the_joined_batch(
     """All losses and tensors, the balance loss included; dropout has other masks, so it is off."""
     command = [*generated, "--max-steps", "3", "--dropout", "0", "--val-fraction", "0.5"]
     process = start_moeclip(*command, "--out", "two", "--processes", "2")
-    _, said = process.communicate(timeout=120)
+    _, said = process.communicate(timeout=600)
     assert process.returncode == 0, said
     assert said.count("Training on") == 1
     assert moeclip(*command, "--out", "one").exit_code == 0
@@ -168,7 +168,7 @@ def test_two_processes_compute_what_one_does_with_the_joined_batch(
 @pytest.mark.slow
 def test_what_one_of_several_processes_cannot_do_is_said_once(start_moeclip, generated):
     process = start_moeclip(*generated, "--data", "nowhere", "--processes", "2")
-    _, said = process.communicate(timeout=120)
+    _, said = process.communicate(timeout=600)
     assert process.returncode == 4
     assert said.count("There is no dataset") == 1
     assert "Traceback" not in said

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import pickle
 from pathlib import Path
 
 import numpy as np
@@ -129,3 +130,29 @@ def test_results_survive_json():
         {"paper": evaluation},
     )  # fmt: skip
     assert CategoryResult.from_dict(json.loads(json.dumps(result.to_dict()))) == result
+
+
+@pytest.mark.parametrize("domain", ["industrial", "medical"])
+def test_shares_of_several_processes_give_the_findings_of_one(domain):
+    items = list(make(12))
+    shares = []
+    for start, end in ((0, 5), (5, 5), (5, 12)):
+        shares.append(CategoryEvaluator(("paper", "deployed"), domain))
+        for item in items[start:end]:
+            shares[-1].add(*item)
+    whole, *others = (pickle.loads(pickle.dumps(share)) for share in shares)
+    for other in others:
+        whole.merge(other)
+    merged, expected = whole.findings(), evaluate(items, domain=domain)
+    for protocol in ("paper", "deployed"):
+        assert merged[protocol].metrics == expected[protocol].metrics
+        assert merged[protocol].curves == expected[protocol].curves
+        assert merged[protocol].histogram == expected[protocol].histogram
+        ours, theirs = (
+            [
+                (each.kind, each.sample, each.score, each.probability.tolist())
+                for each in found.wrong
+            ]
+            for found in (merged[protocol], expected[protocol])
+        )
+        assert ours == theirs
