@@ -1,0 +1,80 @@
+import pytest
+import torch
+
+from moeclip_cli.model.rarity import Rarity
+
+CHANNELS, POOLED, WIDTH = 12, 10, 16
+
+
+@pytest.fixture
+def rarity():
+    torch.manual_seed(0)
+    return Rarity(CHANNELS, POOLED, WIDTH).eval()
+
+
+def features(batch=1, grid=6, seed=0):
+    generator = torch.Generator().manual_seed(seed)
+    fine = torch.randn(batch, CHANNELS, 2 * grid, 2 * grid, generator=generator)
+    return fine, torch.randn(batch, POOLED, grid, grid, generator=generator)
+
+
+def test_the_odd_one_out_is_the_farthest(rarity):
+    torch.manual_seed(1)
+    common, odd = torch.randn(2, Rarity.LENGTH)
+    descriptors = common + 0.01 * torch.randn(1, Rarity.HEADS, 36, Rarity.LENGTH)
+    descriptors[:, :, 20] = odd
+
+    distances = rarity._distances(descriptors)
+
+    assert distances.shape == (1, 36, rarity.hidden.in_features)
+    assert (distances.argmax(1) == 20).all()
+
+
+def test_one_flaw_of_several_patches_is_still_rare(rarity):
+    torch.manual_seed(1)
+    common, odd = torch.randn(2, Rarity.LENGTH)
+    descriptors = common + 0.01 * torch.randn(1, Rarity.HEADS, 100, Rarity.LENGTH)
+    flaw = torch.tensor([44, 45, 54, 55])
+    descriptors[:, :, flaw] = odd + 0.01 * torch.randn(len(flaw), Rarity.LENGTH)
+
+    distances = rarity._distances(descriptors).view(100, Rarity.HEADS, -1)
+
+    eighth_nearest = distances[:, 0, Rarity.RANKS.index(8)]
+    assert sorted(eighth_nearest.topk(4).indices.tolist()) == flaw.tolist()
+
+
+def test_an_image_does_not_depend_on_its_neighbours(rarity):
+    fine, pooled = features(batch=3)
+
+    together = rarity(fine, pooled)
+    alone = rarity(fine[1:2], pooled[1:2])
+
+    assert together.shape == (3, WIDTH, 6, 6)
+    torch.testing.assert_close(together[1:2], alone, atol=1e-5, rtol=1e-5)
+
+
+def test_brightness_of_the_features_does_not_matter_to_distances(rarity):
+    descriptors = torch.randn(1, Rarity.HEADS, 25, Rarity.LENGTH)
+
+    torch.testing.assert_close(
+        rarity._distances(descriptors), rarity._distances(7 * descriptors), atol=1e-4, rtol=1e-4
+    )
+
+
+def test_half_precision_compares_in_full(rarity):
+    fine, pooled = features()
+    expected = rarity(fine, pooled)
+
+    found = rarity.to(torch.bfloat16)(fine.bfloat16(), pooled.bfloat16())
+
+    assert found.dtype == torch.bfloat16
+    assert (found.float() - expected).abs().max() < 0.1
+
+
+def test_what_is_nearest_is_learned(rarity):
+    fine, pooled = features()
+
+    rarity(fine, pooled).square().sum().backward()
+
+    for parameter in rarity.parameters():
+        assert parameter.grad is not None and parameter.grad.any()
