@@ -16,7 +16,8 @@ from moeclip_cli.model.config import NetworkConfig
 from moeclip_cli.training.configuration import TrainingConfig
 from moeclip_cli.training.network import find_training_backbone
 from moeclip_cli.training.session import open_session
-from moeclip_cli.training.trainer import Habits, Setup, train
+from moeclip_cli.training.setup import Habits, Setup
+from moeclip_cli.training.trainer import train
 
 # Two epochs and a half of four steps, with everything random that there is.
 CONFIG = TrainingConfig(

@@ -19,7 +19,8 @@ from moeclip_cli.cli.processes import ran_in_several
 from moeclip_cli.errors import UsageError
 
 if TYPE_CHECKING:
-    from moeclip_cli.training.trainer import Progress, Setup
+    from moeclip_cli.training.setup import Setup
+    from moeclip_cli.training.trainer import Progress
     from moeclip_cli.training.validation import Validation
 
 _DATA = "Data"
@@ -210,7 +211,7 @@ def train(
     )
     from moeclip_cli.training.network import find_training_backbone
     from moeclip_cli.training.session import open_session
-    from moeclip_cli.training.trainer import Habits
+    from moeclip_cli.training.setup import Habits
     from moeclip_cli.training.trainer import train as run_training
 
     quiet = quiet or not is_main_process()

@@ -19,8 +19,8 @@ from moeclip_cli.training.configuration import TrainingConfig
 from moeclip_cli.training.examples import open_examples
 from moeclip_cli.training.network import FoundBackbone, build_untrained
 from moeclip_cli.training.run_folder import TrainingFolder
+from moeclip_cli.training.setup import Habits, Setup
 from moeclip_cli.training.state import STATE_FILE
-from moeclip_cli.training.trainer import Habits, Setup
 
 
 def open_session(

@@ -15,14 +15,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from moeclip_cli.checkpoints.configuration import BackboneRef, CheckpointConfig
+from moeclip_cli.checkpoints.configuration import CheckpointConfig
 from moeclip_cli.errors import DatasetError, ModelError, MoeclipError
 from moeclip_cli.images.pipeline import prefetch
 from moeclip_cli.inspection.device import ran_out_of_memory
 from moeclip_cli.inspection.thresholds import FALLBACK
-from moeclip_cli.model.moeclip import MoECLIP
 from moeclip_cli.parallel.world import process_count
-from moeclip_cli.training.configuration import TrainingConfig
 from moeclip_cli.training.engine import start_engine, tower_dtype
 from moeclip_cli.training.examples import Batch, Example, Examples, prepare, to_batch
 from moeclip_cli.training.interruption import Interruption, deferred_interrupts
@@ -41,8 +39,8 @@ from moeclip_cli.training.run_folder import (
     EPOCHS,
     MODEL_FILE,
     SAMPLES,
-    TrainingFolder,
 )
+from moeclip_cli.training.setup import Setup
 from moeclip_cli.training.state import STATE_FILE, TrainingState, read_state, write_state
 from moeclip_cli.training.validation import Validation, measure, score_example
 
@@ -50,29 +48,6 @@ if TYPE_CHECKING:
     from accelerate import Accelerator
 
 _DROPOUT = 3
-
-
-@dataclass(frozen=True)
-class Habits:
-    """How a training runs; nothing here changes a trained number.
-
-    Attributes:
-        workers: threads that load images.
-        save_minutes: time between saves within an epoch.
-        log_every: steps that a row of metrics.csv is the mean of.
-        sample_every: steps between pictures; None for every epoch.
-        samples: how many images are drawn.
-        keep_epochs: whether every epoch's adapters are kept.
-        tensorboard: whether to write for TensorBoard too.
-    """
-
-    workers: int = 4
-    save_minutes: float = 10.0
-    log_every: int = 10
-    sample_every: int | None = None
-    samples: int = 4
-    keep_epochs: bool = False
-    tensorboard: bool = False
 
 
 @dataclass(frozen=True)
@@ -96,35 +71,6 @@ class Progress:
     images_per_second: float
     seconds_left: float
     validation: Validation | None = None
-
-
-@dataclass(frozen=True, eq=False)
-class Setup:
-    """What a training works with.
-
-    Attributes:
-        config: the hyper-parameters.
-        network: with fresh adapters, float32, on the CPU.
-        backbone: how the checkpoint names the frozen CLIP.
-        training: what is trained on.
-        held_out: what is validated on, if anything.
-        folder: where results go; None in all processes but the main one.
-        path: of that folder.
-        resumed: whether to go on from the state there.
-        device: where to train.
-        habits: how to run.
-    """
-
-    config: TrainingConfig
-    network: MoECLIP
-    backbone: BackboneRef
-    training: Examples
-    held_out: Examples | None
-    folder: TrainingFolder | None
-    path: Path
-    resumed: bool
-    device: torch.device
-    habits: Habits
 
 
 def train(setup: Setup, report: Callable[[Progress], None]) -> dict[str, Any]:
