@@ -32,7 +32,7 @@ def alike(shown: str, printed: str) -> bool:
 
     Processors round differently, which the last digits show.
     """
-    ours, theirs = (re.split(r"(-?\d+\.\d+)", line) for line in (shown, printed))
+    ours, theirs = (re.split(r"(-?\d+\.\d+)", line.rstrip()) for line in (shown, printed))
     return len(ours) == len(theirs) and all(
         one == other or (index % 2 == 1 and float(one) == pytest.approx(float(other), 0.02, 0.02))
         for index, (one, other) in enumerate(zip(ours, theirs, strict=True))

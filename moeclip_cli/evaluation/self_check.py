@@ -49,7 +49,7 @@ TOLERANCES = {
     torch.float32: Tolerance(0.002, 0.5),
     torch.float16: Tolerance(0.01, 1.0),
     # 8 bits of a similarity, times 100 before the softmax, leave no more.
-    torch.bfloat16: Tolerance(0.3, 15.0),
+    torch.bfloat16: Tolerance(0.05, 3.0),
 }
 
 

@@ -67,7 +67,7 @@ class Recipe:
         Phase(0.30, (224, 256, 288), 10),
         Phase(0.25, (288, 320, 352), 8),
     )
-    steps: int = 3461
+    steps: int = 7585
     experts: bool = True
     fofs: bool = True
     aggregation: bool = True
