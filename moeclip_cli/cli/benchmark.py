@@ -16,7 +16,7 @@ from moeclip_cli.cli import console, inputs, options
 from moeclip_cli.cli.datasets import DataRoot
 from moeclip_cli.cli.processes import ran_in_several
 from moeclip_cli.cli.tables import one_line
-from moeclip_cli.errors import DatasetError, ModelError, UsageError
+from moeclip_cli.errors import DatasetError, ModelError, ProcessLostError, UsageError
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -263,7 +263,7 @@ def _run(
 
         try:
             return job.run(folder, around, pace, advance=advance, observe=observe, world=world)
-        except KeyboardInterrupt:
+        except (KeyboardInterrupt, ProcessLostError):
             console.note(
                 f"Finished categories are kept in {out}; the same command goes on from there."
             )

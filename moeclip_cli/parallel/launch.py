@@ -22,7 +22,7 @@ from moeclip_cli.errors import ProcessLostError, UsageError
 # A process that waits for a failed one never ends by itself.
 _GRACE_S = 10.0
 _POLL_S = 0.1
-_PARENT_EVERY_S = 1.0
+_PARENT_EVERY_S = 0.1
 _LAUNCHED = "MOECLIP_LAUNCHED"
 # What a shell reports for a program that SIGINT ended.
 _INTERRUPTED = 128 + signal.SIGINT

@@ -90,7 +90,7 @@ def test_two_processes_give_the_results_of_one(start_moeclip, moeclip, standin, 
 def test_stopped_it_leaves_no_process_and_goes_on_in_any_number_of_them(
     start_moeclip, moeclip, standin, tmp_path, how
 ):
-    build_all(tmp_path / "data", names=("mvtec",))
+    build_all(tmp_path / "data", names=("mvtec",), per_label=8)
     command = ["benchmark", "mvtec", *standin.options, "--batch-size", "1", "--workers", "1"]
     process = start_moeclip(*command, "--processes", "2")
     wait_until(lambda: len(kept()) >= 2, process)
@@ -134,7 +134,7 @@ def test_what_one_process_meets_ends_the_run_with_its_message(start_moeclip, sta
 
 @pytest.mark.slow
 def test_a_killed_process_ends_the_others(start_moeclip, standin, tmp_path):
-    build_all(tmp_path / "data", names=("mvtec",))
+    build_all(tmp_path / "data", names=("mvtec",), per_label=8)
     command = ["benchmark", "mvtec", *standin.options, "--batch-size", "1", "--workers", "1"]
     process = start_moeclip(*command, "--processes", "2")
     wait_until(lambda: kept(), process)
