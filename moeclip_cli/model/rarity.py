@@ -22,6 +22,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from moeclip_cli.model.precision import without_autocast
+
 _EPS = 1e-3
 
 
@@ -56,7 +58,7 @@ class Rarity(nn.Module):
         batch, _, rows, columns = described.shape
         descriptors = described.view(batch, self.HEADS, self.LENGTH, rows * columns)
         # Small differences between neighbours of one texture do not survive half precision.
-        with torch.autocast(described.device.type, enabled=False):
+        with without_autocast(described.device):
             distances = self._distances(descriptors.transpose(2, 3).float())
         rare = self.out(F.gelu(self.hidden(distances.to(described.dtype))))
         return rare.transpose(1, 2).reshape(batch, -1, rows, columns)

@@ -9,6 +9,7 @@ are no states of generators that a missed one could spoil.
 from __future__ import annotations
 
 import io
+from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
@@ -57,9 +58,18 @@ def write_state(path: Path, state: TrainingState) -> None:
     Raises:
         UsageError: if it cannot be written.
     """
+    write_torch_file(path, {"format": _FORMAT, **vars(state)})
+
+
+def write_torch_file(path: Path, content: Mapping[str, Any]) -> None:
+    """Write tensors and plain values in one step, to be read by weights-only loading.
+
+    Raises:
+        UsageError: if it cannot be written.
+    """
     # First into memory: on a full disk torch's own writer fails with an error of its own kind.
     buffer = io.BytesIO()
-    torch.save({"format": _FORMAT, **vars(state)}, buffer)
+    torch.save(dict(content), buffer)
     with replacing(path) as stream:
         stream.write(buffer.getbuffer())
 

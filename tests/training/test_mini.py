@@ -12,11 +12,12 @@ from moeclip_cli.errors import UsageError
 from moeclip_cli.model.architecture import infer_architecture
 from moeclip_cli.model.backbone import build_backbone
 from moeclip_cli.model.experts import MoEAdapter
+from moeclip_cli.model.losses import balance_loss, etf_loss, expert_load
 from moeclip_cli.model.moeclip import MoECLIP
 from moeclip_cli.training.mini import Phase, Recipe, train_mini
 from moeclip_cli.training.mini.batches import PairBatches, normalise, patch_targets
 from moeclip_cli.training.mini.loop import Trainer
-from moeclip_cli.training.mini.losses import balance, dice, etf, focal, ranking
+from moeclip_cli.training.mini.losses import dice, focal, ranking
 from moeclip_cli.training.mini.validation import validate
 
 TINY = Recipe(
@@ -206,14 +207,14 @@ def test_etf_equals_its_definition():
     wanted = torch.full((4, 4), -1 / 3).fill_diagonal_(1)
     expected = (unit @ unit.transpose(-1, -2) - wanted).square().mean()
 
-    torch.testing.assert_close(etf(routing, adapter), expected, atol=1e-5, rtol=1e-4)
+    torch.testing.assert_close(etf_loss(routing, adapter), expected, atol=1e-5, rtol=1e-4)
 
 
 def test_balance_is_zero_for_equal_loads():
     adapter = MoEAdapter(small_config(), 32)  # a router of zeros treats all alike
     _, routing = adapter(torch.randn(2, 5, 32))
 
-    assert balance(routing).item() == pytest.approx(0, abs=1e-10)
+    assert balance_loss(expert_load(routing)).item() == pytest.approx(0, abs=1e-10)
 
 
 def small_config():

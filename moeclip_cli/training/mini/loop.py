@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import json
 import time
 from collections.abc import Callable
@@ -20,7 +19,6 @@ from moeclip_cli.checkpoints.torch_file import read_torch_file
 from moeclip_cli.errors import UsageError
 from moeclip_cli.model.experts import MoEAdapter
 from moeclip_cli.model.moeclip import MoECLIP
-from moeclip_cli.reports.files import replacing
 from moeclip_cli.training.interruption import deferred_interrupts
 from moeclip_cli.training.mini.batches import Batch, load_batches, normalise
 from moeclip_cli.training.mini.export import Stand, export
@@ -29,7 +27,7 @@ from moeclip_cli.training.mini.network import fresh_network
 from moeclip_cli.training.mini.recipe import Recipe
 from moeclip_cli.training.mini.text_side import fit_text_side, random_names, text_bank
 from moeclip_cli.training.mini.validation import Validation, validate
-from moeclip_cli.training.state import STATE_FILE
+from moeclip_cli.training.state import STATE_FILE, write_torch_file
 
 _LARGEST_GRADIENT = 5.0
 
@@ -103,10 +101,7 @@ class Trainer:
             "averaged": self.averaged.state_dict(),
             "optimiser": self.optimiser.state_dict(),
         }
-        buffer = io.BytesIO()
-        torch.save(content, buffer)
-        with replacing(path) as stream:
-            stream.write(buffer.getbuffer())
+        write_torch_file(path, content)
 
     def restore(self, path: Path) -> Stand:
         """Take up a training where it was saved.

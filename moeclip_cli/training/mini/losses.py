@@ -17,7 +17,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from moeclip_cli.inspection.scoring import LOGIT_SCALE, score
-from moeclip_cli.model.experts import MoEAdapter, Routing
+from moeclip_cli.model.experts import MoEAdapter
+from moeclip_cli.model.losses import balance_loss, etf_loss, expert_load
 from moeclip_cli.model.moeclip import Comparison
 from moeclip_cli.training.mini.batches import Batch
 
@@ -35,7 +36,8 @@ def total_loss(
     size = batch.images.shape[-1]
     deployed = score(comparison, size, "industrial")
     regularisers = [
-        etf_weight * etf(routing, adapter) + _BALANCE_WEIGHT * balance(routing)
+        etf_weight * etf_loss(routing, adapter)
+        + _BALANCE_WEIGHT * balance_loss(expert_load(routing))
         for routing, adapter in zip(comparison.routing, adapters, strict=True)
     ]
     parts = {
@@ -77,26 +79,3 @@ def ranking(scores: Tensor, label: Tensor) -> Tensor:
         return scores.sum() * 0
     gaps = anomalous[:, None] - normal[None, :]
     return F.softplus(-_RANK_SCALE * gaps).mean()
-
-
-def etf(routing: Routing, adapter: MoEAdapter) -> Tensor:
-    """Distance of the experts' outputs from a simplex equiangular tight frame (paper eq. 9).
-
-    The Gram matrix of the outputs B_e a_e is taken through the small B_e^T B_f, so that no output
-    of width D is ever made.
-    """
-    low_rank = routing.low_rank.float()
-    inner = torch.einsum("edr,fds->erfs", adapter.lora_b, adapter.lora_b)
-    gram = torch.einsum("bter,erfs,btfs->btef", low_rank, inner, low_rank)
-    length = gram.diagonal(dim1=-2, dim2=-1).clamp(min=1e-12).sqrt()
-    cosine = gram / (length[..., :, None] * length[..., None, :])
-    experts = cosine.shape[-1]
-    eye = torch.eye(experts, device=cosine.device)
-    wanted = eye - (1 - eye) / max(experts - 1, 1)
-    return (cosine - wanted).square().mean()
-
-
-def balance(routing: Routing) -> Tensor:
-    """Squared coefficient of variation of the experts' total probabilities (paper eq. 8)."""
-    load = routing.probabilities.sum(dim=(0, 1))
-    return (load.std() / (load.mean() + 1e-6)) ** 2
