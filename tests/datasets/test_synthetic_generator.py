@@ -67,6 +67,14 @@ def test_only_the_named_families_and_defects_occur():
     assert {pair.defect for pair in pairs} == {"crack"}
 
 
+def test_a_family_has_its_typical_flaws_more_often_than_others():
+    flaws = [generate(8, index, 64, ["multicrystal"]).defect for index in range(60)]
+    assert 0.3 < sum(flaw in ("crack", "dead", "breaks") for flaw in flaws) / 60 < 0.9
+
+    held_out = {generate(8, index, 64, ["multicrystal"], ["hair"]).defect for index in range(5)}
+    assert held_out == {"hair"}
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

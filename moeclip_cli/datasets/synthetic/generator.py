@@ -55,6 +55,11 @@ _GROUPS = (0.5, 0.3, 0.2)
 
 _GREY_CAMERAS = 0.25
 
+_TYPICAL = dict.fromkeys(("wafer", "multicrystal"), ("crack", "dead", "breaks"))
+"""Kinds of defect that some families have more often than others."""
+
+_TYPICALLY = 0.5
+
 
 @dataclass(frozen=True)
 class SyntheticPair:
@@ -106,6 +111,9 @@ def generate(
     scene = _draw(rng, size, family)
     grey = rng.random() < _GREY_CAMERAS
     clean = _expose(disturb(rng, scene.pixels), grey)
+    typical = tuple(name for name in _TYPICAL.get(family, ()) if name in defects)
+    if typical and rng.random() < _TYPICALLY:
+        defects = typical
     defective, mask, defect = _plant(clean, scene.foreground, rng, defects, grey)
     return SyntheticPair(clean, defective, mask, family, defect)
 

@@ -10,6 +10,7 @@ from collections.abc import Callable
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from moeclip_cli.datasets.synthetic.colours import random_colour
 from moeclip_cli.datasets.synthetic.fields import FloatArray, fractal_noise, smoothstep
@@ -20,9 +21,10 @@ Nuisance = Callable[[np.random.Generator, FloatArray], None]
 def disturb(rng: np.random.Generator, pixels: FloatArray) -> FloatArray:
     """The picture as a camera on the shop floor would see it: 0 to 3 nuisances, then the camera."""
     pixels = np.ascontiguousarray(pixels, np.float32)
-    count = int(rng.choice(4, p=[0.3, 0.35, 0.22, 0.13]))
+    count = int(rng.choice(4, p=[0.27, 0.35, 0.23, 0.15]))
     names = list(NUISANCES)
-    for name in rng.choice(names, count, replace=False):
+    weights = np.array([_SELDOM.get(name, 1.0) for name in names])
+    for name in rng.choice(names, count, replace=False, p=weights / weights.sum()):
         NUISANCES[str(name)](rng, pixels)
     return _camera(rng, np.clip(pixels, 0, 1))
 
@@ -171,6 +173,108 @@ def _fixture(rng: np.random.Generator, pixels: FloatArray) -> None:
     pixels += alpha * (random_colour(rng) - pixels)
 
 
+def _mark(rng: np.random.Generator, pixels: FloatArray) -> None:
+    """One printed, engraved or moulded sign: a letter, an arrow or a simple outline."""
+    size = pixels.shape[0]
+    side = int(size * rng.uniform(0.08, 0.3))
+    cover = np.zeros((side, side), np.uint8)
+    line = max(1, int(side * rng.uniform(0.03, 0.12)))
+    low, middle, high = side // 6, side // 2, side - side // 6
+    sign = rng.integers(5)
+    if sign == 0:
+        glyph = str(rng.choice(list("ABCDEFGHKLMNPRSTUVXYZ0123456789&")))
+        at = (low, high)
+        cv2.putText(cover, glyph, at, cv2.FONT_HERSHEY_SIMPLEX, side / 32, 255, line, cv2.LINE_AA)
+    elif sign == 1:
+        tip, tail = (high, middle), (low, middle)
+        cv2.arrowedLine(cover, tail, tip, 255, line, cv2.LINE_AA, tipLength=0.35)
+    elif sign == 2:
+        cv2.circle(cover, (middle, middle), middle - low, 255, line, cv2.LINE_AA)
+    elif sign == 3:
+        cv2.line(cover, (low, middle), (high, middle), 255, line, cv2.LINE_AA)
+        cv2.line(cover, (middle, low), (middle, high), 255, line, cv2.LINE_AA)
+    else:
+        corners = np.array([[low, high], [high, high], [middle, low]])
+        cv2.polylines(cover, [corners], True, 255, line, cv2.LINE_AA)
+    cover = np.rot90(cover, int(rng.integers(4)))
+    left, top = _tidy_place(rng, size - side)
+    alpha = cover[..., None] / np.float32(255) * np.float32(rng.uniform(0.4, 1))
+    view = pixels[top : top + side, left : left + side]
+    view += alpha * (random_colour(rng, 0, 1) - view)
+
+
+def _studs(rng: np.random.Generator, pixels: FloatArray) -> None:
+    """Screw heads, lamps, buttons or bored holes: round, with rings, one or a symmetrical few."""
+    size = pixels.shape[0]
+    radius = size * rng.uniform(0.02, 0.1)
+    inset = rng.uniform(0.08, 0.3)
+    layouts = (
+        [(0.5, 0.5)],
+        [(inset, 0.5), (1 - inset, 0.5)],
+        [(inset, inset), (1 - inset, inset), (inset, 1 - inset), (1 - inset, 1 - inset)],
+        [tuple(rng.choice([inset, 0.5, 1 - inset], 2))],
+    )
+    places = layouts[rng.integers(len(layouts))]
+    shares = np.sort(rng.uniform(0.2, 0.9, int(rng.integers(1, 4))))[::-1]
+    rings = [(share, random_colour(rng, 0, 1)) for share in (1, *shares)]
+    slot = rng.integers(3)
+    ink, turn = random_colour(rng, 0, 0.3), rng.uniform(0, np.pi)
+    for x, y in places:
+        centre = np.array([x, y]) * size
+        for share, colour in rings:
+            _fill_circle(pixels, centre, share * radius, colour)
+        for arm in range(slot):
+            angle = turn + arm * np.pi / 2
+            ray = np.array([np.cos(angle), np.sin(angle)]) * radius * 0.6
+            _fill_bar(pixels, centre - ray, centre + ray, radius * 0.2, ink)
+
+
+def _pointer(rng: np.random.Generator, pixels: FloatArray) -> None:
+    """A straight bar: a hand that turns about its end, a probe or a rod from the border."""
+    size = pixels.shape[0]
+    angle = rng.uniform(0, 2 * np.pi)
+    ray = np.array([np.cos(angle), np.sin(angle)])
+    width = size * rng.uniform(0.008, 0.05)
+    colour = random_colour(rng, 0, 1)
+    if rng.random() < 0.5:
+        start = size * rng.normal(0.5, 0.1, 2)
+        _fill_bar(pixels, start, start + ray * size * rng.uniform(0.15, 0.45), width, colour)
+        _fill_circle(pixels, start, width * rng.uniform(1, 3), random_colour(rng, 0, 1))
+    else:
+        end = size * rng.uniform(0.2, 0.8, 2)
+        _fill_bar(pixels, end, end + ray * size * 1.5, width, colour)
+
+
+def _tidy_place(rng: np.random.Generator, room: int) -> tuple[int, int]:
+    """Where people put things: in the middle or along a side more often than anywhere."""
+    shares = [0.5 if rng.random() < 0.3 else float(rng.choice([0.06, 0.94])) for _ in range(2)]
+    if rng.random() < 0.3:
+        shares = list(rng.random(2))
+    return int(shares[0] * room), int(shares[1] * room)
+
+
+def _fill_circle(
+    pixels: FloatArray, centre: NDArray[np.float64], radius: float, colour: FloatArray
+) -> None:
+    cover = np.zeros(pixels.shape[:2], np.uint8)
+    at = (round(centre[0] * 16), round(centre[1] * 16))
+    cv2.circle(cover, at, max(8, round(radius * 16)), 255, cv2.FILLED, cv2.LINE_AA, 4)
+    pixels += cover[..., None] / np.float32(255) * (colour - pixels)
+
+
+def _fill_bar(
+    pixels: FloatArray,
+    start: NDArray[np.float64],
+    end: NDArray[np.float64],
+    width: float,
+    colour: FloatArray,
+) -> None:
+    cover = np.zeros(pixels.shape[:2], np.uint8)
+    (ax, ay), (bx, by) = np.round(np.array([start, end]) * 16).astype(int).tolist()
+    cv2.line(cover, (ax, ay), (bx, by), 255, max(1, round(width)), cv2.LINE_AA, 4)
+    pixels += cover[..., None] / np.float32(255) * (colour - pixels)
+
+
 NUISANCES: dict[str, Nuisance] = {
     "gradient": _gradient,
     "vignette": _vignette,
@@ -182,5 +286,11 @@ NUISANCES: dict[str, Nuisance] = {
     "seam": _seam,
     "strips": _strips,
     "fixture": _fixture,
+    "mark": _mark,
+    "studs": _studs,
+    "pointer": _pointer,
 }
 """Nuisance by name."""
+
+# What only its tidy shape tells from a flaw must not become the rule.
+_SELDOM = {"mark": 0.5, "studs": 0.5, "pointer": 0.5}

@@ -294,6 +294,49 @@ def _knob(rng: np.random.Generator) -> list[Outline]:
     return [(rim, _BODY), (rim * 0.7, _RAISED), (_circle(0.2), _SUNKEN)]
 
 
+def _flange(rng: np.random.Generator) -> list[Outline]:
+    bolts = int(rng.integers(3, 13))
+    circle = rng.uniform(0.68, 0.84)
+    size = rng.uniform(0.05, min(0.14, 0.95 - circle, 2.2 / bolts))
+    hub = rng.uniform(0.3, circle - size - 0.05)
+    outlines: list[Outline] = [(_circle(1), _BODY), (_circle(hub), _RAISED)]
+    for turn in np.arange(bolts) * 2 * np.pi / bolts:
+        outlines.append((_circle(size, circle * np.cos(turn), circle * np.sin(turn)), _HOLE))
+    return [*outlines, (_circle(hub * rng.uniform(0.3, 0.85)), _HOLE)]
+
+
+def _lever(rng: np.random.Generator) -> list[Outline]:
+    large, small = rng.uniform(0.28, 0.45), rng.uniform(0.15, 0.28)
+    left, right = large - 1, 1 - small
+    arm = np.array([[left, -large], [right, -small], [right, small], [left, large]])
+    outlines: list[Outline] = [
+        (arm * [1, 0.8], _BODY),
+        (_circle(large, left), _BODY),
+        (_circle(small, right), _BODY),
+    ]
+    if rng.random() < 0.6:
+        outlines.append(
+            (_rounded(0.05, 0, 0.6, small, small / 2), int(rng.choice([_HOLE, _SUNKEN, _RAISED])))
+        )
+    return [
+        *outlines,
+        (_circle(large * rng.uniform(0.3, 0.7), left), _HOLE),
+        (_circle(small * rng.uniform(0.3, 0.7), right), _HOLE),
+    ]
+
+
+def _bottle(rng: np.random.Generator) -> list[Outline]:
+    width, neck = rng.uniform(0.7, 1.1), rng.uniform(0.25, 0.45)
+    shoulder = rng.uniform(-0.5, -0.2)
+    label = rng.uniform(0.3, 0.8)
+    return [
+        (_rounded(0, (1 + shoulder) / 2, width, 1 - shoulder, width * 0.3), _BODY),
+        (_box(0, shoulder / 2 - 0.4, neck, 0.9), _BODY),
+        (_rounded(0, -0.85, neck * rng.uniform(1, 1.4), 0.3, 0.05), _RAISED),
+        (_box(0, 0.35, width, label), int(rng.choice([_BODY, _RAISED, _SUNKEN]))),
+    ]
+
+
 SHAPES: dict[str, Shape] = {
     "washer": _washer,
     "nut": _nut,
@@ -310,5 +353,8 @@ SHAPES: dict[str, Shape] = {
     "spring": _spring,
     "terminal": _terminal,
     "knob": _knob,
+    "flange": _flange,
+    "lever": _lever,
+    "bottle": _bottle,
 }
 """Outlines by family name."""
