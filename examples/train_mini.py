@@ -5,6 +5,10 @@
 trains for hours on a CPU; --minutes decides how many. Without --minutes the number of steps in the
 recipe decides, and the same seed gives the same weights on the same machine. Ctrl-C saves; the same
 command with --resume goes on.
+
+    python examples/train_mini.py --start my-mini --out better-mini
+
+begins with the weights of an earlier one and trains it further.
 """
 
 from __future__ import annotations
@@ -16,7 +20,7 @@ from pathlib import Path
 
 import torch
 
-from moeclip_cli.training.mini import Recipe, train_mini
+from moeclip_cli.training.mini import CONTINUED, Recipe, train_mini
 from moeclip_cli.training.mini.loop import Progress
 
 
@@ -25,8 +29,9 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("moeclip-mini"), help="folder to write to")
     parser.add_argument("--minutes", type=float, help="stop and finish after this time")
     parser.add_argument("--resume", action="store_true", help="go on with what --out holds")
-    parser.add_argument("--steps", type=int, default=Recipe.steps, help="length in batches")
-    parser.add_argument("--seed", type=int, default=Recipe.seed)
+    parser.add_argument("--start", metavar="FOLDER", help="a model whose weights to begin with")
+    parser.add_argument("--steps", type=int, help="length in batches")
+    parser.add_argument("--seed", type=int)
     parser.add_argument("--workers", type=int, default=2, help="processes that draw images")
     parser.add_argument("--threads", type=int, help="CPU threads of the network")
     parser.add_argument(
@@ -35,9 +40,13 @@ def main() -> None:
     options = parser.parse_args()
     if options.threads:
         torch.set_num_threads(options.threads)
-    recipe = dataclasses.replace(
-        Recipe(), steps=options.steps, seed=options.seed, bf16=options.bf16
-    )
+    recipe = Recipe() if options.start is None else CONTINUED
+    changes = {
+        name: value
+        for name in ("start", "steps", "seed")
+        if (value := getattr(options, name)) is not None
+    }
+    recipe = dataclasses.replace(recipe, bf16=options.bf16, **changes)
     result = train_mini(
         recipe,
         options.out,

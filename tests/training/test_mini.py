@@ -8,7 +8,7 @@ import torch
 from moeclip_cli.checkpoints.builtin import BUILTIN
 from moeclip_cli.checkpoints.checkpoint import read_checkpoint
 from moeclip_cli.checkpoints.safetensors_file import read_safetensors
-from moeclip_cli.errors import UsageError
+from moeclip_cli.errors import ModelError, UsageError
 from moeclip_cli.model.architecture import infer_architecture
 from moeclip_cli.model.backbone import build_backbone
 from moeclip_cli.model.experts import MoEAdapter
@@ -18,6 +18,7 @@ from moeclip_cli.training.mini import Phase, Recipe, train_mini
 from moeclip_cli.training.mini.batches import PairBatches, normalise, patch_targets
 from moeclip_cli.training.mini.loop import Trainer
 from moeclip_cli.training.mini.losses import dice, focal, ranking
+from moeclip_cli.training.mini.network import open_clip_state
 from moeclip_cli.training.mini.validation import validate
 
 TINY = Recipe(
@@ -34,6 +35,9 @@ TINY = Recipe(
     warmup=1,
     average=0.5,
 )
+
+
+STRETCHES = ("first", "second")
 
 
 @pytest.fixture(scope="module")
@@ -103,6 +107,31 @@ def test_training_writes_a_model_that_loads_again(tmp_path):
     assert checkpoint.config.threshold.value == pytest.approx(validation.threshold)
     assert checkpoint.config.training["steps"] == 4
     assert [report.stand.step for report in reports] == [2, 4, 4]
+
+
+def test_a_training_begins_with_the_weights_of_an_earlier_one(tmp_path):
+    train_mini(TINY, tmp_path / "first", workers=0)
+    recipe = dataclasses.replace(TINY, start=str(tmp_path / "first"), seed=5)
+
+    trainer = Trainer(recipe)
+    train_mini(recipe, tmp_path / "second", workers=0)
+
+    first, second = (tmp_path / name / "moeclip-mini-backbone.safetensors" for name in STRETCHES)
+    begun = open_clip_state(trainer.network.backbone)
+    assert all(torch.equal(begun[k], v) for k, v in read_safetensors(first)[0].items())
+    moved = {k for k, v in read_safetensors(second)[0].items() if not torch.equal(begun[k], v)}
+    assert moved and all(name.startswith("visual.") for name in moved)
+    told = read_checkpoint(tmp_path / "second" / "moeclip-mini.safetensors").config.training
+    assert told["before"]["recipe"]["seed"] == TINY.seed
+
+
+def test_weights_of_another_shape_are_refused(tmp_path):
+    train_mini(TINY, tmp_path, workers=0)
+
+    with pytest.raises(UsageError, match="not of the recipe's shape"):
+        Trainer(dataclasses.replace(TINY, start=str(tmp_path), width=128))
+    with pytest.raises(ModelError, match="nowhere"):
+        Trainer(dataclasses.replace(TINY, start=str(tmp_path / "nowhere")))
 
 
 def test_worker_processes_make_the_same_training(tmp_path):

@@ -1,6 +1,6 @@
 """Training of the built-in model from nothing but generated images."""
 
 from moeclip_cli.training.mini.loop import train_mini
-from moeclip_cli.training.mini.recipe import Phase, Recipe
+from moeclip_cli.training.mini.recipe import CONTINUED, Phase, Recipe
 
-__all__ = ["Phase", "Recipe", "train_mini"]
+__all__ = ["CONTINUED", "Phase", "Recipe", "train_mini"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import platform
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -40,6 +41,7 @@ def export(
     folder: Path,
     validation: Validation,
     stand: Stand,
+    before: dict[str, Any] | None = None,
 ) -> None:
     """Write both files to `folder`, each in one step.
 
@@ -49,6 +51,7 @@ def export(
         folder: an existing folder.
         validation: measurements, and the threshold to write.
         stand: what the training took, for the configuration.
+        before: how the weights that it began with were trained, for the configuration.
 
     Raises:
         ModelError: if the folder cannot be written to.
@@ -69,6 +72,7 @@ def export(
             "hardware": f"{torch.get_num_threads()} CPU threads, {platform.machine()}",
             "torch": torch.__version__,
             "validation": asdict(validation),
+            **({} if before is None else {"before": before}),
         },
     )
     write_checkpoint(folder / model.checkpoint, config, network.adapters.state_dict())

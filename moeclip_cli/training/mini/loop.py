@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -23,9 +23,14 @@ from moeclip_cli.training.interruption import deferred_interrupts
 from moeclip_cli.training.mini.batches import Batch, load_batches, normalise
 from moeclip_cli.training.mini.export import Stand, export
 from moeclip_cli.training.mini.losses import total_loss
-from moeclip_cli.training.mini.network import fresh_network
+from moeclip_cli.training.mini.network import fresh_network, load_weights
 from moeclip_cli.training.mini.recipe import Recipe
-from moeclip_cli.training.mini.text_side import fit_text_side, random_names, text_bank
+from moeclip_cli.training.mini.text_side import (
+    fit_text_side,
+    freeze_text_side,
+    random_names,
+    text_bank,
+)
 from moeclip_cli.training.mini.validation import Validation, validate
 from moeclip_cli.training.state import STATE_FILE, write_torch_file
 
@@ -50,12 +55,22 @@ class Progress:
 
 
 class Trainer:
-    """Network, moving average and optimiser, one batch at a time."""
+    """Network, moving average and optimiser, one batch at a time.
+
+    Raises:
+        ModelError: if the weights that the recipe starts with are missing or damaged.
+        UsageError: if they do not fit the recipe.
+    """
 
     def __init__(self, recipe: Recipe) -> None:
         self.recipe = recipe
         self.network = fresh_network(recipe)
-        self.text_cosine = fit_text_side(self.network, recipe)
+        self.before: dict[str, Any] | None = None
+        if recipe.start is None:
+            fit_text_side(self.network, recipe)
+        else:
+            self.before = load_weights(self.network, Path(recipe.start))
+            freeze_text_side(self.network)
         self.network.train()
         self.adapters = [m for m in self.network.modules() if isinstance(m, MoEAdapter)]
         rng = np.random.default_rng([recipe.seed, 3])
@@ -149,8 +164,9 @@ def train_mini(
         The last validation, of the weights that were written.
 
     Raises:
+        ModelError: if the weights that the recipe starts with are missing or damaged.
         UsageError: if `out` holds an unfinished training and `resume` is not set, or one of
-            another recipe and it is.
+            another recipe and it is, or if the weights to start with do not fit the recipe.
         KeyboardInterrupt: after Ctrl-C, when all is saved.
     """
     out.mkdir(parents=True, exist_ok=True)
@@ -203,7 +219,7 @@ def _validate_and_export(
     recipe = trainer.recipe
     validation = validate(trainer.result, recipe.image_size, recipe.validation_pairs)
     report(Progress(stand, fraction, {}, validation))
-    export(trainer.result, recipe, out, validation, stand)
+    export(trainer.result, recipe, out, validation, stand, trainer.before)
     return validation
 
 

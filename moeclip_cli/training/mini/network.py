@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import open_clip
 import torch
 from torch import Tensor, nn
 
+from moeclip_cli.checkpoints.backbones import read_backbone
+from moeclip_cli.checkpoints.builtin import BUILTIN
+from moeclip_cli.checkpoints.checkpoint import read_checkpoint
+from moeclip_cli.errors import UsageError
 from moeclip_cli.model.adapters import Adapters
 from moeclip_cli.model.architecture import infer_architecture
 from moeclip_cli.model.backbone import Backbone, build_backbone
@@ -60,6 +65,28 @@ def _fresh_backbone(recipe: Recipe) -> Backbone:
     clip.visual.conv1 = ConvStem(recipe.width)
     state = {name: value for name, value in clip.state_dict().items() if name not in _UNUSED}
     return build_backbone(infer_architecture(state), state, quick_gelu=False)
+
+
+def load_weights(network: MoECLIP, folder: Path) -> dict[str, Any]:
+    """Give a fresh network the weights of an earlier built-in model.
+
+    Returns:
+        How the earlier model was trained, as its configuration tells.
+
+    Raises:
+        ModelError: if `folder` has no such model, or a damaged one.
+        UsageError: if it is of another shape.
+    """
+    files = BUILTIN["moeclip-mini"]
+    checkpoint = read_checkpoint(folder / files.checkpoint)
+    state = read_backbone(folder / files.backbone)
+    backbone = build_backbone(infer_architecture(state), state, quick_gelu=False)
+    try:
+        network.backbone.load_state_dict(backbone.state_dict())
+        network.adapters.load_state_dict(checkpoint.tensors)
+    except RuntimeError as error:
+        raise UsageError(f"The model in {folder} is not of the recipe's shape.") from error
+    return checkpoint.config.training
 
 
 def open_clip_state(backbone: Backbone) -> dict[str, Tensor]:

@@ -26,13 +26,15 @@ class Phase:
 
 @dataclass(frozen=True)
 class Recipe:
-    """How the built-in model is made. The defaults are those of the shipped weights.
+    """How the built-in model is made. The defaults begin with nothing.
 
     Small images first: most of what there is to learn shows at any size, and small images are
     cheap. The vision tower is trained together with the adapters, unlike in the paper, because
     there is no pretrained one; the losses are the paper's except where `losses.py` says why not.
 
     Attributes:
+        start: folder of an earlier built-in model whose weights the training begins with; random
+            weights if None.
         width: width D of the vision tower.
         blocks: number of its transformer blocks.
         text_width: width of the text tower, and the joint dimension.
@@ -56,6 +58,7 @@ class Recipe:
         bf16: bfloat16 autocast, on processors that are fast in it.
     """
 
+    start: str | None = None
     width: int = 128
     blocks: int = 8
     text_width: int = 64
@@ -107,3 +110,18 @@ class Recipe:
         warm = min(1.0, (step + 1) / self.warmup)
         decay = min(1.0, (1 - progress) / (1 - self.decay_from))
         return self.learning_rate * warm * max(decay, 0.01)
+
+
+CONTINUED = Recipe(
+    start="weights",
+    phases=(
+        Phase(0.20, (160, 192, 224), 14),
+        Phase(0.45, (224, 256, 288), 10),
+        Phase(0.35, (288, 320, 352), 8),
+    ),
+    steps=5000,
+    learning_rate=6e-4,
+    decay_from=0.2,
+    seed=112,
+)
+"""A second training on top of the first: larger images and smaller steps."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 import torch
 from open_clip.tokenizer import SimpleTokenizer
-from torch import Tensor
+from torch import Tensor, nn
 
 from moeclip_cli.model.moeclip import MoECLIP
 from moeclip_cli.training.mini.recipe import Recipe
@@ -125,16 +125,12 @@ def _decodable_words(vocabulary: int) -> list[str]:
     return [word[:-4] for word in endings if word.endswith("</w>") and word[:-4].isalpha()]
 
 
-def fit_text_side(network: MoECLIP, recipe: Recipe) -> float:
-    """Pull the features of normal and abnormal apart and those of one state together.
-
-    Returns:
-        The cosine that is left between the two states, mean over unseen names.
-    """
+def fit_text_side(network: MoECLIP, recipe: Recipe) -> None:
+    """Pull the features of normal and abnormal apart and those of one state together."""
     rng = np.random.default_rng([recipe.seed, 1])
     vocabulary = network.backbone.text.token_embedding.num_embeddings
     names = random_names(rng, vocabulary, _NAMES_PER_STEP * recipe.text_steps)
-    parameters = [*network.backbone.text.parameters(), *network.adapters.text_layer.parameters()]
+    parameters = _text_parameters(network)
     for parameter in parameters:
         parameter.requires_grad_(True)
     optimiser = torch.optim.AdamW(parameters, lr=_RATE, weight_decay=0.01)
@@ -145,10 +141,17 @@ def fit_text_side(network: MoECLIP, recipe: Recipe) -> float:
         optimiser.zero_grad()
         loss.backward()
         optimiser.step()
-    for parameter in parameters:
+    freeze_text_side(network)
+
+
+def freeze_text_side(network: MoECLIP) -> None:
+    """Leave the text side as it is from here on."""
+    for parameter in _text_parameters(network):
         parameter.requires_grad_(False)
-    features = text_bank(network, random_names(rng, vocabulary, 32))
-    return float((features[..., 0] * features[..., 1]).sum(1).mean())
+
+
+def _text_parameters(network: MoECLIP) -> list[nn.Parameter]:
+    return [*network.backbone.text.parameters(), *network.adapters.text_layer.parameters()]
 
 
 def text_bank(network: MoECLIP, names: list[str]) -> Tensor:
