@@ -249,7 +249,7 @@ def _run(
 
     inspector = job.models[0].inspectors["industrial"]
     command = shlex.join(["moeclip", *sys.argv[1:]])
-    around = environment(inspector, command) | {"processes": world.size}
+    around = environment(inspector.device, command) | {"processes": world.size}
     folder, around = claim_folder(out, job.settings, around, overwrite=overwrite)
     with console.meter(job.images, quiet=quiet, what="Benchmark") as meter:
 

@@ -139,7 +139,7 @@ def score(
     folder = RunFolder.claim(
         out,
         score_settings(inspector, outputs, prompt=prompt, prompt_rules=rules),
-        environment(inspector, shlex.join(["moeclip", *sys.argv[1:]])),
+        environment(inspector.device, shlex.join(["moeclip", *sys.argv[1:]])),
         overwrite=overwrite,
         resume=resume,
     )

@@ -75,12 +75,12 @@ def report_facts(inspector: Inspector, prompt: str, *, mixed: bool) -> RunFacts:
     )
 
 
-def environment(inspector: Inspector, command: str) -> dict[str, Any]:
+def environment(device: torch.device, command: str) -> dict[str, Any]:
     """What else a reader of the numbers may need: when, where, with which versions."""
     return {
         "command": command,
         "started": datetime.now(timezone.utc).isoformat(timespec="seconds"),
-        "device": describe_device(inspector.device),
+        "device": describe_device(device),
         "platform": platform.platform(),
         "python": platform.python_version(),
         "moeclip": __version__,

@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-import platform
 from dataclasses import asdict
-from datetime import datetime, timezone
 from pathlib import Path
-from typing import Any
 
-import open_clip
 import torch
 
-from moeclip_cli import __version__
 from moeclip_cli.errors import UsageError
-from moeclip_cli.inspection.device import describe_device
 from moeclip_cli.parallel.world import is_main_process, process_count
+from moeclip_cli.runs.card import environment
 from moeclip_cli.training.configuration import TrainingConfig
 from moeclip_cli.training.examples import open_examples
 from moeclip_cli.training.network import FoundBackbone, build_untrained
@@ -68,7 +63,7 @@ def open_session(
                 "validation": held_out.digest if held_out else None,
             },
         }
-        facts = _environment(device, command)
+        facts = environment(device, command) | {"processes": process_count()}
         folder = TrainingFolder.claim(out, settings, facts, overwrite=overwrite, resume=resume)
         folder.write_options({**(backbone_options or {}), **config.options()})
     return Setup(
@@ -93,17 +88,3 @@ def _check_processes(config: TrainingConfig) -> None:
             f"processes in {config.accumulate} parts each; choose --batch-size as a multiple of "
             f"{parts}."
         )
-
-
-def _environment(device: torch.device, command: str) -> dict[str, Any]:
-    return {
-        "command": command,
-        "started": datetime.now(timezone.utc).isoformat(timespec="seconds"),
-        "device": describe_device(device),
-        "processes": process_count(),
-        "platform": platform.platform(),
-        "python": platform.python_version(),
-        "moeclip": __version__,
-        "torch": torch.__version__,
-        "open_clip": open_clip.__version__,
-    }
