@@ -119,7 +119,7 @@ CONTINUED = Recipe(
         Phase(0.45, (224, 256, 288), 10),
         Phase(0.35, (288, 320, 352), 8),
     ),
-    steps=5000,
+    steps=7200,
     learning_rate=6e-4,
     decay_from=0.2,
     seed=112,
