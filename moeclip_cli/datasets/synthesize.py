@@ -12,7 +12,7 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 from numpy.typing import NDArray
 
-from moeclip_cli.datasets.synthetic import FAMILIES, KINDS, generate, plant_defect
+from moeclip_cli.datasets.synthetic import COMMON_KINDS, FAMILIES, generate, plant_defect
 from moeclip_cli.errors import DatasetError, ImageError, UsageError
 from moeclip_cli.images.decode import decode
 from moeclip_cli.reports.files import write_errors
@@ -117,7 +117,7 @@ def synthesize_from(
     rng = np.random.default_rng(seed)
     for number in range(images):
         path, name = usable[number % len(usable)]
-        defect = str(rng.choice(KINDS))
+        defect = str(rng.choice(COMMON_KINDS))
         defective, mask = plant_defect(_usable(path), rng, defect)
         repeat = number // len(usable)
         writer.defective(defect, f"{name}_{repeat}" if repeat else name, defective, mask)

@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from moeclip_cli.datasets.synthetic import (
+    CELLS,
     FAMILIES,
     HELD_OUT_DEFECTS,
     HELD_OUT_FAMILIES,
@@ -11,6 +12,7 @@ from moeclip_cli.datasets.synthetic import (
     generate,
     plant_defect,
 )
+from moeclip_cli.datasets.synthetic.wafers import CELL_DEFECTS
 from moeclip_cli.errors import DatasetError
 
 SIZE = 96
@@ -24,7 +26,8 @@ def test_every_family_yields_a_valid_pair(family):
     assert pair.clean.shape == pair.defective.shape == (SIZE, SIZE, 3)
     assert pair.clean.dtype == pair.defective.dtype == np.uint8
     assert pair.mask.shape == (SIZE, SIZE) and pair.mask.dtype == bool
-    assert 0 < pair.mask.mean() < 0.6
+    # A solar cell can be dark all over.
+    assert 0 < pair.mask.mean() < (1 if family in CELLS else 0.6)
     assert np.array_equal(pair.clean[~pair.mask], pair.defective[~pair.mask])
 
 
@@ -67,12 +70,36 @@ def test_only_the_named_families_and_defects_occur():
     assert {pair.defect for pair in pairs} == {"crack"}
 
 
-def test_a_family_has_its_typical_flaws_more_often_than_others():
+def test_solar_cells_have_their_typical_flaws_more_often_than_others():
     flaws = [generate(8, index, 64, ["multicrystal"]).defect for index in range(60)]
-    assert 0.3 < sum(flaw in ("crack", "dead", "breaks") for flaw in flaws) / 60 < 0.9
+    typical = ("crack", "dead", "breaks", *CELL_DEFECTS)
+    assert 0.5 < sum(flaw in typical for flaw in flaws) / 60 < 0.95
+    assert set(CELL_DEFECTS) <= set(flaws)
 
     held_out = {generate(8, index, 64, ["multicrystal"], ["hair"]).defect for index in range(5)}
     assert held_out == {"hair"}
+
+
+def test_what_only_solar_cells_have_is_seen_elsewhere_on_request_alone():
+    assert not {generate(8, index, 64, ["weave"]).defect for index in range(60)} & {*CELL_DEFECTS}
+
+    asked = {generate(8, index, 64, ["weave"], ["severed"]).defect for index in range(3)}
+    assert asked == {"severed"}
+
+
+def test_an_inactive_cell_is_dark_all_over():
+    pair = generate(8, 3, 96, ["wafer"], ["inactive"])
+
+    lit = pair.clean.mean(2) > 40
+    assert pair.mask[lit].mean() > 0.9
+    assert pair.defective[lit].mean() < 0.7 * pair.clean[lit].mean()
+
+
+def test_a_severed_cell_glows_on_as_before_on_one_side():
+    pair = generate(8, 4, 96, ["wafer"], ["severed"])
+
+    assert 0.02 < pair.mask.mean() < 0.9
+    assert pair.defective[pair.mask].mean() < 0.8 * pair.clean[pair.mask].mean()
 
 
 @pytest.mark.parametrize(

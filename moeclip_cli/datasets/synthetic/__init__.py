@@ -1,6 +1,8 @@
 """Generated textures, parts and panels with defects and their exact masks."""
 
 from moeclip_cli.datasets.synthetic.generator import (
+    CELLS,
+    COMMON_KINDS,
     FAMILIES,
     HELD_OUT_DEFECTS,
     HELD_OUT_FAMILIES,
@@ -13,6 +15,8 @@ from moeclip_cli.datasets.synthetic.generator import (
 )
 
 __all__ = [
+    "CELLS",
+    "COMMON_KINDS",
     "FAMILIES",
     "HELD_OUT_DEFECTS",
     "HELD_OUT_FAMILIES",

@@ -15,13 +15,20 @@ from moeclip_cli.datasets.synthetic.panels import LAYOUTS, panel
 from moeclip_cli.datasets.synthetic.parts import SHAPES, part
 from moeclip_cli.datasets.synthetic.scene import Scene
 from moeclip_cli.datasets.synthetic.textures import PATTERNS, texture
+from moeclip_cli.datasets.synthetic.wafers import CELL_DEFECTS
 from moeclip_cli.errors import DatasetError
 
 FAMILIES: tuple[str, ...] = (*PATTERNS, *SHAPES, *LAYOUTS)
 """Every family of textures, parts and panels."""
 
-KINDS: tuple[str, ...] = tuple(DEFECTS)
-"""Every kind of defect."""
+CELLS: tuple[str, ...] = ("wafer", "multicrystal")
+"""The families that show solar cells."""
+
+COMMON_KINDS: tuple[str, ...] = tuple(DEFECTS)
+"""Kinds of defect that any product can have."""
+
+KINDS: tuple[str, ...] = (*COMMON_KINDS, *CELL_DEFECTS)
+"""Every kind of defect, those of solar cells alone among them."""
 
 HELD_OUT_FAMILIES: tuple[str, ...] = (
     "knit",
@@ -50,15 +57,17 @@ _SMALLEST = 10
 
 _TRIES = 8
 
+_DRAW = DEFECTS | CELL_DEFECTS
+
 # Shares of textures, parts and panels, as far as any are asked for.
 _GROUPS = (0.5, 0.3, 0.2)
 
 _GREY_CAMERAS = 0.25
 
-_TYPICAL = dict.fromkeys(("wafer", "multicrystal"), ("crack", "dead", "breaks"))
-"""Kinds of defect that some families have more often than others."""
+_TYPICAL = dict.fromkeys(CELLS, ("crack", "dead", "breaks", *CELL_DEFECTS))
+"""Kinds of defect that some families have more often than others, or alone."""
 
-_TYPICALLY = 0.5
+_TYPICALLY = 0.7
 
 
 @dataclass(frozen=True)
@@ -97,7 +106,8 @@ def generate(
         size: side of the pictures in pixels, at least 32.
         families: what may be shown; every family if None. Textures, parts and panels are drawn
             with weights 50, 30 and 20 as far as they are present.
-        defects: which kinds may occur; every kind if None.
+        defects: which kinds may occur; every kind if None. Those of solar cells occur on others
+            only where no common kind is named.
 
     Raises:
         DatasetError: if a name is unknown, a list is empty, or the size is too small.
@@ -112,9 +122,9 @@ def generate(
     grey = rng.random() < _GREY_CAMERAS
     clean = _expose(disturb(rng, scene.pixels), grey)
     typical = tuple(name for name in _TYPICAL.get(family, ()) if name in defects)
-    if typical and rng.random() < _TYPICALLY:
-        defects = typical
-    defective, mask, defect = _plant(clean, scene.foreground, rng, defects, grey)
+    common = tuple(name for name in defects if name in COMMON_KINDS) or defects
+    kinds = typical if typical and rng.random() < _TYPICALLY else common
+    defective, mask, defect = _plant(clean, scene.foreground, rng, kinds, grey)
     return SyntheticPair(clean, defective, mask, family, defect)
 
 
@@ -126,7 +136,7 @@ def plant_defect(
     Args:
         pixels: (H, W, 3) RGB uint8, both sides at least 32 pixels.
         rng: source of randomness.
-        defect: kind of the defect; any kind if None.
+        defect: kind of the defect; any of the common ones if None.
 
     Returns:
         The changed picture and the mask (H, W) of the defect; outside it nothing changed.
@@ -134,7 +144,7 @@ def plant_defect(
     Raises:
         DatasetError: if the kind is unknown or the picture is not of this form.
     """
-    defects = _known("kind of defect", None if defect is None else [defect], KINDS)
+    defects = COMMON_KINDS if defect is None else _known("kind of defect", [defect], KINDS)
     if pixels.ndim != 3 or pixels.shape[2] != 3 or pixels.dtype != np.uint8:
         raise DatasetError("Defects are planted into RGB images of shape (H, W, 3) and type uint8.")
     if min(pixels.shape[:2]) < 32:
@@ -192,7 +202,7 @@ def _plant(
     for _ in range(_TRIES):
         name = str(rng.choice(defects))
         site = Site(_place(rng, foreground), foreground)
-        changed, area = DEFECTS[name](image, site, rng)
+        changed, area = _DRAW[name](image, site, rng)
         defective = _expose(changed, grey)
         difference = np.abs(defective.astype(np.int16) - clean).max(2)
         mask = area & (difference >= _VISIBLE)

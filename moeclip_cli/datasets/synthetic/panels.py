@@ -14,16 +14,10 @@ from moeclip_cli.datasets.synthetic.colours import (
     related_colour,
     relief,
 )
-from moeclip_cli.datasets.synthetic.fields import (
-    BoolArray,
-    bend,
-    fractal_noise,
-    log_uniform,
-    smoothstep,
-    voronoi,
-)
+from moeclip_cli.datasets.synthetic.fields import BoolArray
 from moeclip_cli.datasets.synthetic.scene import Scene
 from moeclip_cli.datasets.synthetic.textures import PATTERNS
+from moeclip_cli.datasets.synthetic.wafers import monocrystal, multicrystal
 
 Canvas = NDArray[np.uint8]
 Colour = list[float]
@@ -214,78 +208,6 @@ def _wires(rng: np.random.Generator, pixels: Canvas) -> None:
         pixels[:] = pixels.transpose(1, 0, 2).copy()
 
 
-def _wafer(rng: np.random.Generator, pixels: Canvas) -> None:
-    """A plate with cut corners, fine fingers and conductors, seen under its own light."""
-    size = pixels.shape[0]
-    if rng.random() < 0.7:
-        pixels[:] = pixels.mean(2, keepdims=True)
-    _print_conductors(rng, pixels)
-    glow = np.exp(fractal_noise(rng, size, rng.uniform(1, 4), 2) * rng.uniform(0, 0.25))
-    pixels[:] = np.clip(pixels * glow[..., None], 0, 255).astype(np.uint8)
-    _cut_corners(rng, pixels)
-    if rng.random() < 0.5:
-        pixels[:] = pixels.transpose(1, 0, 2).copy()
-
-
-def _multicrystal(rng: np.random.Generator, pixels: Canvas) -> None:
-    """The same, grown from many crystals, with clouds of faults that are its nature."""
-    for _ in range(int(rng.integers(1, 3))):
-        _grains(rng, pixels)
-    if rng.random() < 0.7:
-        _clouds(rng, pixels)
-    _wafer(rng, pixels)
-
-
-def _print_conductors(rng: np.random.Generator, pixels: Canvas) -> None:
-    size = pixels.shape[0]
-    fine = _tone(rng, pixels, rng.uniform(0.02, 0.12))
-    for place in _positions(rng, int(rng.integers(size // 16, size // 4)), size):
-        _line(pixels, (0, place), (size, place), fine, size / 320)
-    conductor = _tone(rng, pixels, rng.uniform(0.1, 0.6))
-    width = rng.uniform(0.008, 0.04) * size
-    for place in _positions(rng, int(rng.integers(2, 6)), size):
-        _rectangle(pixels, place, size / 2, width, size * 2, conductor)
-
-
-def _grains(rng: np.random.Generator, pixels: Canvas) -> None:
-    """Crystals of different brightness, some with dark borders."""
-    size = pixels.shape[0]
-    _, labels, border = voronoi(rng, size, log_uniform(rng, 4, 30))
-    wander = fractal_noise(rng, size, rng.uniform(8, 30), 2) * np.float32(0.02 * size)
-    tones = rng.normal(0, rng.uniform(0.05, 0.25), int(labels.max()) + 1).astype(np.float32)
-    dark = np.float32(rng.uniform(0, 0.5) if rng.random() < 0.5 else 0)
-    rough = tones[labels] - dark * np.exp(-border * np.float32(rng.uniform(0.5, 1.5) * 224 / size))
-    rough = bend(rough, wander, np.ascontiguousarray(wander.T))
-    pixels[:] = np.clip(pixels * np.exp(rough)[..., None], 0, 255).astype(np.uint8)
-
-
-def _clouds(rng: np.random.Generator, pixels: Canvas) -> None:
-    """Soft dark clouds all over, dense in some crystals and absent in others."""
-    size = pixels.shape[0]
-    noise = fractal_noise(rng, size, log_uniform(rng, 5, 25), 3, 0.6)
-    share = fractal_noise(rng, size, rng.uniform(2, 6), 2)
-    start = rng.uniform(-0.3, 0.8)
-    cloud = smoothstep(noise + share * np.float32(rng.uniform(0, 0.7)), start, start + 1.5)
-    depth = np.float32(rng.uniform(0.15, 0.7))
-    pixels[:] = (pixels * (1 - depth * cloud)[..., None]).astype(np.uint8)
-
-
-def _cut_corners(rng: np.random.Generator, pixels: Canvas) -> None:
-    """The ground shows around the plate and where its corners are cut or rounded."""
-    size = pixels.shape[0]
-    half = np.float32(rng.uniform(0.44, 0.52))
-    cut = np.float32(rng.uniform(0.03, 0.16) if rng.random() < 0.6 else 0)
-    axis = np.abs((np.arange(size, dtype=np.float32) + 0.5) / size - 0.5)
-    edge = np.maximum(axis[None, :], axis[:, None]) - half
-    if rng.random() < 0.5:
-        corner = axis[None, :] + axis[:, None] - (2 * half - cut)
-    else:
-        corner = np.hypot(axis[None, :], axis[:, None]) - (np.float32(2**0.5) * half - cut)
-    outside = np.clip(np.maximum(edge, corner) * size + 0.5, 0, 1)[..., None]
-    ground = np.asarray(_colour(rng, 0, 0.12) if rng.random() < 0.7 else _colour(rng), np.float32)
-    pixels[:] = (pixels + outside * (ground - pixels)).astype(np.uint8)
-
-
 LAYOUTS: dict[str, Panel] = {
     "bars": _bars,
     "keypad": _keypad,
@@ -296,7 +218,7 @@ LAYOUTS: dict[str, Panel] = {
     "frames": _frames,
     "cells": _cells,
     "wires": _wires,
-    "wafer": _wafer,
-    "multicrystal": _multicrystal,
+    "wafer": monocrystal,
+    "multicrystal": multicrystal,
 }
 """Drawing function by family name."""

@@ -16,9 +16,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
-from moeclip_cli.datasets.synthetic import TRAINING_DEFECTS, TRAINING_FAMILIES, generate
+from moeclip_cli.datasets.synthetic import CELLS, TRAINING_DEFECTS, TRAINING_FAMILIES, generate
 from moeclip_cli.model.stem import ConvStem
-from moeclip_cli.training.mini.recipe import Phase
+from moeclip_cli.training.mini.recipe import Phase, Recipe
 
 _MEAN = torch.tensor([0.48145466, 0.4578275, 0.40821073]).view(3, 1, 1)
 _STD = torch.tensor([0.26862954, 0.26130258, 0.27577711]).view(3, 1, 1)
@@ -48,27 +48,42 @@ class Batch:
 
 
 class PairBatches(Dataset[Batch]):
-    """The batches of one phase; item n holds batch n of the whole training."""
+    """The batches of one phase of a recipe; item n holds batch n of the whole training."""
 
-    def __init__(self, seed: int, phase: Phase) -> None:
-        self.seed = seed
+    def __init__(self, recipe: Recipe, phase: Phase) -> None:
+        self.recipe = recipe
         self.phase = phase
 
     def __getitem__(self, number: int) -> Batch:
-        rng = np.random.default_rng(np.random.SeedSequence(self.seed, spawn_key=(number, 2)))
+        rng = np.random.default_rng(np.random.SeedSequence(self.recipe.seed, spawn_key=(number, 2)))
         size = int(rng.choice(self.phase.sizes))
         crops: list[tuple[NDArray[np.uint8], NDArray[np.float32]]] = []
         for index in range(self.phase.pairs):
-            crops += _crop_pair(self.seed, number * 64 + index, size, rng)
+            crops += self._crop_pair(number * 64 + index, size, rng)
         return _to_batch(crops)
 
+    def _crop_pair(
+        self, index: int, size: int, rng: np.random.Generator
+    ) -> list[tuple[NDArray[np.uint8], NDArray[np.float32]]]:
+        """A crop of the defective picture and one of its clean twin, as often the same as not."""
+        families = CELLS if rng.random() < self.recipe.cells else TRAINING_FAMILIES
+        pair = generate(self.recipe.seed, index, max(size, 160), families, TRAINING_DEFECTS)
+        side = pair.mask.shape[0]
+        window = _window(rng, side)
+        while pair.mask[window].sum() < _SHOWN * pair.mask.sum():
+            window = _window(rng, side)
+        defective = _resize(pair.defective, pair.mask, window, size)
+        if rng.random() < 0.4:
+            window = _window(rng, side)
+        return [defective, _resize(pair.clean, np.zeros_like(pair.mask), window, size)]
 
-def load_batches(seed: int, phase: Phase, first: int, workers: int) -> DataLoader[Batch]:
+
+def load_batches(recipe: Recipe, phase: Phase, first: int, workers: int) -> DataLoader[Batch]:
     """Batches of a phase without end, from number `first` on, made ahead by worker processes."""
     # A forked worker hangs where it finds the thread pool that OpenCV has made in this process.
     cv2.setNumThreads(1)
     return DataLoader(
-        PairBatches(seed, phase),
+        PairBatches(recipe, phase),
         batch_size=None,
         sampler=_CountFrom(first),
         num_workers=workers,
@@ -92,21 +107,6 @@ def normalise(images: Tensor) -> Tensor:
 
 def _single_thread(_: int) -> None:
     cv2.setNumThreads(1)
-
-
-def _crop_pair(
-    seed: int, index: int, size: int, rng: np.random.Generator
-) -> list[tuple[NDArray[np.uint8], NDArray[np.float32]]]:
-    """A crop of the defective picture and one of its clean twin, as often the same as not."""
-    pair = generate(seed, index, max(size, 160), TRAINING_FAMILIES, TRAINING_DEFECTS)
-    side = pair.mask.shape[0]
-    window = _window(rng, side)
-    while pair.mask[window].sum() < _SHOWN * pair.mask.sum():
-        window = _window(rng, side)
-    defective = _resize(pair.defective, pair.mask, window, size)
-    if rng.random() < 0.4:
-        window = _window(rng, side)
-    return [defective, _resize(pair.clean, np.zeros_like(pair.mask), window, size)]
 
 
 def _window(rng: np.random.Generator, side: int) -> tuple[slice, slice]:

@@ -182,7 +182,7 @@ def train_mini(
     with deferred_interrupts() as interruption:
         while fraction < 1:
             phase = recipe.phase_at(fraction)
-            for batch in load_batches(recipe.seed, phase, stand.step, workers):
+            for batch in load_batches(recipe, phase, stand.step, workers):
                 recent.append(trainer.step(stand.step, batch, recipe.rate_at(stand.step, fraction)))
                 stand = Stand(
                     stand.step + 1, stand.images + len(batch.images), time.monotonic() - start

@@ -47,6 +47,7 @@ class Recipe:
         aggregation: whether patches are averaged over neighbourhoods too.
         etf_weight: of the loss that spreads the experts' outputs.
         names: names of objects that the image side is trained with.
+        cells: share of the pairs that show solar cells, beside those that chance draws.
         text_steps: batches of sentences that the text tower is fitted with beforehand.
         learning_rate: highest learning rate of AdamW, reached after `warmup` steps.
         decay_from: fraction of the training after which the rate falls linearly to nearly 0.
@@ -75,6 +76,7 @@ class Recipe:
     fofs: bool = True
     aggregation: bool = True
     etf_weight: float = 0.01
+    cells: float = 0.08
     text_steps: int = 300
     names: int = 512
     learning_rate: float = 1e-3
