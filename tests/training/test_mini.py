@@ -197,6 +197,17 @@ def test_a_tiny_defect_still_has_a_patch():
     assert target.sum(1).tolist() == [1, 0]
 
 
+def test_a_defect_all_over_weighs_no_more_than_a_large_one():
+    area = torch.zeros(2, 160, 160)
+    area[0] = 1
+    area[1, :16, :16] = 1
+
+    target, weight = patch_targets(area)
+
+    assert (target * weight).sum(1).tolist() == pytest.approx([32, 1])
+    assert weight[1, 50:].eq(1).all()
+
+
 def test_losses_are_small_when_right_and_large_when_wrong():
     target = torch.tensor([[1.0, 0, 0, 0], [0, 0, 0, 0]])
     weight = torch.ones_like(target)

@@ -26,6 +26,9 @@ _STD = torch.tensor([0.26862954, 0.26130258, 0.27577711]).view(3, 1, 1)
 # A patch is anomalous from this covered share on; below, it counts neither way.
 _COVERED = 0.03
 
+# What a defect weighs at most, in patches: a dark solar cell must not outweigh a whole batch.
+_HEAVIEST = 32
+
 # A crop of a defective picture shows at least this share of the defect.
 _SHOWN = 0.4
 
@@ -37,7 +40,8 @@ class Batch:
     Attributes:
         images: (B, 3, S, S) uint8.
         target: (B, g * g) float32, 1 for anomalous patches.
-        weight: (B, g * g) float32, 0 for patches that a defect only touches.
+        weight: (B, g * g) float32 up to 1; 0 for patches that a defect only touches, small for those
+            of a very large one.
         label: (B,) float32, 1 for images with a defect in them.
     """
 
@@ -145,11 +149,14 @@ def _to_batch(crops: list[tuple[NDArray[np.uint8], NDArray[np.float32]]]) -> Bat
 def patch_targets(area: Tensor) -> tuple[Tensor, Tensor]:
     """Targets and weights (B, g * g) of patches from mask coverage (B, S, S) in [0, 1].
 
-    A defect too small to cover any patch enough is given the patch that it covers most.
+    A defect too small to cover any patch enough is given the patch that it covers most; one that
+    covers more than `_HEAVIEST` weighs no more than so many.
     """
     step = ConvStem.STRIDE
     covered = torch.nn.functional.avg_pool2d(area[:, None], step).flatten(1)
     most = covered.amax(1, keepdim=True)
     target = (covered >= _COVERED) | ((covered == most) & (most > 0.004))
     touched = (covered > 0) & ~target
-    return target.float(), (~touched).float()
+    share = (_HEAVIEST / target.sum(1, keepdim=True).clamp(min=_HEAVIEST)).expand_as(covered)
+    weight = torch.where(target, share, 1.0).masked_fill(touched, 0)
+    return target.float(), weight

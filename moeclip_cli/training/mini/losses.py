@@ -52,12 +52,15 @@ def total_loss(
 
 
 def focal(difference: Tensor, target: Tensor, weight: Tensor) -> Tensor:
-    """Focal loss of logits (M, B, L), summed over patches, per anomalous patch, mean over maps."""
+    """Focal loss of logits (M, B, L), summed over patches, per anomalous patch, mean over maps.
+
+    Patches count by their weight (B, L), in the sum and among the anomalous ones.
+    """
     expected = target.expand_as(difference)
     entropy = F.binary_cross_entropy_with_logits(difference, expected, reduction="none")
     missed = (difference.sigmoid() - expected).abs()
     summed = (missed**_GAMMA * entropy * weight).sum(dim=(1, 2))
-    return summed.mean() / target.sum().clamp(min=1)
+    return summed.mean() / (target * weight).sum().clamp(min=1)
 
 
 def dice(probability: Tensor, target: Tensor, weight: Tensor) -> Tensor:
