@@ -11,8 +11,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 from moeclip_cli.cli import console, options
+from moeclip_cli.cli.settings import SettingsCommand
 from moeclip_cli.cli.tables import one_line, print_rows
 from moeclip_cli.errors import DatasetError, UsageError
 
@@ -45,14 +47,22 @@ class RowFormat(str, Enum):
     csv = "csv"
 
 
+class ListCommand(SettingsCommand):
+    """What is set for the table of `moeclip score` does not suit a list."""
+
+    not_settings = (*SettingsCommand.not_settings, "format", "json")
+
+
 @datasets_app.callback(invoke_without_command=True)
 def overview(ctx: typer.Context) -> None:
     """List the 14 datasets and where to get them; check a dataset's files."""
-    if ctx.invoked_subcommand is None:
-        _list_all(None, as_json=False)
+    if ctx.invoked_subcommand is None and isinstance(ctx.command, TyperGroup):
+        command = ctx.command.commands["list"]
+        with command.make_context("list", [], parent=ctx) as inner:
+            command.invoke(inner)
 
 
-@datasets_app.command("list")
+@datasets_app.command("list", cls=ListCommand)
 def list_(
     name: Annotated[
         str | None,
@@ -65,6 +75,7 @@ def list_(
     as_json: Annotated[
         bool, typer.Option("--json", help="Print the list of datasets as JSON.")
     ] = False,
+    config: options.Config = None,
     debug: options.Debug = False,
 ) -> None:
     """List the 14 datasets: domain, licence, where to get them, and where they were found.
@@ -87,7 +98,7 @@ def list_(
     _print_samples(open_dataset(name, data_root), row_format or RowFormat.jsonl)
 
 
-@datasets_app.command()
+@datasets_app.command(cls=SettingsCommand)
 def check(
     names: Annotated[
         list[str], typer.Argument(metavar="NAME...", help="Datasets, folders or manifests.")
@@ -95,6 +106,7 @@ def check(
     data_root: DataRoot = None,
     workers: options.Workers = None,
     quiet: options.Quiet = False,
+    config: options.Config = None,
     debug: options.Debug = False,
 ) -> None:
     """Check that all files of a dataset are there, whole and paired, and count them.
@@ -126,7 +138,7 @@ def check(
         raise DatasetError(f"Not as expected: {', '.join(wrong)}; the list says what is wrong.")
 
 
-@datasets_app.command()
+@datasets_app.command(cls=SettingsCommand)
 def synthesize(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="An empty or new folder.")],
     categories: Annotated[int, typer.Option(min=1, help="How many to generate.")] = 3,
@@ -145,6 +157,7 @@ def synthesize(
         typer.Option(help="Plant defects into the normal images in this folder instead."),
     ] = None,
     quiet: options.Quiet = False,
+    config: options.Config = None,
     debug: options.Debug = False,
 ) -> None:
     """Write a dataset with planted defects and their masks, in MVTec's layout.

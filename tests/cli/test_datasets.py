@@ -135,3 +135,21 @@ def test_the_data_root_comes_from_the_variable(moeclip, tmp_path, monkeypatch):
     result = moeclip("datasets", "check", "cvc300", "--quiet")
     assert result.exit_code == 0
     assert result.stderr == ""
+
+
+def test_the_data_root_comes_from_the_settings_file(moeclip, tmp_path, monkeypatch):
+    fake_datasets.build("cvc300", tmp_path / "elsewhere")
+    monkeypatch.chdir(tmp_path)
+    Path("moeclip.toml").write_text('data-root = "elsewhere"\nformat = "parquet"\n')
+
+    assert moeclip("datasets", "check", "cvc300", "--quiet").exit_code == 0
+    assert len(moeclip("datasets", "list", "cvc300").stdout.splitlines()) == 60
+    assert str(Path("elsewhere", "Colon_cvc300")) in moeclip("datasets").stdout
+
+    Path("moeclip.toml").write_text('[datasets]\ndata_root = "nowhere"\n')
+    assert moeclip("datasets", "check", "cvc300").exit_code == 4
+
+    Path("moeclip.toml").write_text("[datasets]\nthreshold = 1\n")
+    result = moeclip("datasets", "list")
+    assert result.exit_code == 2
+    assert "unknown setting 'threshold' in [datasets]" in result.stderr

@@ -291,6 +291,17 @@ def test_settings_file_and_variables(score, parts, monkeypatch):
     assert (row["prompt"], row["threshold"]) == ("nut", "0.5")
 
 
+def test_keys_are_options_as_they_are_typed(score, parts, monkeypatch):
+    Path("moeclip.toml").write_text('format = "jsonl"\nbatch-size = 2\n[score]\njson = true\n')
+    result = score("parts")
+    assert result.exit_code == 0
+    assert json.loads(result.stdout.splitlines()[0])["path"]
+    assert (OUT / "results.jsonl").is_file()
+    monkeypatch.setenv("MOECLIP_FORMAT", "csv")
+    assert score("parts", "--overwrite").exit_code == 0
+    assert (OUT / "results.csv").is_file()
+
+
 @pytest.mark.parametrize(
     ("content", "message"),
     [

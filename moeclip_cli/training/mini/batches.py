@@ -40,8 +40,8 @@ class Batch:
     Attributes:
         images: (B, 3, S, S) uint8.
         target: (B, g * g) float32, 1 for anomalous patches.
-        weight: (B, g * g) float32 up to 1; 0 for patches that a defect only touches, small for those
-            of a very large one.
+        weight: (B, g * g) float32 up to 1; 0 for patches that a defect only touches, small for
+            those of a very large one.
         label: (B,) float32, 1 for images with a defect in them.
     """
 
