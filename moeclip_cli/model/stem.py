@@ -15,6 +15,8 @@ Layout of the state dict, below `visual.conv1.` in a backbone's (a plain patch e
     stages.{i}.inner_norm.{weight,bias}   (C_i,)
     project.{weight,bias}                 (D, 2 * C_last, 2, 2), (D,)
     rarity.*                              see `rarity.py`
+    exposure.hidden.{weight,bias}         (16, 3, 1, 1), (16,)
+    exposure.out.{weight,bias}            (D, 16, 1, 1), (D,)
 
 Shapes: B images, S side in pixels, g = S / 16, D width of the tokens.
 """
@@ -56,6 +58,7 @@ class ConvStem(nn.Module):
         )
         self.project = nn.Conv2d(2 * channels[-1], width, 2, stride=2)
         self.rarity = Rarity(2 * channels[-1], 2 * sum(widths[:-1]), width)
+        self.exposure = Exposure(width)
         with torch.no_grad():
             self.edges.weight.copy_(gabor_filters(edges, 7))
 
@@ -88,7 +91,8 @@ class ConvStem(nn.Module):
             x = stage(x)
         features = torch.cat([x, x.abs()], dim=1)
         tokens: Tensor = self.project(features)
-        return tokens.contiguous() + self.rarity(features, torch.cat(pooled, dim=1))
+        tokens = tokens.contiguous() + self.rarity(features, torch.cat(pooled, dim=1))
+        return tokens + self.exposure(images)
 
 
 class Stage(nn.Module):
@@ -106,6 +110,33 @@ class Stage(nn.Module):
         x = self.down_norm(self.down(x))
         out: Tensor = x + self.inner_norm(self.inner(F.relu(x)))
         return out
+
+
+class Exposure(nn.Module):
+    """How bright the image is, of which standardising leaves no trace.
+
+    A lamp can be dimmed, but where the product itself glows, as a solar cell does under current,
+    a dark image is a finding. Begins at zero, where it changes nothing.
+    """
+
+    HIDDEN = 16
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.hidden = nn.Conv2d(3, self.HIDDEN, 1)
+        self.out = nn.Conv2d(self.HIDDEN, width, 1)
+        for parameter in self.out.parameters():
+            nn.init.zeros_(parameter)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Normalised images (B, 3, S, S) to an addition to the tokens (B, D, g, g)."""
+        grey = images.mean(dim=1, keepdim=True)
+        patches = F.avg_pool2d(grey, ConvStem.STRIDE)
+        level = grey.mean(dim=(2, 3), keepdim=True).expand_as(patches)
+        deviation = grey.std(dim=(2, 3), keepdim=True).expand_as(patches)
+        measured = torch.cat([patches, level, deviation], dim=1)
+        added: Tensor = self.out(F.gelu(self.hidden(measured)))
+        return added
 
 
 def _pool(x: Tensor, side: int) -> tuple[Tensor, Tensor]:

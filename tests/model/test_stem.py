@@ -25,10 +25,18 @@ def test_an_image_is_treated_by_itself(stem):
     torch.testing.assert_close(together, alone, atol=1e-5, rtol=1e-5)
 
 
-def test_brightness_and_contrast_do_not_matter(stem):
+def test_brightness_and_contrast_matter_only_to_the_exposure(stem):
     image = torch.randn(1, 3, 96, 96)
+    other = image * 3 + 0.7
 
-    torch.testing.assert_close(stem(image), stem(image * 3 + 0.7), atol=1e-3, rtol=1e-3)
+    torch.testing.assert_close(stem(image), stem(other), atol=1e-3, rtol=1e-3)
+
+    torch.nn.init.normal_(stem.exposure.out.weight)
+    brightened = stem(image + 0.7) - stem(image)
+    assert brightened.abs().amax() > 1e-2
+    torch.testing.assert_close(
+        brightened, stem.exposure(image + 0.7) - stem.exposure(image), atol=1e-3, rtol=1e-3
+    )
 
 
 def test_a_uniform_image_gives_finite_tokens(stem):
