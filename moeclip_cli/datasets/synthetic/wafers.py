@@ -24,7 +24,7 @@ Canvas = NDArray[np.uint8]
 
 def monocrystal(rng: np.random.Generator, pixels: Canvas) -> None:
     """A cell cut from one crystal: even, at most with faint rings around its axis."""
-    glow = _exposure(rng, pixels)
+    glow = _exposure(rng, len(pixels))
     if rng.random() < 0.3:
         glow *= _rings(rng, len(pixels))
     _finish(rng, pixels, glow, cut=rng.uniform(0.03, 0.16) if rng.random() < 0.8 else 0)
@@ -32,7 +32,7 @@ def monocrystal(rng: np.random.Generator, pixels: Canvas) -> None:
 
 def multicrystal(rng: np.random.Generator, pixels: Canvas) -> None:
     """A cell of many crystals, with dark clouds of dislocations that are its nature."""
-    glow = _exposure(rng, pixels)
+    glow = _exposure(rng, len(pixels))
     for _ in range(int(rng.integers(1, 3))):
         glow *= _grains(rng, len(pixels))
     if rng.random() < 0.8:
@@ -40,9 +40,8 @@ def multicrystal(rng: np.random.Generator, pixels: Canvas) -> None:
     _finish(rng, pixels, glow, cut=rng.uniform(0.02, 0.08) if rng.random() < 0.2 else 0)
 
 
-def _exposure(rng: np.random.Generator, pixels: Canvas) -> FloatArray:
+def _exposure(rng: np.random.Generator, size: int) -> FloatArray:
     """Level and slow variation of the light."""
-    size = len(pixels)
     slow = fractal_noise(rng, size, rng.uniform(1, 4), 2) * np.float32(rng.uniform(0, 0.2))
     return np.float32(rng.uniform(0.35, 0.95)) * np.exp(slow)
 
