@@ -17,11 +17,12 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
 from moeclip_cli.datasets.synthetic import CELLS, TRAINING_DEFECTS, TRAINING_FAMILIES, generate
+from moeclip_cli.images.preprocess import MEAN, STD
 from moeclip_cli.model.stem import ConvStem
 from moeclip_cli.training.mini.recipe import Phase, Recipe
 
-_MEAN = torch.tensor([0.48145466, 0.4578275, 0.40821073]).view(3, 1, 1)
-_STD = torch.tensor([0.26862954, 0.26130258, 0.27577711]).view(3, 1, 1)
+_MEAN = torch.tensor(MEAN).view(3, 1, 1)
+_STD = torch.tensor(STD).view(3, 1, 1)
 
 # A patch is anomalous from this covered share on; below, it counts neither way.
 _COVERED = 0.03
