@@ -47,7 +47,8 @@ class Tolerance:
 
 TOLERANCES = {
     torch.float32: Tolerance(0.002, 0.5),
-    torch.float16: Tolerance(0.01, 1.0),
+    # Of 40 images, two that change places move an F1 by more than two points.
+    torch.float16: Tolerance(0.01, 3.0),
     # 8 bits of a similarity, times 100 before the softmax, leave no more.
     torch.bfloat16: Tolerance(0.05, 3.0),
 }

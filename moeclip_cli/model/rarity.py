@@ -70,11 +70,15 @@ class Rarity(nn.Module):
         """
         directions = F.normalize(descriptors, dim=-1)
         patches = directions.shape[2]
-        itself = 2 * torch.eye(patches, device=directions.device)
-        similar = directions @ directions.transpose(2, 3) - itself
-        ranks = (*self.RANKS, max(self.RANKS[-1], patches // self._SHARE))
-        nearest = similar.topk(ranks[-1], dim=-1).values[..., [rank - 1 for rank in ranks]]
-        distances = 1 - torch.cat([nearest, similar.mean(-1, keepdim=True)], dim=-1)
+        similar = directions @ directions.transpose(2, 3)
+        # Below any cosine: no patch is its own neighbour.
+        similar.diagonal(dim1=-2, dim2=-1).sub_(2)
+        most = max(self.RANKS[-1], patches // self._SHARE)
+        # Sorting so many takes longer than finding them, and only the first ranks are needed.
+        top = similar.topk(most, dim=-1, sorted=False).values
+        first = top.topk(self.RANKS[-1], dim=-1).values[..., [rank - 1 for rank in self.RANKS]]
+        last = top.amin(-1, keepdim=True)
+        distances = 1 - torch.cat([first, last, similar.mean(-1, keepdim=True)], dim=-1)
         centred = distances - distances.mean(2, keepdim=True)
         relative = centred / (distances.std(2, keepdim=True) + _EPS)
         return torch.cat([distances, relative], dim=-1).transpose(1, 2).flatten(2)

@@ -43,6 +43,18 @@ def test_one_flaw_of_several_patches_is_still_rare(rarity):
     assert sorted(eighth_nearest.topk(4).indices.tolist()) == flaw.tolist()
 
 
+def test_distances_are_those_of_their_ranks(rarity):
+    descriptors = torch.randn(2, Rarity.HEADS, 100, Rarity.LENGTH)
+
+    distances = rarity._distances(descriptors).view(2, 100, Rarity.HEADS, -1)
+
+    one = torch.nn.functional.normalize(descriptors[1, 2], dim=-1)
+    cosines = [float(one[7] @ one[other]) for other in range(100) if other != 7]
+    ranked = sorted(cosines, reverse=True)
+    expected = [1 - ranked[rank - 1] for rank in (1, 2, 4, 8, 12)]
+    torch.testing.assert_close(distances[1, 7, 2, :5], torch.tensor(expected))
+
+
 def test_an_image_does_not_depend_on_its_neighbours(rarity):
     fine, pooled = features(batch=3)
 

@@ -127,6 +127,37 @@ def test_a_training_begins_with_the_weights_of_an_earlier_one(tmp_path):
     assert told["before"]["recipe"]["seed"] == TINY.seed
 
 
+def test_a_training_for_larger_images_begins_with_the_same_sense_of_place(tmp_path):
+    train_mini(TINY, tmp_path, workers=0)
+    earlier = Trainer(dataclasses.replace(TINY, start=str(tmp_path))).network
+    larger = Trainer(dataclasses.replace(TINY, start=str(tmp_path), image_size=128)).network
+    image = torch.rand(1, 3, 128, 128, generator=torch.Generator().manual_seed(0))
+
+    tokens = [network.backbone.visual.embed(image) for network in (earlier, larger)]
+
+    assert len(larger.backbone.visual.positional_embedding) == 65
+    torch.testing.assert_close(*tokens, atol=1e-4, rtol=1e-4)
+
+
+def test_the_result_lies_between_the_weights_before_and_after(tmp_path):
+    train_mini(TINY, tmp_path, workers=0)
+    recipe = dataclasses.replace(TINY, start=str(tmp_path), kept=0.25)
+    trainer, batch = Trainer(recipe), PairBatches(recipe, recipe.phases[0])[0]
+    before = trainer.network.backbone.visual.ln_post.weight.clone()
+
+    trainer.step(0, batch, 1e-2)
+
+    after = trainer.averaged.module.backbone.visual.ln_post.weight
+    assert not torch.equal(before, after)
+    mixed = trainer.result().backbone.visual.ln_post.weight
+    torch.testing.assert_close(mixed, 0.25 * before + 0.75 * after)
+
+
+def test_a_training_does_not_overwrite_what_it_begins_with(tmp_path):
+    with pytest.raises(UsageError, match="another folder"):
+        train_mini(dataclasses.replace(TINY, start=str(tmp_path)), tmp_path, workers=0)
+
+
 def test_weights_of_another_shape_are_refused(tmp_path):
     train_mini(TINY, tmp_path, workers=0)
 
@@ -286,6 +317,7 @@ def test_normalised_images_are_what_the_inspector_feeds():
         {"phases": (Phase(0.4, (80,), 2),)},
         {"image_size": 100},
         {"phases": (Phase(1, (64,), 2),)},
+        {"kept": 0.5},
     ],
 )
 def test_impossible_recipes_are_refused(changes):

@@ -30,6 +30,11 @@ _COVERED = 0.03
 # What a defect weighs at most, in patches: a dark solar cell must not outweigh a whole batch.
 _HEAVIEST = 32
 
+# Pictures are drawn at this share of the batch's size or more, since few photographs are as sharp
+# as a drawing; below this many pixels a drawing loses its details.
+_SHARPNESS = 0.6
+_SMALLEST = 160
+
 # A crop of a defective picture shows at least this share of the defect.
 _SHOWN = 0.4
 
@@ -72,7 +77,8 @@ class PairBatches(Dataset[Batch]):
     ) -> list[tuple[NDArray[np.uint8], NDArray[np.float32]]]:
         """A crop of the defective picture and one of its clean twin, as often the same as not."""
         families = CELLS if rng.random() < self.recipe.cells else TRAINING_FAMILIES
-        pair = generate(self.recipe.seed, index, max(size, 160), families, TRAINING_DEFECTS)
+        drawn = max(int(size * rng.uniform(_SHARPNESS, 1)), _SMALLEST)
+        pair = generate(self.recipe.seed, index, drawn, families, TRAINING_DEFECTS)
         side = pair.mask.shape[0]
         window = _window(rng, side)
         while pair.mask[window].sum() < _SHOWN * pair.mask.sum():

@@ -15,7 +15,7 @@ from moeclip_cli.checkpoints.checkpoint import read_checkpoint
 from moeclip_cli.errors import UsageError
 from moeclip_cli.model.adapters import Adapters
 from moeclip_cli.model.architecture import infer_architecture
-from moeclip_cli.model.backbone import Backbone, build_backbone
+from moeclip_cli.model.backbone import Backbone, build_backbone, resize_positions
 from moeclip_cli.model.config import NetworkConfig, quarter_depths
 from moeclip_cli.model.moeclip import MoECLIP
 from moeclip_cli.model.stem import ConvStem
@@ -23,6 +23,7 @@ from moeclip_cli.training.mini.recipe import Recipe
 
 _HEAD_WIDTH = 64
 _MIX = 0.1
+_POSITIONS = "visual.positional_embedding"
 _UNUSED = ("visual.proj", "text_projection", "logit_scale", "attn_mask")
 # Far from 0, where the adapter divides by the length of the experts' output.
 _EXPERT_DEVIATION = 0.02
@@ -80,9 +81,13 @@ def load_weights(network: MoECLIP, folder: Path) -> dict[str, Any]:
     files = BUILTIN["moeclip-mini"]
     checkpoint = read_checkpoint(folder / files.checkpoint)
     state = read_backbone(folder / files.backbone)
-    backbone = build_backbone(infer_architecture(state), state, quick_gelu=False)
+    towers = build_backbone(infer_architecture(state), state, quick_gelu=False).state_dict()
+    # The earlier model may have been made for images of another size.
+    towers[_POSITIONS] = resize_positions(
+        towers[_POSITIONS], network.config.image_size // ConvStem.STRIDE
+    )
     try:
-        network.backbone.load_state_dict(backbone.state_dict())
+        network.backbone.load_state_dict(towers)
         network.adapters.load_state_dict(checkpoint.tensors)
     except RuntimeError as error:
         raise UsageError(f"The model in {folder} is not of the recipe's shape.") from error

@@ -16,14 +16,17 @@ from numpy.typing import NDArray
 from moeclip_cli.datasets.synthetic import TRAINING_DEFECTS, TRAINING_FAMILIES, generate
 from moeclip_cli.errors import UsageError
 from moeclip_cli.evaluation.deployed import DeployedEvaluation
+from moeclip_cli.images.preprocess import preprocess
 from moeclip_cli.inspection.scoring import score
 from moeclip_cli.model.moeclip import MoECLIP
-from moeclip_cli.training.mini.batches import normalise
 
 FALSE_ALARMS = 0.05
 """Share of normal images that the threshold may call anomalous."""
 
 _SEED = 20_260_001
+
+# Side of the pictures, whatever the network makes of it, so that input sizes can be compared.
+_SIDE = 320
 
 
 @dataclass(frozen=True)
@@ -53,8 +56,8 @@ def validate(network: MoECLIP, image_size: int, pairs: int) -> Validation:
     normal: list[float] = []
     anomalous: list[float] = []
     for index in range(pairs):
-        pair = generate(_SEED, index, image_size, TRAINING_FAMILIES, TRAINING_DEFECTS)
-        scores, maps = _score(network, [pair.clean, pair.defective])
+        pair = generate(_SEED, index, _SIDE, TRAINING_FAMILIES, TRAINING_DEFECTS)
+        scores, maps = _score(network, image_size, [pair.clean, pair.defective])
         normal.append(float(scores[0]))
         anomalous.append(float(scores[1]))
         evaluation.update(maps[0], normal[-1], False, None)
@@ -75,10 +78,10 @@ def validate(network: MoECLIP, image_size: int, pairs: int) -> Validation:
 
 @torch.inference_mode()
 def _score(
-    network: MoECLIP, images: Sequence[NDArray[np.uint8]]
+    network: MoECLIP, image_size: int, pictures: Sequence[NDArray[np.uint8]]
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Deployed scores (B,) and maps (B, S, S)."""
-    batch = torch.from_numpy(np.stack(images).transpose(0, 3, 1, 2).copy())
+    """Deployed scores (B,) and maps (B, _SIDE, _SIDE)."""
+    batch = torch.stack([preprocess(pixels, image_size) for pixels in pictures])
     text = network.encode_text(["object"])[0]
-    scores = score(network(normalise(batch), text), batch.shape[-1], "industrial")
+    scores = score(network(batch, text), _SIDE, "industrial")
     return scores.score.numpy(), scores.probability.numpy()
