@@ -14,7 +14,6 @@ import argparse
 from collections.abc import Iterator
 from pathlib import Path
 
-import cv2
 import numpy as np
 import skimage.data
 from evaluate_mini import number
@@ -24,6 +23,7 @@ from moeclip_cli import Inspector
 from moeclip_cli.datasets.synthetic import COMMON_KINDS, TRAINING_DEFECTS
 from moeclip_cli.datasets.synthetic.generator import plant_defect
 from moeclip_cli.evaluation.ranking import rank
+from moeclip_cli.images.preprocess import resize_to_square
 
 SEED = 7
 SIDE = 320
@@ -52,9 +52,9 @@ Pixels = NDArray[np.uint8]
 def pairs(count: int) -> Iterator[tuple[Pixels, Pixels]]:
     """Random square parts of the photographs in turn, without and with a defect."""
     rng = np.random.default_rng(SEED)
+    photographs = [getattr(skimage.data, name)() for name in PHOTOGRAPHS]
     for index in range(count):
-        photograph = getattr(skimage.data, PHOTOGRAPHS[index % len(PHOTOGRAPHS)])()
-        clean = random_part(photograph, rng)
+        clean = random_part(photographs[index % len(photographs)], rng)
         defective, _ = plant_defect(clean, rng, str(rng.choice(KINDS)))
         yield clean, defective
 
@@ -64,9 +64,8 @@ def random_part(photograph: NDArray[np.uint8], rng: np.random.Generator) -> Pixe
     height, width = colours.shape[:2]
     side = int(min(height, width) * rng.uniform(0.55, 1))
     top, left = rng.integers(height - side + 1), rng.integers(width - side + 1)
-    part = np.ascontiguousarray(colours[top : top + side, left : left + side, :3])
-    smooth = cv2.INTER_AREA if side > SIDE else cv2.INTER_CUBIC
-    return cv2.resize(part, (SIDE, SIDE), interpolation=smooth)
+    part = np.ascontiguousarray(colours[top : top + side, left : left + side])
+    return resize_to_square(part, SIDE)
 
 
 def main() -> None:
