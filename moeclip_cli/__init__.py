@@ -14,15 +14,17 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from moeclip_cli.errors import MoeclipError
     from moeclip_cli.inspection.inspector import Inspector
+    from moeclip_cli.inspection.profile import Profile
     from moeclip_cli.inspection.result import Region, Result
 
 __version__ = "0.1.0"
 
-__all__ = ["Inspector", "MoeclipError", "Region", "Result", "__version__"]
+__all__ = ["Inspector", "MoeclipError", "Profile", "Region", "Result", "__version__"]
 
 _HOMES = {
     "Inspector": "moeclip_cli.inspection.inspector",
     "MoeclipError": "moeclip_cli.errors",
+    "Profile": "moeclip_cli.inspection.profile",
     "Region": "moeclip_cli.inspection.result",
     "Result": "moeclip_cli.inspection.result",
 }

@@ -13,6 +13,7 @@ from typer.core import TyperGroup
 from moeclip_cli import __version__
 from moeclip_cli.cli import console
 from moeclip_cli.cli.benchmark import benchmark
+from moeclip_cli.cli.calibrate import calibrate
 from moeclip_cli.cli.datasets import datasets_app
 from moeclip_cli.cli.heatmap import heatmap
 from moeclip_cli.cli.models import models_app
@@ -86,6 +87,7 @@ app = typer.Typer(
 )
 app.command(cls=SettingsCommand)(score)
 app.command(cls=SettingsCommand)(heatmap)
+app.command(cls=SettingsCommand)(calibrate)
 app.command(cls=SettingsCommand)(train)
 app.command(cls=SettingsCommand)(benchmark)
 app.add_typer(models_app, name="models")

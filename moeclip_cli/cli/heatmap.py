@@ -21,13 +21,14 @@ _PREVIEW_CELLS = (48, 24)
 
 def heatmap(
     paths: options.Images,
-    prompt: options.Prompt = "object",
+    prompt: options.Prompt = inputs.DEFAULT_PROMPT,
     prompts: options.Prompts = None,
     model: options.Model = DEFAULT_MODEL,
     backbone_weights: options.BackboneWeights = None,
     domain: options.DomainOption = None,
     image_size: options.ImageSize = None,
     threshold: options.Threshold = None,
+    profile: options.ProfileFile = None,
     recursive: options.Recursive = True,
     limit: options.Limit = None,
     max_pixels: options.MaxPixels = None,
@@ -75,6 +76,8 @@ def heatmap(
     source, count = inputs.open_source(
         paths, recursive=recursive, out=out, verbose=verbose, quiet=quiet
     )
+    kept = inputs.read_profile(profile)
+    prompt = inputs.one_prompt(prompt, prompts, kept)
     prompt_for = inputs.prompt_rule(prompt, prompts)
 
     from itertools import islice
@@ -98,6 +101,7 @@ def heatmap(
         image_size=image_size,
         domain=domain and domain.value,
         threshold=threshold,
+        profile=kept,
         device=device,
         precision=precision.value,
         max_pixels=max_pixels,

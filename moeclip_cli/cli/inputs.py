@@ -14,9 +14,11 @@ from moeclip_cli.errors import UsageError
 if TYPE_CHECKING:
     from moeclip_cli.images.discovery import ImageSource, Tally
     from moeclip_cli.inspection.inspector import Inspector
+    from moeclip_cli.inspection.profile import Profile
     from moeclip_cli.runs.stream import Pace
 
 DEFAULT_OUT = Path("moeclip-out")
+DEFAULT_PROMPT = "object"
 
 
 def open_source(
@@ -67,6 +69,35 @@ def prompt_rule(prompt: str, rules_file: Path | None) -> Callable[[Path], str]:
         return lambda path: prompt
     rules = PromptRules.load(rules_file)
     return lambda path: rules.prompt_for(path) or prompt
+
+
+def read_profile(path: Path | None) -> Profile | None:
+    """The profile that the option names.
+
+    Raises:
+        UsageError: if there is none in that file.
+    """
+    from moeclip_cli.inspection.profile import Profile
+
+    return None if path is None else Profile.load(path)
+
+
+def one_prompt(prompt: str, rules_file: Path | None, profile: Profile | None) -> str:
+    """The profile's prompt, which need not be typed again, else the one of the command line.
+
+    Raises:
+        UsageError: if the command line asks for others than the profile is for.
+    """
+    if profile is None:
+        return prompt
+    if rules_file is not None:
+        raise UsageError("A profile is for one product; give --profile or --prompts, not both.")
+    if prompt not in (DEFAULT_PROMPT, profile.prompt):
+        raise UsageError(
+            f'The profile is for --prompt "{profile.prompt}", not "{prompt}"; '
+            "leave the prompt out, or calibrate again."
+        )
+    return profile.prompt
 
 
 def load_inspector(quiet: bool, **options: Any) -> Inspector:

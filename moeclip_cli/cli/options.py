@@ -107,7 +107,14 @@ ImageSize = Annotated[
 Threshold = Annotated[
     float | None,
     typer.Option(
-        "--threshold", "-t", help="Score from which an image is anomalous, if not the model's.",
+        "--threshold", "-t", help="Score from which an image is anomalous, if not the profile's.",
+        rich_help_panel=_MODEL,
+    ),
+]  # fmt: skip
+ProfileFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--profile", help="Threshold and prompt of `moeclip calibrate` for this product.",
         rich_help_panel=_MODEL,
     ),
 ]  # fmt: skip

@@ -27,6 +27,7 @@ from moeclip_cli.inspection.device import (
     default_batch_size,
     ran_out_of_memory,
 )
+from moeclip_cli.inspection.profile import Profile
 from moeclip_cli.inspection.regions import find_regions
 from moeclip_cli.inspection.result import ANOMALOUS, NORMAL, Result
 from moeclip_cli.inspection.scoring import Scores, score
@@ -77,14 +78,17 @@ class Inspector:
         precision: str = "auto",
         domain: Domain | None = None,
         threshold: float | None = None,
+        profile: Profile | None = None,
         max_pixels: int = DEFAULT_MAX_PIXELS,
     ) -> None:
         self.device = choose_device(device)
         self.dtype = choose_precision(precision)
         self.model = model
         self.domain: Domain = domain or model.config.domain
-        self.threshold = choose_threshold(threshold, model.config)
+        self.threshold = choose_threshold(threshold, profile, model.config)
         self.image_size = model.network.config.image_size
+        if profile is not None:
+            profile.check(self)
         self.max_pixels = max_pixels
         self._network = model.network
         self._network.set_precision(self.dtype)
@@ -103,6 +107,7 @@ class Inspector:
         image_size: int | None = None,
         domain: Domain | None = None,
         threshold: float | None = None,
+        profile: Profile | None = None,
         device: str = "auto",
         precision: str = "auto",
         max_pixels: int = DEFAULT_MAX_PIXELS,
@@ -114,14 +119,17 @@ class Inspector:
             backbone_weights: a CLIP file to use instead of the one that the checkpoint names.
             image_size: side of the network input in pixels, if not the checkpoint's.
             domain: "industrial" or "medical", if not the checkpoint's; decides blur and formula.
-            threshold: score in [0, 1] from which an image is anomalous, if not the checkpoint's.
+            threshold: score in [0, 1] from which an image is anomalous, if not the profile's.
+            profile: what `moeclip calibrate` found, if not the checkpoint's threshold is to be
+                used; read it with `Profile.load`.
             device: "auto", "cpu", "cuda", "cuda:N" or "mps".
             precision: "auto" (float32), "fp32", "bf16" or "fp16".
             max_pixels: images with more pixels are refused unread, as decompression bombs.
 
         Raises:
             ModelError: if the model or its backbone cannot be found, fetched, trusted or fitted.
-            UsageError: if the device, precision or threshold is not one.
+            UsageError: if the device, precision or threshold is not one, or the profile was made
+                with other settings.
         """
         weights = Path(backbone_weights) if backbone_weights is not None else None
         choose_device(device)  # refuse a wrong device before minutes of download
@@ -132,6 +140,7 @@ class Inspector:
             precision=precision,
             domain=domain,
             threshold=threshold,
+            profile=profile,
             max_pixels=max_pixels,
         )
 

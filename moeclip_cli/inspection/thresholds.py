@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from moeclip_cli.checkpoints.configuration import CheckpointConfig
 from moeclip_cli.errors import UsageError
+from moeclip_cli.inspection.profile import Profile
 
 # What remains where nobody measured one: scores of an uncalibrated checkpoint have no natural cut.
 FALLBACK = 0.5
@@ -24,8 +25,10 @@ class AppliedThreshold:
     source: str
 
 
-def choose_threshold(given: float | None, config: CheckpointConfig) -> AppliedThreshold:
-    """The threshold that the user gave, else the checkpoint's own, else 0.5.
+def choose_threshold(
+    given: float | None, profile: Profile | None, config: CheckpointConfig
+) -> AppliedThreshold:
+    """The threshold that the user gave, else the profile's, the checkpoint's own, or 0.5.
 
     Raises:
         UsageError: if the given one is outside [0, 1], where no score can lie.
@@ -34,6 +37,8 @@ def choose_threshold(given: float | None, config: CheckpointConfig) -> AppliedTh
         if not 0 <= given <= 1:
             raise UsageError(f"The threshold must lie between 0 and 1, not at {given:g}.")
         return AppliedThreshold(given, "given")
+    if profile is not None:
+        return AppliedThreshold(profile.threshold, profile.source)
     if config.threshold is not None:
         return AppliedThreshold(config.threshold.value, f"checkpoint: {config.threshold.how}")
     return AppliedThreshold(FALLBACK, "not calibrated: the checkpoint has none, 0.5 is a guess")

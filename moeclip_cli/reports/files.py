@@ -12,31 +12,34 @@ from typing import BinaryIO
 from moeclip_cli.errors import UsageError
 
 _REMEDIES = {
-    errno.ENOSPC: "the disk is full; free some space or choose another --out",
-    errno.EDQUOT: "the disk quota is used up; free some space or choose another --out",
-    errno.EACCES: "there is no permission to write there; choose another --out",
-    errno.EPERM: "there is no permission to write there; choose another --out",
-    errno.EROFS: "the disk is read-only; choose another --out",
-    errno.ENAMETOOLONG: "the path is too long; choose a shorter --out",
-    errno.ENOTDIR: "part of its path is a file, not a folder; choose another --out",
-    errno.EEXIST: "part of its path is a file, not a folder; choose another --out",
-    errno.EISDIR: "there is a folder of that name; choose another --out",
+    errno.ENOSPC: "the disk is full; free some space or choose another {option}",
+    errno.EDQUOT: "the disk quota is used up; free some space or choose another {option}",
+    errno.EACCES: "there is no permission to write there; choose another {option}",
+    errno.EPERM: "there is no permission to write there; choose another {option}",
+    errno.EROFS: "the disk is read-only; choose another {option}",
+    errno.ENAMETOOLONG: "the path is too long; choose a shorter {option}",
+    errno.ENOTDIR: "part of its path is a file, not a folder; choose another {option}",
+    errno.EEXIST: "part of its path is a file, not a folder; choose another {option}",
+    errno.EISDIR: "there is a folder of that name; choose another {option}",
 }
 
 
 @contextmanager
-def write_errors(path: Path) -> Iterator[None]:
-    """Turn every `OSError` of the block into a `UsageError` about writing `path`."""
+def write_errors(path: Path, option: str = "--out") -> Iterator[None]:
+    """Turn every `OSError` of the block into a `UsageError` about writing `path`.
+
+    `option` is what the user chose `path` with.
+    """
     try:
         yield
     except OSError as error:
-        remedy = _REMEDIES.get(error.errno or 0, f"{error.strerror or error}; choose another --out")
-        message = f"Cannot write {path}: {remedy}."
-        raise UsageError(message) from error
+        unforeseen = f"{error.strerror or error}; choose another {{option}}"
+        remedy = _REMEDIES.get(error.errno or 0, unforeseen).format(option=option)
+        raise UsageError(f"Cannot write {path}: {remedy}.") from error
 
 
 @contextmanager
-def replacing(path: Path) -> Iterator[BinaryIO]:
+def replacing(path: Path, option: str = "--out") -> Iterator[BinaryIO]:
     """A stream whose content becomes `path` when the block ends without an error.
 
     Missing parent folders are made. Until the end, and after an error, `path` is what it was.
@@ -46,7 +49,7 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
     """
     # A short name of its own, because `path` may already be as long as a name can be.
     partial = path.with_name(f".{secrets.token_hex(8)}.partial")
-    with write_errors(path):
+    with write_errors(path, option):
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
             with partial.open("xb") as stream:

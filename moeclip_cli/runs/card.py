@@ -13,8 +13,8 @@ import PIL
 import torch
 
 from moeclip_cli import __version__
-from moeclip_cli.checkpoints.formats import file_digest
 from moeclip_cli.inspection.device import describe_device
+from moeclip_cli.inspection.profile import scoring_settings
 from moeclip_cli.reports.html_page import RunFacts
 
 if TYPE_CHECKING:
@@ -36,15 +36,8 @@ def score_settings(
         prompt: the prompt of images without a rule.
         prompt_rules: text of the file of prompt rules, if there is one.
     """
-    config = inspector.model.config
     return {
-        "model": inspector.model.name,
-        "model_digest": inspector.model.digest,
-        "backbone": config.backbone.name,
-        "backbone_digest": file_digest(inspector.model.backbone),
-        "image_size": inspector.image_size,
-        "domain": inspector.domain,
-        "precision": str(inspector.dtype).removeprefix("torch."),
+        **scoring_settings(inspector),
         "threshold": inspector.threshold.value,
         "threshold_source": inspector.threshold.source,
         "max_pixels": inspector.max_pixels,

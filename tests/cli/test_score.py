@@ -337,7 +337,7 @@ def make_many(folder, count):
 
 def wait_for_rows(count):
     table = OUT / "results.csv"
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 180
     while time.monotonic() < deadline:
         if table.exists() and table.read_bytes().count(b"\r\n") > count:
             return

@@ -4,8 +4,11 @@ import pytest
 
 from moeclip_cli.checkpoints.configuration import BackboneRef, CheckpointConfig, Threshold
 from moeclip_cli.errors import UsageError
+from moeclip_cli.inspection.profile import Profile
 from moeclip_cli.inspection.thresholds import choose_threshold
 from moeclip_cli.model.config import NetworkConfig
+
+PROFILE = Profile(0.61, 0.05, 40, "metal bracket", {})
 
 
 def make_config(threshold=None):
@@ -14,18 +17,25 @@ def make_config(threshold=None):
 
 def test_given_threshold_wins_over_the_checkpoints():
     config = make_config(Threshold(0.4, "5 % false alarms"))
-    assert choose_threshold(0.7, config).value == 0.7
-    assert choose_threshold(0.0, config).value == 0.0
+    assert choose_threshold(0.7, None, config).value == 0.7
+    assert choose_threshold(0.0, None, config).value == 0.0
+
+
+def test_a_profile_wins_over_the_checkpoint_and_not_over_the_user():
+    config = make_config(Threshold(0.4, "5 % false alarms"))
+    assert choose_threshold(0.7, PROFILE, config).value == 0.7
+    assert choose_threshold(None, PROFILE, config).value == 0.61
+    assert "5% false alarms on 40 good images" in choose_threshold(None, PROFILE, config).source
 
 
 def test_checkpoints_threshold_says_how_it_was_found():
-    chosen = choose_threshold(None, make_config(Threshold(0.4, "5 % false alarms")))
+    chosen = choose_threshold(None, None, make_config(Threshold(0.4, "5 % false alarms")))
     assert chosen.value == 0.4
     assert "5 % false alarms" in chosen.source
 
 
 def test_fallback_says_that_it_is_a_guess():
-    chosen = choose_threshold(None, make_config())
+    chosen = choose_threshold(None, None, make_config())
     assert chosen.value == 0.5
     assert "guess" in chosen.source
 
@@ -33,4 +43,4 @@ def test_fallback_says_that_it_is_a_guess():
 @pytest.mark.parametrize("value", [-0.1, 1.5, float("nan")])
 def test_thresholds_where_no_score_can_lie_are_refused(value):
     with pytest.raises(UsageError, match="between 0 and 1"):
-        choose_threshold(value, make_config())
+        choose_threshold(value, None, make_config())

@@ -1,0 +1,158 @@
+import csv
+import json
+from pathlib import Path
+
+import pytest
+from samples import save_image
+
+PROFILE = Path("moeclip-profile.json")
+PROMPT = ("--prompt", "metal bracket")
+
+
+@pytest.fixture
+def good():
+    folder = Path("good")
+    folder.mkdir()
+    for number in range(9):
+        save_image(folder / f"{number}.png", seed=number)
+    return folder
+
+
+@pytest.fixture
+def run(moeclip, standin):
+    def with_standin(command, *args):
+        return moeclip(command, *args, *standin.options)
+
+    return with_standin
+
+
+@pytest.fixture
+def calibrated(run, good):
+    result = run("calibrate", good, "--false-alarms", 0.1, *PROMPT)
+    assert result.exit_code == 0, result.stderr
+    return result
+
+
+def rows():
+    with Path("moeclip-out/results.csv").open(encoding="utf-8", newline="") as stream:
+        return list(csv.DictReader(stream))
+
+
+def test_the_profile_says_what_it_was_found_with(calibrated):
+    profile = json.loads(PROFILE.read_text(encoding="utf-8"))
+
+    assert profile["images"] == 9
+    assert profile["false_alarms"] == 0.1
+    assert profile["prompt"] == "metal bracket"
+    assert profile["settings"]["model"] == "standin.pth"
+    assert profile["settings"]["image_size"] == 70
+
+
+def test_the_highest_scores_and_the_threshold_are_shown(calibrated):
+    lines = calibrated.stdout.splitlines()
+
+    threshold = json.loads(PROFILE.read_text(encoding="utf-8"))["threshold"]
+    assert lines[-1] == (f"Threshold {threshold:.4f} (profile: 10% false alarms on 9 good images).")
+    shown = [float(line.split()[0]) for line in lines if "good/" in line]
+    assert len(shown) == 5
+    assert shown == sorted(shown, reverse=True)
+    assert 0 < threshold - shown[0] < 0.001
+    assert "--profile moeclip-profile.json" in calibrated.stderr
+
+
+def test_scoring_uses_threshold_and_prompt_of_the_profile(run, calibrated, good):
+    result = run("score", good, "--profile", PROFILE)
+
+    assert result.exit_code == 0, result.stderr
+    assert "9 images: 0 anomalous, 9 normal" in result.stdout
+    assert "(profile: 10% false alarms on 9 good images)" in result.stdout
+    assert {row["prompt"] for row in rows()} == {"metal bracket"}
+
+
+def test_heatmaps_use_it_too(run, calibrated, good):
+    assert run("heatmap", good / "0.png", "--profile", PROFILE).exit_code == 0
+
+
+def test_the_users_threshold_wins(run, calibrated, good):
+    run("score", good, "--profile", PROFILE, "--threshold", 0.123)
+
+    assert {row["threshold"] for row in rows()} == {"0.123"}
+
+
+@pytest.mark.parametrize(
+    ("options", "complaint"),
+    [
+        (("--prompt", "screw"), 'is for --prompt "metal bracket", not "screw"'),
+        (("--prompts", "rules.toml"), "--profile or --prompts, not both"),
+        (("--domain", "medical"), "its domain is industrial, here it is medical"),
+        (("--precision", "bf16"), "its precision is float32, here it is bfloat16"),
+    ],
+    ids=["prompt", "prompts", "domain", "precision"],
+)
+def test_a_profile_is_not_used_for_anything_else(options, complaint, run, calibrated, good):
+    Path("rules.toml").write_text('"a/" = "screw"', encoding="utf-8")
+
+    result = run("score", good, "--profile", PROFILE, *options)
+
+    assert result.exit_code == 2
+    assert complaint in result.stderr
+
+
+def test_a_settings_file_can_name_it(run, calibrated, good):
+    Path("moeclip.toml").write_text('profile = "moeclip-profile.json"', encoding="utf-8")
+
+    assert "(profile: " in run("score", good).stdout
+
+
+def test_a_profile_is_not_overwritten_unasked(run, calibrated, good):
+    before = PROFILE.read_text(encoding="utf-8")
+    args = ("calibrate", good, "--false-alarms", 0.5)
+
+    refused = run(*args)
+    assert refused.exit_code == 2
+    assert "There is a moeclip-profile.json already; use --overwrite" in refused.stderr
+    assert PROFILE.read_text(encoding="utf-8") == before
+
+    assert run(*args, "--overwrite").exit_code == 0
+    assert json.loads(PROFILE.read_text(encoding="utf-8"))["false_alarms"] == 0.5
+
+
+def test_too_few_images_are_one_sentence_and_leave_nothing(run, good):
+    result = run("calibrate", good)
+
+    assert result.exit_code == 2
+    assert "9 good images are too few for 5% false alarms: that takes 19." in result.stderr
+    assert not PROFILE.exists()
+
+
+def test_an_unreadable_image_is_left_out(run, good):
+    (good / "broken.png").write_bytes(b"no picture")
+
+    result = run("calibrate", good, "--false-alarms", 0.1)
+
+    assert result.exit_code == 3
+    assert "broken.png" in result.stderr
+    assert json.loads(PROFILE.read_text(encoding="utf-8"))["images"] == 9
+
+
+def test_quiet_says_nothing(run, good):
+    result = run("calibrate", good, "--false-alarms", 0.1, "--quiet")
+
+    assert (result.stdout, result.stderr) == ("", "")
+    assert PROFILE.exists()
+
+
+def test_a_profile_that_cannot_be_written_names_its_option(run, good):
+    Path("file").touch()
+
+    result = run("calibrate", good, "--false-alarms", 0.1, "--profile", "file/p.json")
+
+    assert result.exit_code == 2
+    assert "part of its path is a file, not a folder; choose another --profile." in result.stderr
+
+
+def test_a_wrong_profile_is_noticed_before_a_model_is_loaded(moeclip, good):
+    result = moeclip("score", good, "--profile", "none.json", "--model", "none.safetensors")
+
+    assert result.exit_code == 2
+    assert "Cannot read the profile none.json: No such file or directory." in result.stderr

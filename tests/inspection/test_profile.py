@@ -1,0 +1,91 @@
+import dataclasses
+import json
+
+import pytest
+
+from moeclip_cli import Inspector, Profile
+from moeclip_cli.errors import UsageError
+from moeclip_cli.inspection.profile import scoring_settings
+
+
+@pytest.fixture
+def profile(inspector):
+    return Profile(0.61, 0.05, 40, "metal bracket", scoring_settings(inspector))
+
+
+@pytest.fixture
+def file(profile, tmp_path):
+    path = tmp_path / "bracket.json"
+    path.write_text(profile.to_json(), encoding="utf-8")
+    return path
+
+
+def test_a_profile_is_read_as_it_was_written(profile, file):
+    assert Profile.load(file) == profile
+
+
+def test_an_inspector_takes_its_threshold(profile, inspector):
+    calibrated = Inspector(inspector.model, device="cpu", profile=profile)
+
+    assert calibrated.threshold.value == 0.61
+    assert calibrated.threshold.source == "profile: 5% false alarms on 40 good images"
+
+
+@pytest.mark.parametrize(
+    "options", [{"domain": "medical"}, {"precision": "bf16"}], ids=["domain", "precision"]
+)
+def test_other_settings_are_refused(options, profile, inspector):
+    name = next(iter(options))
+    with pytest.raises(UsageError, match=f"its {name} is .* calibrate again"):
+        Inspector(inspector.model, device="cpu", profile=profile, **options)
+
+
+def test_another_image_size_is_refused(profile, standin):
+    with pytest.raises(UsageError, match="its image size is 70, here it is 84"):
+        Inspector.load(
+            str(standin.model),
+            backbone_weights=standin.backbone,
+            image_size=84,
+            device="cpu",
+            profile=profile,
+        )
+
+
+def test_another_model_of_the_same_name_is_refused(profile, inspector):
+    other = dataclasses.replace(inspector.model, digest="0" * 64)
+
+    with pytest.raises(UsageError, match="its model digest is"):
+        Inspector(other, device="cpu", profile=profile)
+
+
+def test_a_missing_file_is_named(tmp_path):
+    with pytest.raises(UsageError, match=r"Cannot read the profile .*none\.json: No such file"):
+        Profile.load(tmp_path / "none.json")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"format": 2},
+        {"threshold": 1.5},
+        {"threshold": "high"},
+        {"settings": None},
+        {"settings": [1]},
+        {"surprise": 1},
+    ],
+    ids=str,
+)
+def test_what_is_no_profile_is_refused(change, file):
+    content = json.loads(file.read_text(encoding="utf-8")) | change
+    file.write_text(json.dumps(content), encoding="utf-8")
+
+    with pytest.raises(UsageError, match=r"bracket\.json is no profile"):
+        Profile.load(file)
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", "1", "{}", '"text"', "\xff", "[" * 100_000])
+def test_other_files_are_refused(text, file):
+    file.write_bytes(text.encode("latin-1"))
+
+    with pytest.raises(UsageError, match=r"bracket\.json is no profile"):
+        Profile.load(file)
