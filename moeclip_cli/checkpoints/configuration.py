@@ -99,7 +99,7 @@ class CheckpointConfig:
         if not isinstance(content, dict):
             raise ModelError("The configuration is not a JSON object.")
         _check_format(content.pop("format", None))
-        config: CheckpointConfig = _read_record(cls, content, "")
+        config: CheckpointConfig = read_record(cls, content, "")
         return config
 
 
@@ -113,8 +113,17 @@ def _check_format(version: object) -> None:
         )
 
 
-def _read_record(kind: Any, content: object, where: str) -> Any:
-    """Build the dataclass `kind` from a JSON object that has exactly its fields."""
+def read_record(kind: Any, content: object, where: str) -> Any:
+    """Build the dataclass `kind` from a JSON object that has exactly its fields.
+
+    Args:
+        kind: a dataclass whose fields have types of JSON, or are such dataclasses.
+        content: what JSON gave.
+        where: the entry that `content` is, for the error; "" for the whole.
+
+    Raises:
+        ModelError: naming the first entry that is missing, unknown or of the wrong type.
+    """
     if not isinstance(content, dict):
         raise ModelError(f"The configuration's '{where}' is not a JSON object.")
     names = [entry.name for entry in fields(kind)]
@@ -132,7 +141,7 @@ def _read_record(kind: Any, content: object, where: str) -> Any:
 def _read(kind: Any, value: Any, where: str) -> Any:
     """Check a JSON value against a type hint and convert it."""
     if is_dataclass(kind):
-        return _read_record(kind, value, where)
+        return read_record(kind, value, where)
     if isinstance(kind, UnionType):  # "X | None" is the only union here
         return None if value is None else _read(get_args(kind)[0], value, where)
     if get_origin(kind) is Literal:

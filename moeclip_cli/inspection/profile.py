@@ -8,13 +8,20 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from moeclip_cli import __version__
+from moeclip_cli.checkpoints.configuration import read_record
 from moeclip_cli.checkpoints.formats import file_digest
-from moeclip_cli.errors import UsageError
+from moeclip_cli.errors import ModelError, UsageError
 
 if TYPE_CHECKING:
     from moeclip_cli.inspection.inspector import Inspector
 
 FORMAT = 1
+
+# A file may be renamed; its digest tells what it is.
+_NAMES = ("model", "backbone")
+
+_NO_PROFILE = (ModelError, ValueError, TypeError, LookupError, AttributeError, RecursionError)
+"""What reading a file of another kind can raise."""
 
 
 @dataclass(frozen=True)
@@ -56,13 +63,12 @@ class Profile:
         try:
             content = json.loads(path.read_text(encoding="utf-8"))
             version = content.pop("format")
-            profile = cls(**content)
-            sound = 0 <= profile.threshold <= 1 and dict(profile.settings) == profile.settings
+            profile: Profile = read_record(cls, content, "")
         except OSError as error:
             raise UsageError(f"Cannot read the profile {path}: {error.strerror}.") from error
-        except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+        except _NO_PROFILE as error:
             raise _no_profile(path) from error
-        if not sound or version != FORMAT:
+        if version != FORMAT or not 0 <= profile.threshold <= 1:
             raise _no_profile(path)
         return profile
 
@@ -74,7 +80,7 @@ class Profile:
         """
         for key, now in scoring_settings(inspector).items():
             before = self.settings.get(key)
-            if now != before:
+            if now != before and key not in _NAMES:
                 raise UsageError(
                     f"The profile does not fit: its {key.replace('_', ' ')} is {before}, here it "
                     f"is {now}. Give the same settings, or calibrate again."

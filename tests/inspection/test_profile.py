@@ -58,6 +58,12 @@ def test_another_model_of_the_same_name_is_refused(profile, inspector):
         Inspector(other, device="cpu", profile=profile)
 
 
+def test_a_renamed_model_is_the_same(profile, inspector):
+    renamed = dataclasses.replace(inspector.model, name="copy.pth")
+
+    assert Inspector(renamed, device="cpu", profile=profile).threshold.value == 0.61
+
+
 def test_a_missing_file_is_named(tmp_path):
     with pytest.raises(UsageError, match=r"Cannot read the profile .*none\.json: No such file"):
         Profile.load(tmp_path / "none.json")
@@ -69,6 +75,9 @@ def test_a_missing_file_is_named(tmp_path):
         {"format": 2},
         {"threshold": 1.5},
         {"threshold": "high"},
+        {"false_alarms": "few"},
+        {"images": 1.5},
+        {"prompt": 3},
         {"settings": None},
         {"settings": [1]},
         {"surprise": 1},
