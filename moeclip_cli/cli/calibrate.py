@@ -63,11 +63,13 @@ def calibrate(
 
     from itertools import islice
 
-    from moeclip_cli.inspection.calibration import conformal_threshold
+    from moeclip_cli.inspection.calibration import conformal_threshold, require_enough
     from moeclip_cli.inspection.profile import Profile, scoring_settings
     from moeclip_cli.reports.files import replacing
     from moeclip_cli.runs.stream import results_with_files
 
+    total = count if limit is None else min(count, limit)
+    require_enough(total, false_alarms)
     inspector = inputs.load_inspector(
         quiet,
         model=model,
@@ -82,7 +84,7 @@ def calibrate(
     failed = 0
     pace = inputs.pace(inspector, batch_size, workers)
     images = islice(source, limit)
-    with console.meter(count if limit is None else min(count, limit), quiet=quiet) as meter:
+    with console.meter(total, quiet=quiet) as meter:
         for _, result in results_with_files(inspector, images, prompt_for, [], pace):
             meter.advance()
             if result.score is not None:

@@ -29,18 +29,31 @@ def conformal_threshold(scores: Sequence[float], false_alarms: float) -> float:
     Raises:
         UsageError: if the rate is not one, or there are too few images for it.
     """
+    require_enough(len(scores), false_alarms)
+    rank = _ceil((len(scores) + 1) * (1 - false_alarms))
+    score = sorted(scores)[rank - 1]
+    return min(1.0, (math.floor(score * _STEPS) + 1) / _STEPS)
+
+
+def require_enough(images: int, false_alarms: float) -> None:
+    """Refuse what `conformal_threshold` would refuse, before any image is scored.
+
+    Raises:
+        UsageError: if the rate is not one, or there are too few images for it.
+    """
     if not 0 < false_alarms < 1:
         raise UsageError(
             f"The share of false alarms must lie between 0 and 1, not at {false_alarms:g}; "
             "0.05 stands for 5 %."
         )
-    # Guards against 20 * 0.95 = 18.999... and its like.
-    rank = math.ceil(round((len(scores) + 1) * (1 - false_alarms), 9))
-    if rank > len(scores):
-        needed = math.ceil(round(1 / false_alarms, 9)) - 1
+    needed = _ceil(1 / false_alarms) - 1
+    if images < needed:
         raise UsageError(
-            f"{len(scores)} good images are too few for {100 * false_alarms:.3g}% false alarms: "
+            f"{images} good images are too few for {100 * false_alarms:.3g}% false alarms: "
             f"that takes {needed}. Add some, or allow more with --false-alarms."
         )
-    score = sorted(scores)[rank - 1]
-    return min(1.0, (math.floor(score * _STEPS) + 1) / _STEPS)
+
+
+def _ceil(number: float) -> int:
+    """Rounds up, but not the 19.000000000000004 that should be 19."""
+    return math.ceil(round(number, 9))

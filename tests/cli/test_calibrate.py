@@ -125,6 +125,24 @@ def test_too_few_images_are_one_sentence_and_leave_nothing(run, good):
     assert not PROFILE.exists()
 
 
+@pytest.mark.parametrize("options", [("--false-alarms", 5), ("--limit", 3)], ids=str)
+def test_what_cannot_work_is_refused_before_a_model_is_loaded(options, moeclip, good):
+    result = moeclip("calibrate", good, *options, "--model", "none.safetensors")
+
+    assert result.exit_code == 2
+    assert "false alarms" in result.stderr
+
+
+def test_too_few_that_can_be_read_are_refused_too(run, good):
+    (good / "0.png").write_bytes(b"no picture")
+
+    result = run("calibrate", good, "--false-alarms", 0.1)
+
+    assert result.exit_code == 2
+    assert "8 good images are too few" in result.stderr
+    assert not PROFILE.exists()
+
+
 def test_an_unreadable_image_is_left_out(run, good):
     (good / "broken.png").write_bytes(b"no picture")
 
