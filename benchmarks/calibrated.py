@@ -11,12 +11,11 @@ ten of them.
 
 from __future__ import annotations
 
-import argparse
 import itertools
 
 import numpy as np
 from evaluate_mini import Sample, solar, textile
-from numpy.typing import NDArray
+from mini_scores import Scores, load_model, model_parser
 
 from moeclip_cli import Inspector
 from moeclip_cli.inspection.calibration import conformal_threshold
@@ -24,38 +23,34 @@ from moeclip_cli.inspection.calibration import conformal_threshold
 SEED = 3
 
 
-def scores_of(
-    inspector: Inspector, samples: list[Sample]
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Scores of the normal images and of the anomalous ones."""
+def scores_of(inspector: Inspector, samples: list[Sample]) -> Scores:
     results = inspector.score(sample.pixels for sample in samples)
     scores = np.array([result.score for result in results])
     anomalous = np.array([sample.anomalous for sample in samples])
-    return scores[~anomalous], scores[anomalous]
+    return Scores(scores[~anomalous], scores[anomalous])
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = model_parser(__doc__)
     parser.add_argument("--good", type=int, default=100, help="images to calibrate on")
     parser.add_argument("--false-alarms", type=float, default=0.05)
     parser.add_argument("--choices", type=int, default=200, help="random choices of those")
     parser.add_argument("--limit", type=int, help="images of each label at most")
     options = parser.parse_args()
-    inspector = Inspector.load(device="cpu")
+    inspector = load_model(options)
     print("| set | threshold | false alarms | found |", "|---|---|---|---|", sep="\n")
     samples = itertools.chain(textile(options.limit), solar(options.limit))
     for name, group in itertools.groupby(samples, key=lambda sample: sample.part or "textile"):
-        normal, anomalous = scores_of(inspector, list(group))
-        built_in = inspector.threshold.value
-        rates = f"{(normal >= built_in).mean():.1%} | {(anomalous >= built_in).mean():.1%}"
-        print(f"| {name} | built in | {rates} |")
+        scores = scores_of(inspector, list(group))
+        false_alarms, found = scores.rates(inspector.threshold.value)
+        print(f"| {name} | built in | {false_alarms:.1%} | {found:.1%} |")
         rng = np.random.default_rng(SEED)
         outcomes = []
         for _ in range(options.choices):
-            order = rng.permutation(normal)
+            order = rng.permutation(scores.normal)
             chosen, rest = order[: options.good], order[options.good :]
             threshold = conformal_threshold(list(chosen), options.false_alarms)
-            outcomes.append([(rest >= threshold).mean(), (anomalous >= threshold).mean()])
+            outcomes.append(Scores(rest, scores.defective).rates(threshold))
         mean = np.mean(outcomes, 0)
         low, high = np.quantile(outcomes, (0.05, 0.95), axis=0)
         cells = [f"{mean[i]:.1%} ({low[i]:.1%} to {high[i]:.1%})" for i in range(2)]

@@ -15,7 +15,6 @@ set a threshold. Without their packages they are left out.
 
 from __future__ import annotations
 
-import argparse
 import sys
 from collections import defaultdict
 from collections.abc import Callable, Iterator
@@ -25,6 +24,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+from mini_scores import Pixels, load_model, model_parser
 from numpy.typing import NDArray
 from PIL import Image
 
@@ -45,7 +45,6 @@ SIDE = 256
 BASELINE_SIDE = 224
 PATCH = 16
 
-Pixels = NDArray[np.uint8]
 Map = NDArray[np.float32]
 
 
@@ -258,19 +257,12 @@ def test_sets(pairs: int, limit: int | None) -> Iterator[tuple[str, Iterator[Sam
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--model", default="moeclip-mini", help="built-in name or file")
-    parser.add_argument("--backbone-weights", type=Path)
+    parser = model_parser(__doc__)
     parser.add_argument("--image-size", type=int)
     parser.add_argument("--pairs", type=int, default=400, help="generated pairs in each set")
     parser.add_argument("--limit", type=int, help="real images of each label at most")
     options = parser.parse_args()
-    inspector = Inspector.load(
-        options.model,
-        backbone_weights=options.backbone_weights,
-        image_size=options.image_size,
-        device="cpu",
-    )
+    inspector = load_model(options, image_size=options.image_size)
     scorers = {"model": model_scorer(inspector), **BASELINES}
     rows, baselines = [], []
     for name, samples in test_sets(options.pairs, options.limit):

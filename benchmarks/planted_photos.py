@@ -10,19 +10,16 @@ once, which makes this harder than inspection; it tells one version of the model
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Iterator
-from pathlib import Path
 
 import numpy as np
 import skimage.data
 from evaluate_mini import number
+from mini_scores import Pixels, load_model, model_parser, score_pairs
 from numpy.typing import NDArray
 
-from moeclip_cli import Inspector
 from moeclip_cli.datasets.synthetic import COMMON_KINDS, TRAINING_DEFECTS
 from moeclip_cli.datasets.synthetic.generator import plant_defect
-from moeclip_cli.evaluation.ranking import rank
 from moeclip_cli.images.preprocess import resize_to_square
 
 SEED = 7
@@ -46,8 +43,6 @@ PHOTOGRAPHS = (
     "immunohistochemistry",
 )
 
-Pixels = NDArray[np.uint8]
-
 
 def pairs(count: int) -> Iterator[tuple[Pixels, Pixels]]:
     """Random square parts of the photographs in turn, without and with a defect."""
@@ -69,23 +64,16 @@ def random_part(photograph: NDArray[np.uint8], rng: np.random.Generator) -> Pixe
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--model", default="moeclip-mini", help="built-in name or file")
-    parser.add_argument("--backbone-weights", type=Path)
+    parser = model_parser(__doc__)
     parser.add_argument("--pairs", type=int, default=280)
     options = parser.parse_args()
-    inspector = Inspector.load(
-        options.model, backbone_weights=options.backbone_weights, device="cpu"
-    )
-    images = (image for pair in pairs(options.pairs) for image in pair)
-    scores = np.array([result.score for result in inspector.score(images)])
-    clean, defective = scores[::2], scores[1::2]
-    labels = np.arange(len(scores)) % 2 == 1
-    threshold = inspector.threshold.value
-    print(f"image AUROC {number(rank(scores, labels).auroc())}")
-    print(f"above its clean twin {(defective > clean).mean():.1%}")
-    print(f"false alarms {(clean >= threshold).mean():.1%}")
-    print(f"found {(defective >= threshold).mean():.1%}")
+    inspector = load_model(options)
+    scores = score_pairs(inspector, pairs(options.pairs))
+    false_alarms, found = scores.rates(inspector.threshold.value)
+    print(f"image AUROC {number(scores.auroc())}")
+    print(f"above its clean twin {(scores.defective > scores.normal).mean():.1%}")
+    print(f"false alarms {false_alarms:.1%}")
+    print(f"found {found:.1%}")
 
 
 if __name__ == "__main__":

@@ -10,20 +10,15 @@ such a camera would show it; this takes that advantage away.
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Callable
-from pathlib import Path
 
 import cv2
 import numpy as np
 from evaluate_mini import SEED, SIDE, number
-from numpy.typing import NDArray
+from mini_scores import Pixels, load_model, model_parser, score_pairs
 
-from moeclip_cli import Inspector
 from moeclip_cli.datasets.synthetic import HELD_OUT_FAMILIES, TRAINING_DEFECTS, generate
-from moeclip_cli.evaluation.ranking import rank
 
-Pixels = NDArray[np.uint8]
 Damage = Callable[[Pixels, np.random.Generator], Pixels]
 
 
@@ -70,27 +65,22 @@ DAMAGES: dict[str, Damage] = {
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--model", default="moeclip-mini", help="built-in name or file")
-    parser.add_argument("--backbone-weights", type=Path)
+    parser = model_parser(__doc__)
     parser.add_argument("--pairs", type=int, default=200)
     options = parser.parse_args()
-    inspector = Inspector.load(
-        options.model, backbone_weights=options.backbone_weights, device="cpu"
-    )
+    inspector = load_model(options)
     pairs = [
         generate(SEED, index, SIDE, HELD_OUT_FAMILIES, TRAINING_DEFECTS)
         for index in range(options.pairs)
     ]
-    labels = np.arange(2 * len(pairs)) % 2 == 1
     print("| pictures | image AUROC | false alarms | found |", "|---|---|---|---|", sep="\n")
     for name, damage in DAMAGES.items():
         rng = np.random.default_rng(SEED)
-        pictures = (damage(p, rng) for pair in pairs for p in (pair.clean, pair.defective))
-        scores = np.array([result.score for result in inspector.score(pictures)])
-        reached = scores >= inspector.threshold.value
-        rates = f"{reached[~labels].mean():.1%} | {reached[labels].mean():.1%}"
-        print(f"| {name} | {number(rank(scores, labels).auroc())} | {rates} |", flush=True)
+        damaged = ((damage(pair.clean, rng), damage(pair.defective, rng)) for pair in pairs)
+        scores = score_pairs(inspector, damaged)
+        false_alarms, found = scores.rates(inspector.threshold.value)
+        auroc = number(scores.auroc())
+        print(f"| {name} | {auroc} | {false_alarms:.1%} | {found:.1%} |", flush=True)
 
 
 if __name__ == "__main__":

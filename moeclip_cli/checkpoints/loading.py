@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 
 from moeclip_cli.checkpoints import hub
@@ -12,6 +13,7 @@ from moeclip_cli.checkpoints.backbones import OPTION, find_backbone, read_backbo
 from moeclip_cli.checkpoints.builtin import BUILTIN, DEFAULT_MODEL, builtin_file
 from moeclip_cli.checkpoints.checkpoint import Checkpoint, read_checkpoint
 from moeclip_cli.checkpoints.configuration import BackboneRef, CheckpointConfig
+from moeclip_cli.checkpoints.formats import file_digest
 from moeclip_cli.errors import ModelError
 from moeclip_cli.model.architecture import Architecture, infer_architecture, named_architecture
 from moeclip_cli.model.backbone import build_backbone
@@ -38,6 +40,15 @@ class LoadedModel:
     name: str
     digest: str
     backbone: Path
+
+    @cached_property
+    def backbone_digest(self) -> str:
+        """SHA-256 of the backbone file, in hexadecimal; read once, for it can be a gigabyte.
+
+        Raises:
+            ModelError: if the file cannot be read.
+        """
+        return file_digest(self.backbone)
 
 
 def load_model(

@@ -13,6 +13,7 @@ from moeclip_cli.cli import console, inputs, options
 from moeclip_cli.cli.score import SOME_UNREADABLE
 from moeclip_cli.cli.tables import one_line
 from moeclip_cli.errors import UsageError
+from moeclip_cli.images.prompts_file import DEFAULT_PROMPT
 
 if TYPE_CHECKING:
     from moeclip_cli.inspection.profile import Profile
@@ -31,7 +32,7 @@ def calibrate(
         Path, typer.Option("--profile", help="File for the result.", rich_help_panel="Output")
     ] = Path("moeclip-profile.json"),
     overwrite: options.Overwrite = False,
-    prompt: options.Prompt = inputs.DEFAULT_PROMPT,
+    prompt: options.Prompt = DEFAULT_PROMPT,
     model: options.Model = DEFAULT_MODEL,
     backbone_weights: options.BackboneWeights = None,
     domain: options.DomainOption = None,
@@ -56,19 +57,22 @@ def calibrate(
     """
     if profile.exists() and not overwrite:
         raise UsageError(f"There is a {profile} already; use --overwrite or another --profile.")
-    source, count = inputs.open_source(
-        paths, recursive=recursive, out=inputs.DEFAULT_OUT, verbose=verbose, quiet=quiet
+    source, total = inputs.open_source(
+        paths,
+        recursive=recursive,
+        out=inputs.DEFAULT_OUT,
+        limit=limit,
+        verbose=verbose,
+        quiet=quiet,
     )
-    prompt_for = inputs.prompt_rule(prompt, None)
+    inputs.require_prompt(prompt)
 
     from itertools import islice
 
     from moeclip_cli.inspection.calibration import conformal_threshold, require_enough
     from moeclip_cli.inspection.profile import Profile, scoring_settings
     from moeclip_cli.reports.files import replacing
-    from moeclip_cli.runs.stream import results_with_files
 
-    total = count if limit is None else min(count, limit)
     require_enough(total, false_alarms)
     inspector = inputs.load_inspector(
         quiet,
@@ -82,10 +86,10 @@ def calibrate(
     )
     scores: dict[str, float] = {}
     failed = 0
-    pace = inputs.pace(inspector, batch_size, workers)
-    images = islice(source, limit)
+    images = (ref.path for ref in islice(source, limit))
+    results = inspector.score(images, prompt=prompt, batch_size=batch_size, workers=workers)
     with console.meter(total, quiet=quiet) as meter:
-        for _, result in results_with_files(inspector, images, prompt_for, [], pace):
+        for result in results:
             meter.advance()
             if result.score is not None:
                 scores[result.path] = result.score

@@ -10,6 +10,7 @@ import typer
 from moeclip_cli.checkpoints.builtin import DEFAULT_MODEL
 from moeclip_cli.cli import console, inputs, options
 from moeclip_cli.cli.score import SOME_UNREADABLE
+from moeclip_cli.images.prompts_file import DEFAULT_PROMPT
 
 if TYPE_CHECKING:
     from moeclip_cli.inspection.result import Result
@@ -21,7 +22,7 @@ _PREVIEW_CELLS = (48, 24)
 
 def heatmap(
     paths: options.Images,
-    prompt: options.Prompt = inputs.DEFAULT_PROMPT,
+    prompt: options.Prompt = DEFAULT_PROMPT,
     prompts: options.Prompts = None,
     model: options.Model = DEFAULT_MODEL,
     backbone_weights: options.BackboneWeights = None,
@@ -73,8 +74,8 @@ def heatmap(
     """
     if mask is not None and not mask.exists():
         raise options.no_such_path(mask, "--mask")
-    source, count = inputs.open_source(
-        paths, recursive=recursive, out=out, verbose=verbose, quiet=quiet
+    source, total = inputs.open_source(
+        paths, recursive=recursive, out=out, limit=limit, verbose=verbose, quiet=quiet
     )
     kept = inputs.read_profile(profile)
     prompt = inputs.one_prompt(prompt, prompts, kept)
@@ -106,7 +107,6 @@ def heatmap(
         precision=precision.value,
         max_pixels=max_pixels,
     )
-    total = count if limit is None else min(count, limit)
     previews: list[tuple[Path, Result]] = []
     with console.meter(total, quiet=quiet, what="Drawing") as meter:
 

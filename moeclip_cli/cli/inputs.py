@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from moeclip_cli.cli import console
 from moeclip_cli.errors import UsageError
+from moeclip_cli.images.prompts_file import DEFAULT_PROMPT, PromptRules
 
 if TYPE_CHECKING:
     from moeclip_cli.images.discovery import ImageSource, Tally
@@ -18,13 +19,18 @@ if TYPE_CHECKING:
     from moeclip_cli.runs.stream import Pace
 
 DEFAULT_OUT = Path("moeclip-out")
-DEFAULT_PROMPT = "object"
 
 
 def open_source(
-    paths: list[str], *, recursive: bool, out: Path, verbose: bool, quiet: bool
+    paths: list[str],
+    *,
+    recursive: bool,
+    out: Path,
+    limit: int | None,
+    verbose: bool,
+    quiet: bool,
 ) -> tuple[ImageSource, int]:
-    """The images that the arguments stand for, and how many there are.
+    """The images that the arguments stand for, and how many of them `limit` leaves.
 
     Raises:
         UsageError: if a path does not exist or there are no images.
@@ -35,7 +41,7 @@ def open_source(
     tally = source.tally()
     if not quiet:
         _mention_left_out(source, tally, verbose)
-    return source, tally.images
+    return source, tally.images if limit is None else min(tally.images, limit)
 
 
 def _mention_left_out(source: ImageSource, tally: Tally, verbose: bool) -> None:
@@ -61,14 +67,21 @@ def prompt_rule(prompt: str, rules_file: Path | None) -> Callable[[Path], str]:
     Raises:
         UsageError: if the prompt is empty or the file is no set of rules.
     """
-    from moeclip_cli.images.prompts_file import PromptRules
-
-    if not prompt.strip():
-        raise UsageError('The prompt is empty; name the object, e.g. --prompt "metal bracket".')
+    require_prompt(prompt)
     if rules_file is None:
         return lambda path: prompt
     rules = PromptRules.load(rules_file)
     return lambda path: rules.prompt_for(path) or prompt
+
+
+def require_prompt(prompt: str) -> None:
+    """Refuse a prompt that names nothing.
+
+    Raises:
+        UsageError: if it is empty.
+    """
+    if not prompt.strip():
+        raise UsageError('The prompt is empty; name the object, e.g. --prompt "metal bracket".')
 
 
 def read_profile(path: Path | None) -> Profile | None:
@@ -77,9 +90,11 @@ def read_profile(path: Path | None) -> Profile | None:
     Raises:
         UsageError: if there is none in that file.
     """
+    if path is None:
+        return None
     from moeclip_cli.inspection.profile import Profile
 
-    return None if path is None else Profile.load(path)
+    return Profile.load(path)
 
 
 def one_prompt(prompt: str, rules_file: Path | None, profile: Profile | None) -> str:

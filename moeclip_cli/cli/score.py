@@ -14,6 +14,7 @@ from rich.text import Text
 from moeclip_cli.checkpoints.builtin import DEFAULT_MODEL
 from moeclip_cli.cli import console, inputs, options
 from moeclip_cli.cli.tables import one_line
+from moeclip_cli.images.prompts_file import DEFAULT_PROMPT
 
 if TYPE_CHECKING:
     from moeclip_cli.inspection.inspector import Inspector
@@ -34,7 +35,7 @@ class Format(str, Enum):
 
 def score(
     paths: options.Images,
-    prompt: options.Prompt = inputs.DEFAULT_PROMPT,
+    prompt: options.Prompt = DEFAULT_PROMPT,
     prompts: options.Prompts = None,
     model: options.Model = DEFAULT_MODEL,
     backbone_weights: options.BackboneWeights = None,
@@ -107,8 +108,8 @@ def score(
 
     Example: moeclip score ./parts/ --prompt "metal bracket" --heatmaps
     """
-    source, count = inputs.open_source(
-        paths, recursive=recursive, out=out, verbose=verbose, quiet=quiet
+    source, total = inputs.open_source(
+        paths, recursive=recursive, out=out, limit=limit, verbose=verbose, quiet=quiet
     )
     kept = inputs.read_profile(profile)
     prompt = inputs.one_prompt(prompt, prompts, kept)
@@ -147,7 +148,6 @@ def score(
         overwrite=overwrite,
         resume=resume,
     )
-    total = count if limit is None else min(count, limit)
     with console.meter(total, quiet=quiet) as meter:
 
         def observe(result: Result) -> None:

@@ -17,7 +17,6 @@ from typing import Any
 import numpy as np
 import torch
 
-from moeclip_cli.checkpoints.formats import file_digest
 from moeclip_cli.datasets.dataset import Sample
 from moeclip_cli.datasets.synthetic import HELD_OUT_FAMILIES, TRAINING_DEFECTS, generate
 from moeclip_cli.errors import ModelError
@@ -169,7 +168,7 @@ def measure(inspector: Inspector, advance: Callable[[], None]) -> Measurement:
 def record_key(inspector: Inspector) -> str:
     """What a model's numbers are recorded under: the digests of its files, and its image size."""
     model = inspector.model
-    return f"{model.digest}:{file_digest(model.backbone)}:{inspector.image_size}"
+    return f"{model.digest}:{model.backbone_digest}:{inspector.image_size}"
 
 
 def _difference(one: float | None, other: float | None) -> float:

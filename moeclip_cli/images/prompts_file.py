@@ -17,6 +17,9 @@ if sys.version_info >= (3, 11):
 else:
     import tomli as tomllib
 
+DEFAULT_PROMPT = "object"
+"""What is on an image of which nobody says more."""
+
 
 @dataclass(frozen=True)
 class PromptRule:

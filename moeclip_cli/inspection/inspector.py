@@ -21,6 +21,7 @@ from moeclip_cli.errors import ImageError, ModelError, UsageError
 from moeclip_cli.images.decode import DEFAULT_MAX_PIXELS, decode
 from moeclip_cli.images.pipeline import prefetch
 from moeclip_cli.images.preprocess import preprocess
+from moeclip_cli.images.prompts_file import DEFAULT_PROMPT
 from moeclip_cli.inspection.device import (
     choose_device,
     choose_precision,
@@ -36,7 +37,6 @@ from moeclip_cli.inspection.thresholds import choose_threshold
 ImageLike: TypeAlias = "str | os.PathLike[str] | Image.Image | NDArray[np.uint8]"
 Prompt: TypeAlias = "str | Callable[[ImageLike], str]"
 
-DEFAULT_PROMPT = "object"
 _T = TypeVar("_T")
 
 

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 from moeclip_cli import __version__
 from moeclip_cli.checkpoints.configuration import read_record
-from moeclip_cli.checkpoints.formats import file_digest
 from moeclip_cli.errors import ModelError, UsageError
 
 if TYPE_CHECKING:
@@ -20,7 +19,7 @@ FORMAT = 1
 # A file may be renamed; its digest tells what it is.
 _NAMES = ("model", "backbone")
 
-_NO_PROFILE = (ModelError, ValueError, TypeError, LookupError, AttributeError, RecursionError)
+_READING_ERRORS = (ModelError, ValueError, TypeError, LookupError, AttributeError, RecursionError)
 """What reading a file of another kind can raise."""
 
 
@@ -66,7 +65,7 @@ class Profile:
             profile: Profile = read_record(cls, content, "")
         except OSError as error:
             raise UsageError(f"Cannot read the profile {path}: {error.strerror}.") from error
-        except _NO_PROFILE as error:
+        except _READING_ERRORS as error:
             raise _no_profile(path) from error
         if version != FORMAT or not 0 <= profile.threshold <= 1:
             raise _no_profile(path)
@@ -97,7 +96,7 @@ def scoring_settings(inspector: Inspector) -> dict[str, Any]:
         "model": model.name,
         "model_digest": model.digest,
         "backbone": model.config.backbone.name,
-        "backbone_digest": file_digest(model.backbone),
+        "backbone_digest": model.backbone_digest,
         "image_size": inspector.image_size,
         "domain": inspector.domain,
         "precision": str(inspector.dtype).removeprefix("torch."),

@@ -33,8 +33,8 @@ def write_errors(path: Path, option: str = "--out") -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        unforeseen = f"{error.strerror or error}; choose another {{option}}"
-        remedy = _REMEDIES.get(error.errno or 0, unforeseen).format(option=option)
+        unforeseen = f"{error.strerror or error}; choose another {option}"
+        remedy = _REMEDIES.get(error.errno or 0, unforeseen).replace("{option}", option)
         raise UsageError(f"Cannot write {path}: {remedy}.") from error
 
 

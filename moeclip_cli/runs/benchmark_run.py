@@ -14,7 +14,6 @@ from shutil import rmtree
 from typing import Any, TypeAlias
 
 from moeclip_cli.checkpoints.configuration import Domain
-from moeclip_cli.checkpoints.formats import file_digest
 from moeclip_cli.errors import UsageError
 from moeclip_cli.evaluation.plan import Part
 from moeclip_cli.evaluation.results import CategoryResult
@@ -68,7 +67,7 @@ class BenchmarkedModel:
         medical = Inspector(loaded, domain="medical", device=device, precision=precision)
         identity = {
             "digest": loaded.digest,
-            "backbone_digest": file_digest(loaded.backbone),
+            "backbone_digest": loaded.backbone_digest,
             "image_size": industrial.image_size,
             "precision": str(industrial.dtype).removeprefix("torch."),
             "threshold": industrial.threshold.value,
