@@ -15,6 +15,7 @@ from moeclip_cli.cli import console
 from moeclip_cli.cli.benchmark import benchmark
 from moeclip_cli.cli.calibrate import calibrate
 from moeclip_cli.cli.datasets import datasets_app
+from moeclip_cli.cli.doctor import doctor
 from moeclip_cli.cli.heatmap import heatmap
 from moeclip_cli.cli.models import models_app
 from moeclip_cli.cli.options import wants_traceback
@@ -92,6 +93,7 @@ app.command(cls=SettingsCommand)(train)
 app.command(cls=SettingsCommand)(benchmark)
 app.add_typer(models_app, name="models")
 app.add_typer(datasets_app, name="datasets")
+app.command(cls=SettingsCommand)(doctor)
 
 
 def _print_version(wanted: bool) -> None:

@@ -287,7 +287,7 @@ def _print_tables(lines: Sequence[Line]) -> None:
     """A table for each dataset, and one of all of them."""
     for title in dict.fromkeys(line.dataset for line in lines):
         chosen = [line for line in lines if line.dataset == title]
-        console.stdout().print(_table(title, chosen))
+        console.print_table(_table(title, chosen))
     console.stdout().print("In percent; - is not defined.", style="dim")
 
 
@@ -318,17 +318,15 @@ def _self_check(model: str, loading: dict[str, Any], quiet: bool) -> None:
         ModelError: if they differ, or nothing is recorded.
     """
     from moeclip_cli.evaluation.self_check import PAIRS, self_check
-    from moeclip_cli.inspection.device import describe_device
 
     inspector = inputs.load_inspector(quiet, model=model, **loading)
     with console.meter(2 * PAIRS, quiet=quiet, what="Self-check") as meter:
         comparison = self_check(inspector, meter.advance)
     if not quiet:
         _print_comparison(comparison)
-    where = f"{describe_device(inspector.device)}, {str(inspector.dtype).removeprefix('torch.')}"
     tolerance = comparison.tolerance
     found = (
-        f"on {where}, a score is off by up to {comparison.score_error:.6f} (allowed: "
+        f"on {inspector.where}, a score is off by up to {comparison.score_error:.6f} (allowed: "
         f"{tolerance.score}), a metric by up to {comparison.metric_error:.3f} points (allowed: "
         f"{tolerance.metric})"
     )
@@ -361,4 +359,4 @@ def _print_comparison(comparison: Comparison) -> None:
             recorded, here = values[name], comparison.measured.metrics[protocol][name]
             cells = ["-" if value is None else f"{value:.2f}" for value in (recorded, here)]
             table.add_row(f"{title}, {protocol}", *cells)
-    console.stdout().print(table)
+    console.print_table(table)

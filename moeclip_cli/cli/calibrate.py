@@ -124,6 +124,6 @@ def _print_found(profile: Profile, scores: dict[str, float]) -> None:
     table.add_column("image", overflow="fold")
     for path in sorted(scores, key=lambda path: -scores[path])[:_SHOWN]:
         table.add_row(f"{scores[path]:.3f}", Text(one_line(path)))
-    out = console.stdout()
-    out.print(table)
-    out.print(f"Threshold {profile.threshold:.4f} ({profile.source}).", soft_wrap=True)
+    console.print_table(table)
+    found = f"Threshold {profile.threshold:.4f} ({profile.source})."
+    console.stdout().print(found, soft_wrap=True)

@@ -6,7 +6,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from rich.console import Console
 from rich.progress import (
@@ -22,6 +22,9 @@ from rich.text import Text
 
 from moeclip_cli.cli.tables import one_line
 
+if TYPE_CHECKING:
+    from rich.table import Table
+
 # Without a terminal, a line of progress this often.
 PLAIN_EVERY_S = 30.0
 # A pipe has no width; tables keep their paths whole.
@@ -31,6 +34,17 @@ _PLAIN_WIDTH = 200
 def stdout() -> Console:
     """The console for results; no colours and no wrapping at 80 columns where there is a pipe."""
     return _console(stderr=False)
+
+
+def print_table(table: Table) -> None:
+    """A table among the results; without the blanks behind its lines where no terminal shows it."""
+    console = stdout()
+    if console.is_terminal:
+        console.print(table)
+        return
+    with console.capture() as captured:
+        console.print(table)
+    print("\n".join(line.rstrip() for line in captured.get().splitlines()))
 
 
 def stderr() -> Console:

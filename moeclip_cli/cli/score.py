@@ -194,7 +194,6 @@ def _print_summary(inspector: Inspector, summary: Summary, *, tables: bool) -> N
     if tables:
         from rich.table import Table
 
-        out = console.stdout()
         if summary.most_anomalous:
             table = Table(title="Most anomalous", box=None, title_justify="left", pad_edge=False)
             table.add_column("score", justify="right")
@@ -204,8 +203,8 @@ def _print_summary(inspector: Inspector, summary: Summary, *, tables: bool) -> N
             table.add_column("image", overflow="fold")
             for row in summary.most_anomalous:
                 table.add_row(*_cells(row), style="" if row.verdict == "normal" else "bold")
-            out.print(table)
-        out.print(
+            console.print_table(table)
+        console.stdout().print(
             f"{summary.images} images: {summary.anomalous} anomalous, {summary.normal} normal, "
             f"{summary.failed} unreadable. Threshold {threshold.value:.3f} ({threshold.source}).",
             soft_wrap=True,

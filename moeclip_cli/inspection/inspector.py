@@ -26,6 +26,7 @@ from moeclip_cli.inspection.device import (
     choose_device,
     choose_precision,
     default_batch_size,
+    describe_device,
     ran_out_of_memory,
 )
 from moeclip_cli.inspection.profile import Profile
@@ -143,6 +144,11 @@ class Inspector:
             profile=profile,
             max_pixels=max_pixels,
         )
+
+    @property
+    def where(self) -> str:
+        """Device and precision in words."""
+        return f"{describe_device(self.device)}, {str(self.dtype).removeprefix('torch.')}"
 
     def score(
         self,

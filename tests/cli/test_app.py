@@ -10,6 +10,7 @@ from moeclip_cli import __version__
 COMMANDS = [
     "score",
     "heatmap",
+    "calibrate",
     "train",
     "benchmark",
     "models",
@@ -21,6 +22,7 @@ COMMANDS = [
     "datasets list",
     "datasets check",
     "datasets synthesize",
+    "doctor",
 ]
 
 

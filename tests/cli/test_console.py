@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import pytest
+from rich.table import Table
 
 from moeclip_cli.cli import console
 
@@ -16,6 +17,15 @@ def test_duration(seconds, text):
 def test_messages_cannot_play_tricks_with_the_terminal(capsys):
     console.fail("a[bold]\x1b[31m\udcff\n.png is empty.")
     assert capsys.readouterr().err == "Error: a[bold]\\x1b[31m\\udcff\\n.png is empty.\n"
+
+
+def test_lines_of_a_table_in_a_pipe_end_with_their_text(capsys):
+    table = Table("short", "of different length", title="Sizes", box=None)
+    table.add_row("a rather long cell", "b")
+    console.print_table(table)
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split() for line in lines][2] == ["a", "rather", "long", "cell", "b"]
+    assert all(line == line.rstrip() for line in lines)
 
 
 def test_progress_without_a_terminal_is_a_line_now_and_then(capsys, monkeypatch):

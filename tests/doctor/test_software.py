@@ -1,0 +1,74 @@
+from __future__ import annotations
+
+from importlib import metadata
+
+import pytest
+
+from moeclip_cli import __version__
+from moeclip_cli.doctor.software import software
+
+
+@pytest.fixture
+def installed(monkeypatch):
+    """Change what is installed: installed["torch"] = "2.0", or None for not at all."""
+    versions = {}
+    true_version = metadata.version
+
+    def version(name):
+        if versions.get(name, "") is None:
+            raise metadata.PackageNotFoundError(name)
+        return versions.get(name) or true_version(name)
+
+    monkeypatch.setattr(metadata, "version", version)
+    return versions
+
+
+def found():
+    return {finding.name: finding for finding in software()}
+
+
+def test_every_package_is_listed_with_its_version():
+    findings = found()
+    assert findings["moeclip"].value == __version__
+    for name in ("torch", "open-clip-torch", "pillow", "huggingface-hub"):
+        assert findings[name].value == metadata.version(name)
+    assert not any(finding.problem for finding in findings.values())
+
+
+def test_tools_for_developers_are_not_listed():
+    assert not {"pytest", "ruff", "mypy"} & found().keys()
+
+
+def test_a_missing_package_is_a_problem(installed):
+    installed["safetensors"] = None
+    finding = found()["safetensors"]
+    assert finding.value == "not installed"
+    assert "pip install 'safetensors>=" in finding.problem
+
+
+@pytest.mark.parametrize("name", ["torch", "accelerate"])
+def test_an_old_package_is_a_problem(installed, name):
+    installed[name] = "0.1"
+    finding = found()[name]
+    assert finding.value == "0.1"
+    assert f"pip install '{name}>=" in finding.problem
+
+
+def test_a_build_of_ones_own_is_new_enough(installed):
+    installed["torch"] = "99.0.0a0+git1234"
+    assert found()["torch"].problem is None
+
+
+def test_a_missing_extra_is_no_problem_but_has_its_install_line(installed):
+    installed["pyarrow"] = None
+    finding = found()["pyarrow"]
+    assert finding.problem is None
+    assert 'pip install "moeclip[parquet]"' in finding.value
+
+
+def test_source_that_is_not_installed(monkeypatch):
+    def requires(name):
+        raise metadata.PackageNotFoundError(name)
+
+    monkeypatch.setattr(metadata, "requires", requires)
+    assert "pip install" in found()["packages"].problem
