@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
@@ -13,9 +12,6 @@ from moeclip_cli.cli import console, options
 from moeclip_cli.cli.settings import DEFAULT_FILE
 from moeclip_cli.cli.tables import print_rows
 from moeclip_cli.errors import ModelError
-
-if TYPE_CHECKING:
-    from moeclip_cli.doctor.finding import Finding
 
 
 def doctor(
@@ -32,7 +28,9 @@ def doctor(
 
     Example: moeclip doctor
     """
-    findings = list(_examine(device, precision.value))
+    from moeclip_cli.doctor.examination import examine
+
+    findings = list(examine(device, precision.value, Path(DEFAULT_FILE)))
     problems = [finding.problem for finding in findings if finding.problem is not None]
     if as_json:
         content = {"found": {one.name: one.value for one in findings}, "problems": problems}
@@ -43,22 +41,3 @@ def doctor(
         console.warn(problem)
     if findings[-1].problem is not None:
         raise typer.Exit(ModelError.exit_code)
-
-
-def _examine(device: str, precision: str) -> Iterator[Finding]:
-    """Everything, the trial of the model last; a package that cannot be imported is that, too."""
-    from moeclip_cli.doctor.finding import Finding
-    from moeclip_cli.doctor.software import software
-
-    yield from software()
-    try:
-        from moeclip_cli.doctor.hardware import hardware
-        from moeclip_cli.doctor.places import places
-        from moeclip_cli.doctor.trial import trial
-    except (ImportError, OSError) as error:
-        problem = f"A package cannot be imported ({error}): install moeclip into a new environment."
-        yield Finding("built-in model", "does not work", problem)
-        return
-    yield from hardware()
-    yield from places(Path(DEFAULT_FILE))
-    yield trial(device, precision)

@@ -18,3 +18,8 @@ class Finding:
     name: str
     value: str
     problem: str | None = None
+
+
+def does_not_run(problem: str) -> Finding:
+    """The finding that the built-in model does not run."""
+    return Finding("built-in model", "does not work", problem)

@@ -38,24 +38,19 @@ def _gpus() -> Iterator[Finding]:
     if torch.backends.mps.is_available():
         yield Finding("mps", "Apple's GPU")
     if not torch.cuda.is_available():
-        yield Finding("cuda", _why_no_cuda(), _unused_gpu())
+        yield _no_cuda()
 
 
-def _why_no_cuda() -> str:
+def _no_cuda() -> Finding:
     if torch.version.cuda is None:
-        return "none (this torch is not a CUDA build)"
-    return f"none (torch, built for CUDA {torch.version.cuda}, finds no GPU)"
-
-
-def _unused_gpu() -> str | None:
-    if not _DRIVER.exists():
-        return None
-    if torch.version.cuda is None:
-        return (
-            "There is an NVIDIA GPU, but this torch is not a CUDA build: install the one that "
-            "pytorch.org names for this machine."
+        why = "this torch is not a CUDA build"
+        remedy = f"{why}: install the one that pytorch.org names for this machine"
+    else:
+        built = f"torch, built for CUDA {torch.version.cuda},"
+        why = f"{built} finds no GPU"
+        remedy = (
+            f"{built} cannot use it: update NVIDIA's driver, or install a torch for the CUDA that "
+            "nvidia-smi shows"
         )
-    return (
-        f"There is an NVIDIA GPU, but torch, built for CUDA {torch.version.cuda}, cannot use it: "
-        "update NVIDIA's driver, or install a torch for the CUDA that nvidia-smi shows."
-    )
+    problem = f"There is an NVIDIA GPU, but {remedy}." if _DRIVER.exists() else None
+    return Finding("cuda", f"none ({why})", problem)

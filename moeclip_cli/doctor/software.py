@@ -29,11 +29,17 @@ def software() -> Iterator[Finding]:
         problem = "Only the source of moeclip is here: run pip install on its folder."
         yield Finding("packages", "unknown", problem)
         return
-    yield from (_required(one) for one in requirements if _applies(one, ""))
+    optional = []
+    for requirement in requirements:
+        if _applies(requirement, ""):
+            problem = f"moeclip needs {requirement.name}: pip install '{_plain(requirement)}'."
+            yield _package(requirement, "not installed", problem)
+        else:
+            optional.append(requirement)
     for extra in extras:
         if extra != _NOT_FOR_USERS:
-            optional = [one for one in requirements if not _applies(one, "")]
-            yield from (_optional(one, extra) for one in optional if _applies(one, extra))
+            missing = f'not installed (optional): pip install "{_PACKAGE}[{extra}]"'
+            yield from (_package(one, missing) for one in optional if _applies(one, extra))
 
 
 def _applies(requirement: Requirement, extra: str) -> bool:
@@ -41,27 +47,13 @@ def _applies(requirement: Requirement, extra: str) -> bool:
     return requirement.marker is None or requirement.marker.evaluate({"extra": extra})
 
 
-def _required(requirement: Requirement) -> Finding:
-    version = _version(requirement.name)
-    if version is None:
-        problem = f"moeclip needs {requirement.name}: pip install '{_plain(requirement)}'."
-        return Finding(requirement.name, "not installed", problem)
-    return Finding(requirement.name, version, _too_old(requirement, version))
-
-
-def _optional(requirement: Requirement, extra: str) -> Finding:
-    version = _version(requirement.name)
-    if version is None:
-        install = f'pip install "{_PACKAGE}[{extra}]"'
-        return Finding(requirement.name, f"not installed (optional): {install}")
-    return Finding(requirement.name, version, _too_old(requirement, version))
-
-
-def _version(name: str) -> str | None:
+def _package(requirement: Requirement, missing: str, problem: str | None = None) -> Finding:
+    """The installed version, and whether it will do; what to say if there is none."""
     try:
-        return metadata.version(name)
+        version = metadata.version(requirement.name)
     except metadata.PackageNotFoundError:
-        return None
+        return Finding(requirement.name, missing, problem)
+    return Finding(requirement.name, version, _too_old(requirement, version))
 
 
 def _too_old(requirement: Requirement, version: str) -> str | None:

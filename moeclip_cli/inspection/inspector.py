@@ -146,9 +146,14 @@ class Inspector:
         )
 
     @property
+    def precision(self) -> str:
+        """The floating-point type of the vision side, such as "float32"."""
+        return str(self.dtype).removeprefix("torch.")
+
+    @property
     def where(self) -> str:
         """Device and precision in words."""
-        return f"{describe_device(self.device)}, {str(self.dtype).removeprefix('torch.')}"
+        return f"{describe_device(self.device)}, {self.precision}"
 
     def score(
         self,

@@ -99,7 +99,7 @@ def scoring_settings(inspector: Inspector) -> dict[str, Any]:
         "backbone_digest": model.backbone_digest,
         "image_size": inspector.image_size,
         "domain": inspector.domain,
-        "precision": str(inspector.dtype).removeprefix("torch."),
+        "precision": inspector.precision,
     }
 
 

@@ -69,7 +69,7 @@ class BenchmarkedModel:
             "digest": loaded.digest,
             "backbone_digest": loaded.backbone_digest,
             "image_size": industrial.image_size,
-            "precision": str(industrial.dtype).removeprefix("torch."),
+            "precision": industrial.precision,
             "threshold": industrial.threshold.value,
         }
         inspectors: dict[Domain, Inspector] = {"industrial": industrial, "medical": medical}
