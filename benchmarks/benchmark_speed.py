@@ -13,7 +13,6 @@ the ratios, pair by pair.
 from __future__ import annotations
 
 import argparse
-import os
 import statistics
 import tempfile
 import time
@@ -34,6 +33,7 @@ from moeclip_cli.images.decode import decode
 from moeclip_cli.images.preprocess import preprocess
 from moeclip_cli.inspection.device import default_batch_size, describe_device
 from moeclip_cli.inspection.inspector import Inspector
+from moeclip_cli.parallel.cores import choose_workers
 from moeclip_cli.runs.benchmark_run import BenchmarkedModel, run_benchmark
 from moeclip_cli.runs.stream import Pace
 
@@ -65,7 +65,7 @@ def main() -> None:
             **{name: value for name, value in given.items() if value is not None},
         )
         inspector = model.inspectors["industrial"]
-        pace = Pace(default_batch_size(inspector.device), min(8, os.cpu_count() or 1))
+        pace = Pace(default_batch_size(inspector.device), choose_workers(None))
         data = write_images(Path(folder) / "parts", args.images // 2, args.side)
         (dataset,) = select_datasets([], [data], None).datasets
         (part,) = parts(dataset, protocols, None)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import json
-import os
 import sys
 from enum import Enum
 from pathlib import Path
@@ -117,8 +116,9 @@ def check(
     """
     from moeclip_cli.datasets.check import check_dataset
     from moeclip_cli.datasets.opening import inspect_dataset
+    from moeclip_cli.parallel.cores import choose_workers
 
-    threads = min(8, os.cpu_count() or 1) if workers is None else workers
+    threads = choose_workers(workers)
     wrong = []
     for name in names:
         try:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -129,11 +128,12 @@ def load_inspector(quiet: bool, **options: Any) -> Inspector:
 def pace(inspector: Inspector, batch_size: int | None, workers: int | None) -> Pace:
     """Batch size and threads: the user's, else what suits the device and the CPUs."""
     from moeclip_cli.inspection.device import default_batch_size
+    from moeclip_cli.parallel.cores import choose_workers
     from moeclip_cli.runs.stream import Pace
 
     return Pace(
         default_batch_size(inspector.device) if batch_size is None else batch_size,
-        min(8, os.cpu_count() or 1) if workers is None else workers,
+        choose_workers(workers),
     )
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shlex
 import sys
 from collections.abc import Iterator
@@ -202,6 +201,7 @@ def train(
         _refuse_with_released(ctx)
 
     from moeclip_cli.model.config import NetworkConfig
+    from moeclip_cli.parallel.cores import choose_workers
     from moeclip_cli.training.configuration import (
         Augmentation,
         TrainingConfig,
@@ -261,7 +261,7 @@ def train(
         seed=seed,
     )
     habits = Habits(
-        workers=min(8, os.cpu_count() or 1) if workers is None else workers,
+        workers=choose_workers(workers),
         save_minutes=save_minutes,
         log_every=log_every,
         sample_every=sample_every,

@@ -9,6 +9,7 @@ from pathlib import Path
 import torch
 
 from moeclip_cli.doctor.finding import Finding
+from moeclip_cli.parallel.cores import available_cores
 
 # There as soon as NVIDIA's driver runs, on Linux.
 _DRIVER = Path("/proc/driver/nvidia/version")
@@ -16,7 +17,7 @@ _DRIVER = Path("/proc/driver/nvidia/version")
 
 def hardware() -> Iterator[Finding]:
     """The processor, the memory, and every GPU that torch sees."""
-    yield Finding("cpu", f"{os.cpu_count()} cores, torch uses {torch.get_num_threads()}")
+    yield Finding("cpu", f"{available_cores()} cores, torch uses {torch.get_num_threads()}")
     if (memory := _memory()) is not None:
         yield Finding("memory", f"{memory / 2**30:.1f} GiB")
     yield from _gpus()

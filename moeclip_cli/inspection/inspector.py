@@ -34,6 +34,7 @@ from moeclip_cli.inspection.regions import find_regions
 from moeclip_cli.inspection.result import ANOMALOUS, NORMAL, Result
 from moeclip_cli.inspection.scoring import Scores, score
 from moeclip_cli.inspection.thresholds import choose_threshold
+from moeclip_cli.parallel.cores import choose_workers
 
 ImageLike: TypeAlias = "str | os.PathLike[str] | Image.Image | NDArray[np.uint8]"
 Prompt: TypeAlias = "str | Callable[[ImageLike], str]"
@@ -181,9 +182,8 @@ class Inspector:
         size = default_batch_size(self.device) if batch_size is None else batch_size
         if size < 1:
             raise UsageError(f"The batch size must be at least 1, not {size}.")
-        threads = min(8, os.cpu_count() or 1) if workers is None else workers
         adapter = None if experts_layer is None else self._adapter_after(experts_layer)
-        return self._score(images, prompt, size, threads, adapter)
+        return self._score(images, prompt, size, choose_workers(workers), adapter)
 
     def _score(
         self,

@@ -1,1 +1,1 @@
-"""Several processes that share one training or one benchmark."""
+"""Processor cores, and several processes that share one training or one benchmark."""

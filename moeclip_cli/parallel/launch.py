@@ -18,6 +18,7 @@ from typing import IO
 import torch
 
 from moeclip_cli.errors import ProcessLostError, UsageError
+from moeclip_cli.parallel.cores import available_cores
 
 # A process that waits for a failed one never ends by itself.
 _GRACE_S = 10.0
@@ -48,7 +49,7 @@ def launch(arguments: Sequence[str], processes: int, device: torch.device) -> in
     if device.type == "cuda" and processes > (gpus := torch.cuda.device_count()):
         raise UsageError(f"There are {gpus} GPUs for {processes} --processes; use at most {gpus}.")
     command = [sys.executable, "-m", "moeclip_cli", *arguments]
-    threads = max(1, (os.cpu_count() or 1) // processes)
+    threads = max(1, available_cores() // processes)
     common = {
         "OMP_NUM_THREADS": str(threads),
         **os.environ,
