@@ -32,7 +32,8 @@ def main() -> None:
         [seconds(inspector, pictures, size) for size in args.sizes] for _ in range(args.rounds + 1)
     ][1:]  # the first one warms up
     medians = [statistics.median(column) for column in zip(*rounds, strict=True)]
-    print(f"{args.model} at {inspector.image_size} px on {inspector.device}")
+    sizes = " and ".join(map(str, inspector.sizes))
+    print(f"{args.model} at {sizes} px on {inspector.device}")
     for size, median in zip(args.sizes, medians, strict=True):
         per_image = median / args.images
         print(f"batch {size:>3}: {1000 * per_image:7.1f} ms an image, {median / medians[0]:.2f}")

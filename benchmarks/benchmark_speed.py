@@ -69,9 +69,8 @@ def main() -> None:
         data = write_images(Path(folder) / "parts", args.images // 2, args.side)
         (dataset,) = select_datasets([], [data], None).datasets
         (part,) = parts(dataset, protocols, None)
-        decoded = [
-            preprocess(decode(sample.image).pixels, inspector.image_size) for sample in part.samples
-        ]
+        pictures = [decode(sample.image).pixels for sample in part.samples]
+        decoded = [[preprocess(pixels, size) for pixels in pictures] for size in inspector.sizes]
 
         def whole(number: int) -> None:
             run_benchmark(
@@ -79,17 +78,19 @@ def main() -> None:
                 advance=lambda count: None, observe=lambda result: None,
             )  # fmt: skip
 
-        bare(inspector, decoded[: 2 * pace.batch_size], pace.batch_size)  # warm up
+        # The first passes take longer.
+        bare(inspector, [images[: 2 * pace.batch_size] for images in decoded], pace.batch_size)
         pairs = []
         for number in range(args.runs):
             network = timed(lambda: bare(inspector, decoded, pace.batch_size))
             benchmark = timed(lambda number=number: whole(number))
-            pairs.append((len(decoded) / benchmark, len(decoded) / network))
+            pairs.append((len(pictures) / benchmark, len(pictures) / network))
     ours, network = (statistics.median(column) for column in zip(*pairs, strict=True))
     ratio = statistics.median(one / other for one, other in pairs)
     print(
-        f"{model.name}, {describe_device(inspector.device)}, {inspector.image_size} pixels, "
-        f"{len(decoded)} images of {args.side} pixels, batch {pace.batch_size}, {args.protocol}"
+        f"{model.name}, {describe_device(inspector.device)}, "
+        f"{' and '.join(map(str, inspector.sizes))} pixels, "
+        f"{len(pictures)} images of {args.side} pixels, batch {pace.batch_size}, {args.protocol}"
     )
     print(f"whole benchmark: {ours:.2f} images/s")
     print(f"bare network:    {network:.2f} images/s")
@@ -119,13 +120,14 @@ def write_images(folder: Path, pairs: int, side: int) -> Path:
 
 
 @torch.inference_mode()
-def bare(inspector: Inspector, images: list[torch.Tensor], batch_size: int) -> None:
-    """The network's forward passes and nothing else."""
+def bare(inspector: Inspector, scales: list[list[torch.Tensor]], batch_size: int) -> None:
+    """The network's forward passes at every scale, and nothing else."""
     network = inspector.model.network
     text = network.encode_text(["object"])[0]
-    for start in range(0, len(images), batch_size):
-        batch = torch.stack(images[start : start + batch_size]).to(inspector.device)
-        network(batch, text)
+    for images in scales:
+        for start in range(0, len(images), batch_size):
+            batch = torch.stack(images[start : start + batch_size]).to(inspector.device)
+            network(batch, text)
     if inspector.device.type == "cuda":
         torch.cuda.synchronize(inspector.device)
 

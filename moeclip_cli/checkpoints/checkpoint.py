@@ -69,6 +69,11 @@ class Checkpoint:
         network = replace(self.config.network, **changes)
         return replace(self, config=replace(self.config, network=network))
 
+    def at_size(self, image_size: int) -> Checkpoint:
+        """The same checkpoint for one size of images, in pixels."""
+        changed = self.with_network(image_size=image_size)
+        return replace(changed, config=replace(changed.config, scales=()))
+
     def build_adapters(self) -> Adapters:
         """The adapters as a module, around the checkpoint's own tensors."""
         adapters = _empty_adapters(self.config.network, self.tensors)

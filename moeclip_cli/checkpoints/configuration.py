@@ -65,6 +65,10 @@ class CheckpointConfig:
         backbone: the CLIP that the adapters belong to.
         domain: kind of images, which decides blur and image score (method of the paper).
         threshold: the default threshold, if one was found.
+        image_weight: share of the image score, from 0 to 1, in the deployed score of industrial
+            images; the rest is the maximum of the anomaly map.
+        scales: further sides in pixels at which an image is seen, beside the network's image size;
+            maps and scores are means over all of them.
         training: what it was trained on and how; free-form JSON for people to read.
         version: the moeclip that wrote it.
     """
@@ -73,8 +77,14 @@ class CheckpointConfig:
     backbone: BackboneRef
     domain: Domain = "industrial"
     threshold: Threshold | None = None
+    image_weight: float = 0.5
+    scales: tuple[int, ...] = ()
     training: dict[str, Any] = field(default_factory=dict)
     version: str = __version__
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.image_weight <= 1:
+            raise ModelError(f"image_weight lies between 0 and 1, not at {self.image_weight}.")
 
     def to_dict(self) -> dict[str, Any]:
         """The configuration in JSON's types, with the format's version first."""
@@ -99,6 +109,9 @@ class CheckpointConfig:
         if not isinstance(content, dict):
             raise ModelError("The configuration is not a JSON object.")
         _check_format(content.pop("format", None))
+        # The first checkpoints have neither.
+        content.setdefault("image_weight", cls.image_weight)
+        content.setdefault("scales", list(cls.scales))
         config: CheckpointConfig = read_record(cls, content, "")
         return config
 

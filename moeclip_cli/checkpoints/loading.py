@@ -63,7 +63,7 @@ def load_model(
     Args:
         model: a built-in name, a checkpoint file, or `hf://owner/repo[/file][@revision]`.
         backbone_weights: a CLIP file to use instead of the one that the checkpoint names.
-        image_size: side of the network input in pixels, if not the checkpoint's.
+        image_size: the one side of the network input in pixels, if not the checkpoint's.
         options: what a `.pth` of the authors cannot tell; the paper's values if None.
 
     Raises:
@@ -72,7 +72,7 @@ def load_model(
     path, name = find_model(model)
     checkpoint = read_checkpoint(path, options)
     if image_size is not None:
-        checkpoint = checkpoint.with_network(image_size=image_size)
+        checkpoint = checkpoint.at_size(image_size)
     ref = checkpoint.config.backbone
     fetched = backbone_weights is None and ref.pretrained is not None
     if fetched:  # before a gigabyte is downloaded in vain
@@ -152,7 +152,8 @@ def check_fit(checkpoint: Checkpoint, architecture: Architecture, name: str, bac
     elif last > blocks:
         reason = f"it has an adapter after block {last} of a tower with {blocks} blocks"
     else:
-        check_image_size(checkpoint.config.network.image_size, clip["vision_cfg"]["patch_size"])
+        for side in (checkpoint.config.network.image_size, *checkpoint.config.scales):
+            check_image_size(side, clip["vision_cfg"]["patch_size"])
         return
     remedy = (
         f"give the one it was made on, {checkpoint.config.backbone}, with {OPTION}"

@@ -101,7 +101,8 @@ DomainOption = Annotated[
 ImageSize = Annotated[
     int | None,
     typer.Option(
-        help="Side of the network input in pixels, if not the model's.", rich_help_panel=_MODEL
+        help="The one side of the network input in pixels, if not the model's.",
+        rich_help_panel=_MODEL,
     ),
 ]
 Threshold = Annotated[

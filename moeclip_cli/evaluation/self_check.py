@@ -166,9 +166,10 @@ def measure(inspector: Inspector, advance: Callable[[], None]) -> Measurement:
 
 
 def record_key(inspector: Inspector) -> str:
-    """What a model's numbers are recorded under: the digests of its files, and its image size."""
+    """What a model's numbers are recorded under: the digests of its files, and its image sizes."""
     model = inspector.model
-    return f"{model.digest}:{model.backbone_digest}:{inspector.image_size}"
+    sizes = "+".join(map(str, inspector.sizes))
+    return f"{model.digest}:{model.backbone_digest}:{sizes}"
 
 
 def _difference(one: float | None, other: float | None) -> float:

@@ -32,7 +32,7 @@ from moeclip_cli.inspection.device import (
 from moeclip_cli.inspection.profile import Profile
 from moeclip_cli.inspection.regions import find_regions
 from moeclip_cli.inspection.result import ANOMALOUS, NORMAL, Result
-from moeclip_cli.inspection.scoring import Scores, score
+from moeclip_cli.inspection.scoring import Scores, score_scales
 from moeclip_cli.inspection.thresholds import choose_threshold
 from moeclip_cli.parallel.cores import choose_workers
 
@@ -48,7 +48,7 @@ class _Loaded:
 
     path: str
     prompt: str
-    pixels: torch.Tensor | None = None
+    pixels: tuple[torch.Tensor, ...] = ()
     width: int = 0
     height: int = 0
     notes: tuple[str, ...] = ()
@@ -70,6 +70,8 @@ class Inspector:
         device: where it runs.
         threshold: the threshold in use and where it came from.
         domain: "industrial" or "medical".
+        image_size: side of the maps in pixels, and of the first network input.
+        sizes: the sides in pixels of all network inputs that an image is seen at.
     """
 
     def __init__(
@@ -89,6 +91,7 @@ class Inspector:
         self.domain: Domain = domain or model.config.domain
         self.threshold = choose_threshold(threshold, profile, model.config)
         self.image_size = model.network.config.image_size
+        self.sizes = (self.image_size, *model.config.scales)
         if profile is not None:
             profile.check(self)
         self.max_pixels = max_pixels
@@ -119,7 +122,7 @@ class Inspector:
         Args:
             model: a built-in name, a checkpoint file, or `hf://owner/repo[/file][@revision]`.
             backbone_weights: a CLIP file to use instead of the one that the checkpoint names.
-            image_size: side of the network input in pixels, if not the checkpoint's.
+            image_size: the one side of the network input in pixels, if not the checkpoint's.
             domain: "industrial" or "medical", if not the checkpoint's; decides blur and formula.
             threshold: score in [0, 1] from which an image is anomalous, if not the profile's.
             profile: what `moeclip calibrate` found, if not the checkpoint's threshold is to be
@@ -209,7 +212,7 @@ class Inspector:
         except ImageError as error:
             return _Loaded(path, prompt, error=str(error))
         height, width = decoded.pixels.shape[:2]
-        pixels = preprocess(decoded.pixels, self.image_size)
+        pixels = tuple(preprocess(decoded.pixels, side) for side in self.sizes)
         return _Loaded(path, prompt, pixels, width, height, decoded.notes)
 
     def _inspect(self, batch: list[_Loaded], adapter: int | None) -> Iterator[Result]:
@@ -240,15 +243,20 @@ class Inspector:
     def _forward(
         self, items: list[_Loaded], adapter: int | None
     ) -> tuple[Scores, torch.Tensor | None]:
-        images = torch.stack([item.pixels for item in items if item.pixels is not None])
         text = torch.stack([self._text(item.prompt) for item in items])
-        comparison = self._network(images.to(self.device, non_blocking=True), text)
+        scales = [
+            torch.stack(images) for images in zip(*(item.pixels for item in items), strict=True)
+        ]
+        comparisons = [
+            self._network(images.to(self.device, non_blocking=True), text) for images in scales
+        ]
         experts = None
         if adapter is not None:
-            first = comparison.routing[adapter].choice[:, 1:, 0]
+            first = comparisons[0].routing[adapter].choice[:, 1:, 0]
             grid = round(first.shape[1] ** 0.5)
             experts = first.unflatten(1, (grid, grid)).cpu()
-        return score(comparison, self.image_size, self.domain), experts
+        weight = self.model.config.image_weight
+        return score_scales(comparisons, self.image_size, self.domain, weight), experts
 
     def _unpack(
         self, items: list[_Loaded], scores: Scores, experts: torch.Tensor | None

@@ -98,6 +98,7 @@ def scoring_settings(inspector: Inspector) -> dict[str, Any]:
         "backbone": model.config.backbone.name,
         "backbone_digest": model.backbone_digest,
         "image_size": inspector.image_size,
+        "scales": list(model.config.scales),
         "domain": inspector.domain,
         "precision": inspector.precision,
     }

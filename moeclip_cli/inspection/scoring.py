@@ -9,6 +9,7 @@ on one image alone, so that a verdict does not change with the company an image 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -43,37 +44,60 @@ class Scores:
     raw_map: Tensor
 
 
-def score(comparison: Comparison, size: int, domain: Domain) -> Scores:
+def score(comparison: Comparison, size: int, domain: Domain, image_weight: float = 0.5) -> Scores:
     """Score a batch of images.
 
     With s = 100 V T the patch similarities and P their mean softmax over the maps, blurred and
     resized, the deployed score is
 
-        industrial: 0.5 * max P + 0.5 * softmax(v T)[abnormal]        medical: max P
+        industrial: (1 - w) * max P + w * softmax(v T)[abnormal]        medical: max P
 
     Args:
         comparison: similarities from the network.
         size: side S of the network input in pixels.
         domain: decides the blur and the formula, as in the paper.
+        image_weight: w.
     """
-    similarity = LOGIT_SCALE * comparison.patches.float()
-    image = comparison.image.float()
-    # Blur and resizing are linear: summing over the maps first does them once.
-    raw = ((similarity[..., 1] + 1 - similarity[..., 0]) / 2).sum(dim=0)
-    mean = similarity.softmax(dim=-1)[..., 1].mean(dim=0)
-    raw_map = _to_pixels(raw, size, domain)
-    # A bicubic kernel could leave [0, 1], this one only by rounding.
-    probability = _to_pixels(mean, size, domain).clamp(0, 1)
+    return score_scales((comparison,), size, domain, image_weight)
+
+
+def score_scales(
+    comparisons: Sequence[Comparison], size: int, domain: Domain, image_weight: float = 0.5
+) -> Scores:
+    """Score a batch of images that the network has seen at several sizes.
+
+    As `score`, with the means of maps and image scores over the sizes.
+
+    Args:
+        comparisons: similarities from the network, one for each size.
+        size: side S of the maps in pixels.
+        domain: decides the blur and the formula.
+        image_weight: w.
+    """
+    maps = [_maps(comparison, size, domain) for comparison in comparisons]
+    raw_map, probability = (torch.stack(part).mean(dim=0) for part in zip(*maps, strict=True))
+    images = torch.stack([comparison.image.float() for comparison in comparisons])
     peak = probability.amax(dim=(-2, -1))
     if domain == "industrial":
-        peak = 0.5 * peak + 0.5 * image.softmax(dim=-1)[:, 1]
+        abnormal = images.softmax(dim=-1)[..., 1].mean(dim=0)
+        peak = (1 - image_weight) * peak + image_weight * abnormal
     return Scores(
         score=peak,
         probability=probability,
         map_max=raw_map.amax(dim=(-2, -1)),
-        image_score=(image[:, 1] + 1) / 2,
+        image_score=(images[..., 1].mean(dim=0) + 1) / 2,
         raw_map=raw_map,
     )
+
+
+def _maps(comparison: Comparison, size: int, domain: Domain) -> tuple[Tensor, Tensor]:
+    """The raw anomaly map and the probability P, each (B, S, S)."""
+    similarity = LOGIT_SCALE * comparison.patches.float()
+    # Blur and resizing are linear: summing over the maps first does them once.
+    raw = ((similarity[..., 1] + 1 - similarity[..., 0]) / 2).sum(dim=0)
+    mean = similarity.softmax(dim=-1)[..., 1].mean(dim=0)
+    # A bicubic kernel could leave [0, 1], this one only by rounding.
+    return _to_pixels(raw, size, domain), _to_pixels(mean, size, domain).clamp(0, 1)
 
 
 def _to_pixels(values: Tensor, size: int, domain: Domain) -> Tensor:

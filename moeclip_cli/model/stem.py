@@ -13,6 +13,8 @@ Layout of the state dict, below `visual.conv1.` in a backbone's (a plain patch e
     stages.{i}.down_norm.{weight,bias}    (C_i,)
     stages.{i}.inner.weight               (C_i, C_i, 3, 3)
     stages.{i}.inner_norm.{weight,bias}   (C_i,)
+    stages.{i}.outer.weight               (C_i, C_i, 3, 3)
+    stages.{i}.outer_norm.{weight,bias}   (C_i,)
     project.{weight,bias}                 (D, 2 * C_last, 2, 2), (D,)
     rarity.*                              see `rarity.py`
     exposure.hidden.{weight,bias}         (16, 3, 1, 1), (16,)
@@ -96,7 +98,10 @@ class ConvStem(nn.Module):
 
 
 class Stage(nn.Module):
-    """Halves the map, then adds one residual convolution; the result is signed."""
+    """Halves the map, then adds two residual convolutions; the result is signed.
+
+    The second begins at zero, where it changes nothing.
+    """
 
     def __init__(self, before: int, after: int) -> None:
         super().__init__()
@@ -104,11 +109,15 @@ class Stage(nn.Module):
         self.down_norm = nn.InstanceNorm2d(after, affine=True)
         self.inner = nn.Conv2d(after, after, 3, padding=1, bias=False)
         self.inner_norm = nn.InstanceNorm2d(after, affine=True)
+        self.outer = nn.Conv2d(after, after, 3, padding=1, bias=False)
+        self.outer_norm = nn.InstanceNorm2d(after, affine=True)
+        nn.init.zeros_(self.outer_norm.weight)
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, C, h, w) to (B, C', h / 2, w / 2)."""
         x = self.down_norm(self.down(x))
-        out: Tensor = x + self.inner_norm(self.inner(F.relu(x)))
+        x = x + self.inner_norm(self.inner(F.relu(x)))
+        out: Tensor = x + self.outer_norm(self.outer(F.relu(x)))
         return out
 
 

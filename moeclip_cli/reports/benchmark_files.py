@@ -16,7 +16,7 @@ from moeclip_cli.reports.benchmark_report import BenchmarkReport, facts, number
 from moeclip_cli.reports.cells import readable
 from moeclip_cli.reports.files import replacing
 
-_CARD_COLUMNS = ("digest", "backbone_digest", "image_size", "precision")
+_CARD_COLUMNS = ("digest", "backbone_digest", "image_size", "scales", "precision")
 _ENVIRONMENT_COLUMNS = ("device", "started", "moeclip", "torch", "command")
 # What a spreadsheet would run.
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")

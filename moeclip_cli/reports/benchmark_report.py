@@ -41,6 +41,7 @@ def facts(card: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     settings, environment = card["settings"], card["environment"]
     for model in card["models"]:
         network = model["configuration"]["network"]
+        sizes = " and ".join(map(str, (model["image_size"], *model["scales"])))
         yield (
             "Model",
             f"{model['name']}, sha256 {model['digest']}, "
@@ -48,7 +49,7 @@ def facts(card: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         )
         yield (
             "Configuration",
-            f"{model['image_size']} pixels, {model['precision']}, "
+            f"{sizes} pixels, {model['precision']}, "
             + ", ".join(f"{name} {value}" for name, value in network.items()),
         )
     for dataset in card["datasets"]:

@@ -83,6 +83,7 @@ class BenchmarkJob:
             "command": "benchmark",
             "models": [f"{model.name} ({model.identity['digest'][:16]})" for model in self.models],
             "image_size": [identity["image_size"] for identity in identities],
+            "scales": [identity["scales"] for identity in identities],
             "precision": identities[0]["precision"],
             "protocol": choices.protocol or "paper for published datasets, deployed for own data",
             "limit": choices.limit,

@@ -69,6 +69,7 @@ class BenchmarkedModel:
             "digest": loaded.digest,
             "backbone_digest": loaded.backbone_digest,
             "image_size": industrial.image_size,
+            "scales": list(loaded.config.scales),
             "precision": industrial.precision,
             "threshold": industrial.threshold.value,
         }

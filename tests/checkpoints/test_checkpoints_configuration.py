@@ -19,6 +19,8 @@ CONFIG = CheckpointConfig(
     backbone=BackboneRef("ViT-B-16", "laion2b_s34b_b88k"),
     domain="medical",
     threshold=Threshold(0.37, "1 % false alarms on 200 held-out normal images"),
+    image_weight=0.75,
+    scales=(160, 320),
     training={"data": ["visa", "größer"], "steps": 100, "seeds": {"torch": 111}},
     version="9.8.7",
 )
@@ -76,6 +78,9 @@ def test_whole_numbers_are_numbers() -> None:
         ("domain", ["industrial"]),
         ("threshold", 0.5),
         ("threshold.value", "high"),
+        ("image_weight", "half"),
+        ("scales", 160),
+        ("scales", [160.5]),
         ("training", "VisA"),
         ("version", 1),
     ],
@@ -102,6 +107,17 @@ def test_values_that_no_network_can_have_are_refused() -> None:
         CheckpointConfig.from_json(edited("network.top_k", 9))
     with pytest.raises(ModelError, match="between 0 and 1"):
         CheckpointConfig.from_json(edited("threshold.value", 1.5))
+    with pytest.raises(ModelError, match="image_weight lies between 0 and 1, not at -0.1"):
+        CheckpointConfig.from_json(edited("image_weight", -0.1))
+
+
+def test_a_file_from_before_there_were_scales_has_one() -> None:
+    content = json.loads(CONFIG.to_json())
+    del content["image_weight"], content["scales"]
+
+    config = CheckpointConfig.from_json(json.dumps(content))
+
+    assert (config.image_weight, config.scales) == (0.5, ())
 
 
 def test_a_newer_format_asks_for_a_newer_moeclip() -> None:

@@ -154,6 +154,21 @@ def test_an_image_size_that_the_patches_do_not_tile_is_refused(
         load_model(str(own_file), backbone_weights=backbone_file, image_size=size)
 
 
+def test_a_scale_is_checked_too_and_one_size_is_one_scale(
+    own_file: Path, backbone_file: Path, tmp_path: Path
+) -> None:
+    own = read_checkpoint(own_file)
+    for name, scales in (("right", (84,)), ("wrong", (84, 71))):
+        write_checkpoint(tmp_path / name, replace(own.config, scales=scales), own.tensors)
+
+    loaded = load_model(str(tmp_path / "right"), backbone_weights=backbone_file)
+    assert loaded.config.scales == (84,)
+    with pytest.raises(ModelError, match="multiple of the patch size 14 .* not 71"):
+        load_model(str(tmp_path / "wrong"), backbone_weights=backbone_file)
+    single = load_model(str(tmp_path / "wrong"), backbone_weights=backbone_file, image_size=84)
+    assert (single.config.network.image_size, single.config.scales) == (84, ())
+
+
 def test_weights_that_are_no_clip_are_refused(own_file: Path, tmp_path: Path) -> None:
     torch.save({"conv1.weight": torch.ones(3)}, tmp_path / "resnet.pt")
     unbound = read_checkpoint(own_file)

@@ -1,3 +1,4 @@
+import cv2
 import numpy as np
 import pytest
 
@@ -54,3 +55,23 @@ def test_disturbed_pictures_stay_in_range():
         pixels = disturb(rng(seed), texture(rng(seed), 64, "plaster"))
 
         assert pixels.min() >= 0 and pixels.max() <= 1
+
+
+def test_nothing_lies_on_what_glows():
+    """No label, sign or shadow gives it an edge in the middle."""
+    steepest = {
+        glowing: max(_steepest_edge(disturb(rng(seed), _grey(), glowing)) for seed in range(40))
+        for glowing in (True, False)
+    }
+
+    assert 2 * steepest[True] < steepest[False], steepest
+
+
+def _grey():
+    return np.full((128, 128, 3), 0.5, np.float32)
+
+
+def _steepest_edge(pixels):
+    """The largest difference of neighbours away from the borders, without the sensor's noise."""
+    smooth = cv2.blur(pixels, (5, 5)).mean(2)[32:-32, 32:-32]
+    return max(np.abs(np.diff(smooth, axis=axis)).max() for axis in (0, 1))

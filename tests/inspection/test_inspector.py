@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 import threading
 
 import numpy as np
@@ -180,3 +181,36 @@ def test_medical_domain_scores_by_the_map_alone(standin, tmp_path):
     )
     (result,) = medical.score(path)
     assert result.score == pytest.approx(float(result.probability.max()))
+
+
+def with_scales(inspector, *scales):
+    config = dataclasses.replace(inspector.model.config, scales=scales)
+    return Inspector(dataclasses.replace(inspector.model, config=config), device="cpu")
+
+
+def test_a_model_of_two_scales_sees_an_image_at_both(standin, inspector, tmp_path):
+    (path,) = make_images(tmp_path, 1)
+    larger = Inspector.load(
+        str(standin.model), backbone_weights=standin.backbone, image_size=84, device="cpu"
+    )
+    (at_70,) = inspector.score(path)
+    (at_84,) = larger.score(path)
+
+    both = with_scales(inspector, 84)
+    (result,) = both.score(path, experts_layer=4)
+
+    assert both.sizes == (70, 84)
+    assert result.image_score == pytest.approx((at_70.image_score + at_84.image_score) / 2)
+    assert result.probability.shape == (70, 70)
+    low, high = sorted([at_70.probability.mean(), at_84.probability.mean()])
+    assert low < result.probability.mean() < high
+    assert result.experts.shape == (5, 5)
+
+
+def test_scores_at_two_scales_do_not_depend_on_company_either(inspector, tmp_path):
+    paths = make_images(tmp_path, 3)
+    both = with_scales(inspector, 84)
+    together = list(both.score(paths, batch_size=3))
+    for path, among in zip(paths, together, strict=True):
+        (alone,) = both.score(path)
+        assert_same(alone, among)

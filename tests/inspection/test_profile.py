@@ -51,6 +51,14 @@ def test_another_image_size_is_refused(profile, standin):
         )
 
 
+def test_other_scales_are_refused(profile, inspector):
+    config = dataclasses.replace(inspector.model.config, scales=(84,))
+    model = dataclasses.replace(inspector.model, config=config)
+
+    with pytest.raises(UsageError, match=r"its scales is \[\], here it is \[84\]"):
+        Inspector(model, device="cpu", profile=profile)
+
+
 def test_another_model_of_the_same_name_is_refused(profile, inspector):
     other = dataclasses.replace(inspector.model, digest="0" * 64)
 

@@ -5,15 +5,15 @@ import numpy as np
 import pytest
 import torch
 
-from moeclip_cli.inspection.scoring import score
+from moeclip_cli.inspection.scoring import score, score_scales
 from moeclip_cli.model.moeclip import Comparison
 
 GRID, SIZE, MAPS = 6, 84, 3
 
 
-def make_comparison(images=2):
-    generator = torch.Generator().manual_seed(0)
-    patches = torch.rand(MAPS, images, GRID * GRID, 2, generator=generator) * 0.1
+def make_comparison(images=2, seed=0, grid=GRID):
+    generator = torch.Generator().manual_seed(seed)
+    patches = torch.rand(MAPS, images, grid * grid, 2, generator=generator) * 0.1
     image = torch.rand(images, 2, generator=generator) - 0.5
     return Comparison(patches, image, ())
 
@@ -66,3 +66,25 @@ def test_an_image_scores_the_same_alone_and_among_others():
         alone = score(one, SIZE, "industrial")
         assert torch.allclose(alone.score[0], together.score[i], atol=1e-6)
         assert torch.allclose(alone.raw_map[0], together.raw_map[i], atol=1e-5)
+
+
+@pytest.mark.parametrize(("weight", "of_image"), [(0.0, 0), (0.75, 0.75), (1.0, 1)])
+def test_the_image_score_weighs_what_it_is_told_to(weight, of_image):
+    comparison = make_comparison()
+    scores = score(comparison, SIZE, "industrial", weight)
+    abnormal = comparison.image.softmax(-1)[:, 1]
+    peak = scores.probability.amax((1, 2))
+    assert torch.allclose(scores.score, (1 - of_image) * peak + of_image * abnormal)
+
+
+def test_scales_are_averaged_before_anything_is_compared():
+    seen = [make_comparison(), make_comparison(seed=1, grid=5)]
+    alone = [score(each, SIZE, "industrial") for each in seen]
+    scores = score_scales(seen, SIZE, "industrial")
+    for name in ("raw_map", "probability", "image_score"):
+        expected = (getattr(alone[0], name) + getattr(alone[1], name)) / 2
+        assert torch.allclose(getattr(scores, name), expected, atol=1e-6), name
+    assert torch.equal(scores.map_max, scores.raw_map.amax((1, 2)))
+    abnormal = torch.stack([each.image for each in seen]).softmax(-1)[..., 1].mean(0)
+    peak = scores.probability.amax((1, 2))
+    assert torch.allclose(scores.score, (peak + abnormal) / 2)

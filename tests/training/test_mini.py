@@ -208,6 +208,19 @@ def test_time_can_end_the_training(tmp_path):
     assert read_checkpoint(tmp_path / "moeclip-mini.safetensors").config.training["steps"] == 1
 
 
+def test_the_model_is_used_as_it_was_validated(tmp_path):
+    recipe = dataclasses.replace(TINY, steps=1, scales=(96,), image_weight=0.75)
+
+    validation = train_mini(recipe, tmp_path, workers=0)
+
+    config = read_checkpoint(tmp_path / "moeclip-mini.safetensors").config
+    assert (config.scales, config.image_weight) == ((96,), 0.75)
+    assert config.threshold.value == pytest.approx(validation.threshold)
+    one_scale = validate(Trainer(TINY).network, TINY)
+    two_scales = validate(Trainer(TINY).network, recipe)
+    assert one_scale.threshold != two_scales.threshold
+
+
 def test_a_patch_is_anomalous_where_enough_of_it_is_covered():
     area = torch.zeros(1, 80, 80)
     area[0, :16, :16] = 1  # the first patch
@@ -298,7 +311,7 @@ def small_config():
 
 def test_nothing_is_measured_without_pairs():
     with pytest.raises(UsageError, match="use more"):
-        validate(Trainer(TINY).network, 80, 0)
+        validate(Trainer(TINY).network, dataclasses.replace(TINY, validation_pairs=0))
 
 
 def test_normalised_images_are_what_the_inspector_feeds():
@@ -316,6 +329,7 @@ def test_normalised_images_are_what_the_inspector_feeds():
     [
         {"phases": (Phase(0.4, (80,), 2),)},
         {"image_size": 100},
+        {"scales": (100,)},
         {"phases": (Phase(1, (64,), 2),)},
         {"kept": 0.5},
     ],

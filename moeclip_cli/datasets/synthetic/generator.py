@@ -120,7 +120,7 @@ def generate(
     family = _choose_family(rng, families)
     scene = _draw(rng, size, family)
     grey = rng.random() < _GREY_CAMERAS
-    clean = _expose(disturb(rng, scene.pixels), grey)
+    clean = _expose(disturb(rng, scene.pixels, glowing=family in CELLS), grey)
     typical = tuple(name for name in _TYPICAL.get(family, ()) if name in defects)
     common = tuple(name for name in defects if name in COMMON_KINDS) or defects
     kinds = typical if typical and rng.random() < _TYPICALLY else common

@@ -18,11 +18,14 @@ from moeclip_cli.datasets.synthetic.fields import FloatArray, fractal_noise, smo
 Nuisance = Callable[[np.random.Generator, FloatArray], None]
 
 
-def disturb(rng: np.random.Generator, pixels: FloatArray) -> FloatArray:
-    """The picture as a camera on the shop floor would see it: 0 to 3 nuisances, then the camera."""
+def disturb(rng: np.random.Generator, pixels: FloatArray, glowing: bool = False) -> FloatArray:
+    """The picture as a camera on the shop floor would see it: 0 to 3 nuisances, then the camera.
+
+    What glows by itself is photographed in the dark: no lamp, no shadow, nothing laid on it.
+    """
     pixels = np.ascontiguousarray(pixels, np.float32)
-    count = int(rng.choice(4, p=[0.27, 0.35, 0.23, 0.15]))
-    names = list(NUISANCES)
+    names = list(_WITHOUT_LAMP if glowing else NUISANCES)
+    count = min(int(rng.choice(4, p=[0.27, 0.35, 0.23, 0.15])), len(names))
     weights = np.array([_SELDOM.get(name, 1.0) for name in names])
     for name in rng.choice(names, count, replace=False, p=weights / weights.sum()):
         NUISANCES[str(name)](rng, pixels)
@@ -291,6 +294,8 @@ NUISANCES: dict[str, Nuisance] = {
     "pointer": _pointer,
 }
 """Nuisance by name."""
+
+_WITHOUT_LAMP = ("uneven", "border")
 
 # What only its tidy shape tells from a flaw must not become the rule.
 _SELDOM = {"mark": 0.5, "studs": 0.5, "pointer": 0.5}

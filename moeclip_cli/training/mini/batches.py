@@ -19,6 +19,7 @@ from torch.utils.data import DataLoader, Dataset, Sampler
 from moeclip_cli.datasets.synthetic import CELLS, TRAINING_DEFECTS, TRAINING_FAMILIES, generate
 from moeclip_cli.images.preprocess import MEAN, STD
 from moeclip_cli.model.stem import ConvStem
+from moeclip_cli.training.mini.camera import photograph
 from moeclip_cli.training.mini.recipe import Phase, Recipe
 
 _MEAN = torch.tensor(MEAN).view(3, 1, 1)
@@ -83,10 +84,12 @@ class PairBatches(Dataset[Batch]):
         window = _window(rng, side)
         while pair.mask[window].sum() < _SHOWN * pair.mask.sum():
             window = _window(rng, side)
-        defective = _resize(pair.defective, pair.mask, window, size)
+        crops = [_resize(pair.defective, pair.mask, window, size)]
         if rng.random() < 0.4:
             window = _window(rng, side)
-        return [defective, _resize(pair.clean, np.zeros_like(pair.mask), window, size)]
+        crops.append(_resize(pair.clean, np.zeros_like(pair.mask), window, size))
+        pictures = photograph([pixels for pixels, _ in crops], rng)
+        return [(pixels, area) for pixels, (_, area) in zip(pictures, crops, strict=True)]
 
 
 def load_batches(recipe: Recipe, phase: Phase, first: int, workers: int) -> DataLoader[Batch]:

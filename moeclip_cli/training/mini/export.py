@@ -63,6 +63,8 @@ def export(
         backbone=BackboneRef(model.name, digest=file_digest(folder / model.backbone)),
         domain="industrial",
         threshold=Threshold(validation.threshold, _how(validation)),
+        image_weight=recipe.image_weight,
+        scales=recipe.scales,
         training={
             "data": "generated textures, parts and panels; moeclip_cli.datasets.synthetic",
             "recipe": asdict(recipe),

@@ -221,7 +221,7 @@ def _validate_and_export(
 ) -> Validation:
     recipe = trainer.recipe
     network = trainer.result()
-    validation = validate(network, recipe.image_size, recipe.validation_pairs)
+    validation = validate(network, recipe)
     report(Progress(stand, fraction, {}, validation))
     export(network, recipe, out, validation, stand, trainer.before)
     return validation

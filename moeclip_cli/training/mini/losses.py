@@ -4,8 +4,8 @@ Shapes: M maps, B images, L patches.
 
 They follow the paper (method section 4) with these differences, each found to matter when a tower
 is trained from nothing: focal loss is divided by the number of anomalous patches instead of all,
-dice is taken over the batch, both on the grid of patches instead of pixels; and the deployed score
-itself is trained, by comparing every defective image with every clean one.
+dice is taken over the batch, both on the grid of patches instead of pixels; and the mean of
+both image scores is trained too, by comparing every defective image with every clean one.
 """
 
 from __future__ import annotations

@@ -42,6 +42,8 @@ class Recipe:
         text_width: width of the text tower, and the joint dimension.
         text_blocks: number of its transformer blocks.
         image_size: side in pixels of the images that the finished model is used with.
+        scales: further sides in pixels that the finished model sees an image at.
+        image_weight: of the finished model, chosen on the validation pairs.
         phases: sizes and batches over the course of the training; the shares sum to 1.
         steps: length of the training in batches.
         experts: whether the adapters change the tokens at all.
@@ -68,6 +70,8 @@ class Recipe:
     text_width: int = 64
     text_blocks: int = 2
     image_size: int = 320
+    scales: tuple[int, ...] = ()
+    image_weight: float = 0.5
     phases: tuple[Phase, ...] = (
         Phase(0.15, (128,), 24),
         Phase(0.30, (160, 192, 224), 14),
@@ -96,7 +100,11 @@ class Recipe:
             raise UsageError("Weights can be kept only of a model to start with; set start too.")
         if abs(sum(phase.share for phase in self.phases) - 1) > 1e-6:
             raise UsageError("The shares of the recipe's phases must sum to 1.")
-        for size in (self.image_size, *(s for phase in self.phases for s in phase.sizes)):
+        for size in (
+            self.image_size,
+            *self.scales,
+            *(s for phase in self.phases for s in phase.sizes),
+        ):
             if size % ConvStem.STRIDE or size < MIN_GRID * ConvStem.STRIDE:
                 raise UsageError(
                     f"Image sizes are multiples of {ConvStem.STRIDE} from "
@@ -123,14 +131,14 @@ CONTINUED = Recipe(
     start="weights",
     kept=0.35,
     image_size=448,
-    phases=(
-        Phase(0.2, (288, 320, 352), 8),
-        Phase(0.8, (384, 416, 448, 480), 5),
-    ),
+    scales=(320,),
+    image_weight=0.75,
+    phases=(Phase(1.0, (320, 384, 416, 448, 480), 6),),
     cells=0.12,
-    steps=3794,
-    learning_rate=6e-4,
-    decay_from=0.2,
-    seed=114,
+    steps=2861,
+    learning_rate=2e-4,
+    decay_from=0.0,
+    warmup=100,
+    seed=117,
 )
 """A further training on top of an earlier one: larger images and smaller steps."""

@@ -1,7 +1,7 @@
 """Measurements on generated images that training never showed, and the threshold found there.
 
-The families and kinds of defect are those of the training; what is held out entirely stays for the
-final evaluation.
+The families, kinds of defect and cameras are those of the training; what is held out entirely stays
+for the final evaluation.
 """
 
 from __future__ import annotations
@@ -17,8 +17,10 @@ from moeclip_cli.datasets.synthetic import TRAINING_DEFECTS, TRAINING_FAMILIES, 
 from moeclip_cli.errors import UsageError
 from moeclip_cli.evaluation.deployed import DeployedEvaluation
 from moeclip_cli.images.preprocess import preprocess
-from moeclip_cli.inspection.scoring import score
+from moeclip_cli.inspection.scoring import score_scales
 from moeclip_cli.model.moeclip import MoECLIP
+from moeclip_cli.training.mini.camera import photograph
+from moeclip_cli.training.mini.recipe import Recipe
 
 FALSE_ALARMS = 0.05
 """Share of normal images that the threshold may call anomalous."""
@@ -48,8 +50,9 @@ class Validation:
     pairs: int
 
 
-def validate(network: MoECLIP, image_size: int, pairs: int) -> Validation:
-    """Measure a network on pairs of the training's kind."""
+def validate(network: MoECLIP, recipe: Recipe) -> Validation:
+    """Measure a network on pairs of the training's kind, deployed as the recipe says."""
+    pairs = recipe.validation_pairs
     training = network.training
     network.eval()
     evaluation = DeployedEvaluation()
@@ -57,7 +60,8 @@ def validate(network: MoECLIP, image_size: int, pairs: int) -> Validation:
     anomalous: list[float] = []
     for index in range(pairs):
         pair = generate(_SEED, index, _SIDE, TRAINING_FAMILIES, TRAINING_DEFECTS)
-        scores, maps = _score(network, image_size, [pair.clean, pair.defective])
+        pictures = photograph([pair.clean, pair.defective], np.random.default_rng([_SEED, index]))
+        scores, maps = _score(network, recipe, pictures)
         normal.append(float(scores[0]))
         anomalous.append(float(scores[1]))
         evaluation.update(maps[0], normal[-1], False, None)
@@ -78,10 +82,13 @@ def validate(network: MoECLIP, image_size: int, pairs: int) -> Validation:
 
 @torch.inference_mode()
 def _score(
-    network: MoECLIP, image_size: int, pictures: Sequence[NDArray[np.uint8]]
+    network: MoECLIP, recipe: Recipe, pictures: Sequence[NDArray[np.uint8]]
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Deployed scores (B,) and maps (B, _SIDE, _SIDE)."""
-    batch = torch.stack([preprocess(pixels, image_size) for pixels in pictures])
     text = network.encode_text(["object"])[0]
-    scores = score(network(batch, text), _SIDE, "industrial")
+    comparisons = [
+        network(torch.stack([preprocess(pixels, side) for pixels in pictures]), text)
+        for side in (recipe.image_size, *recipe.scales)
+    ]
+    scores = score_scales(comparisons, _SIDE, "industrial", recipe.image_weight)
     return scores.score.numpy(), scores.probability.numpy()
