@@ -11,7 +11,7 @@ from moeclip_cli.errors import UsageError
 _DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 
 # More images at once do not make a CPU faster (benchmarks/batch_size.py), but a kill loses more.
-_BATCH_SIZES = {"cpu": 4, "mps": 8, "cuda": 16}
+_BATCH_SIZES = {"cpu": 2, "mps": 8, "cuda": 16}
 
 
 def choose_device(name: str) -> torch.device:

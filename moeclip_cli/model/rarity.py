@@ -18,6 +18,7 @@ Shapes: B images, L = g * g patches, H descriptors of a patch, K its distances.
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -75,10 +76,19 @@ class Rarity(nn.Module):
         similar.diagonal(dim1=-2, dim2=-1).sub_(2)
         most = max(self.RANKS[-1], patches // self._SHARE)
         # Sorting so many takes longer than finding them, and only the first ranks are needed.
-        top = similar.topk(most, dim=-1, sorted=False).values
+        top = _largest(similar, most)
         first = top.topk(self.RANKS[-1], dim=-1).values[..., [rank - 1 for rank in self.RANKS]]
         last = top.amin(-1, keepdim=True)
         distances = 1 - torch.cat([first, last, similar.mean(-1, keepdim=True)], dim=-1)
         centred = distances - distances.mean(2, keepdim=True)
         relative = centred / (distances.std(2, keepdim=True) + _EPS)
         return torch.cat([distances, relative], dim=-1).transpose(1, 2).flatten(2)
+
+
+def _largest(values: Tensor, count: int) -> Tensor:
+    """The `count` largest values of every row (..., L), in any order."""
+    if values.requires_grad or values.device.type != "cpu":
+        return values.topk(count, dim=-1, sorted=False).values
+    # NumPy selects with vector instructions, in a third of the time that torch takes.
+    rest = values.shape[-1] - count
+    return torch.from_numpy(np.partition(values.numpy(), rest, axis=-1)[..., rest:])

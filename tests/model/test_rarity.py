@@ -55,6 +55,18 @@ def test_distances_are_those_of_their_ranks(rarity):
     torch.testing.assert_close(distances[1, 7, 2, :5], torch.tensor(expected))
 
 
+def test_training_compares_as_scoring_does(rarity):
+    """They select the nearest patches in different ways."""
+    descriptors = torch.randn(2, Rarity.HEADS, 100, Rarity.LENGTH)
+    scored = rarity._distances(descriptors)
+
+    trained = rarity._distances(descriptors.requires_grad_())
+
+    assert torch.equal(scored, trained)
+    trained.sum().backward()
+    assert descriptors.grad.abs().sum() > 0
+
+
 def test_an_image_does_not_depend_on_its_neighbours(rarity):
     fine, pooled = features(batch=3)
 
