@@ -24,6 +24,9 @@ models_app = typer.Typer(
     rich_markup_mode="markdown",
 )
 
+# What a model was trained with before the last time is as long again each time.
+_EARLIER = "before"
+
 Pretrained = Annotated[
     str | None,
     typer.Option(help="open_clip's tag of the backbone's weights; openai if there are such."),
@@ -217,7 +220,9 @@ def _describe(checkpoint: Checkpoint) -> dict[str, Any]:
 def _flat_rows(content: dict[str, Any], prefix: str = "") -> Iterable[tuple[str, str]]:
     """Rows of a nested description, with dotted names."""
     for name, value in content.items():
-        if isinstance(value, dict) and value:
+        if name == _EARLIER:
+            yield prefix + name, "in --json"
+        elif isinstance(value, dict) and value:
             yield from _flat_rows(value, f"{prefix}{name}.")
         elif name == "size_bytes":
             yield "size", _size(value)

@@ -52,7 +52,7 @@ def built_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         NetworkConfig(layers=(2, 4), rank=2, image_size=96),
         BackboneRef("moeclip-mini"),
         threshold=Threshold(0.41, "1 % false alarms on held-out \x1b[31mnormal images"),
-        training={"data": "generated textures", "steps": 1200},
+        training={"data": "generated textures", "steps": 1200, "before": {"steps": 7}},
     )
     adapters = Adapters(config.network, 32, 24, 16)
     write_checkpoint(folder / "moeclip-mini.safetensors", config, adapters.state_dict())
@@ -108,6 +108,7 @@ def test_show_tells_all_about_a_checkpoint(built_in: Path) -> None:
     assert shown["threshold.value"] == "0.41"
     assert shown["training.data"] == "generated textures"
     assert shown["training.steps"] == "1200"
+    assert shown["training.before"] == "in --json"
 
 
 def test_show_cannot_be_made_to_send_escape_codes(built_in: Path) -> None:
@@ -121,6 +122,7 @@ def test_show_prints_json(built_in: Path) -> None:
     assert shown["network"]["layers"] == [2, 4]
     assert shown["threshold"]["value"] == 0.41
     assert shown["file_format"] == "moeclip"
+    assert shown["training"]["before"] == {"steps": 7}
 
 
 def test_show_says_what_is_assumed_of_a_pth(theirs: Path) -> None:
