@@ -65,22 +65,22 @@ class CheckpointConfig:
         backbone: the CLIP that the adapters belong to.
         domain: kind of images, which decides blur and image score (method of the paper).
         threshold: the default threshold, if one was found.
+        training: what it was trained on and how; free-form JSON for people to read.
+        version: the moeclip that wrote it.
         image_weight: share of the image score, from 0 to 1, in the deployed score of industrial
             images; the rest is the maximum of the anomaly map.
         scales: further sides in pixels at which an image is seen, beside the network's image size;
             maps and scores are means over all of them.
-        training: what it was trained on and how; free-form JSON for people to read.
-        version: the moeclip that wrote it.
     """
 
     network: NetworkConfig
     backbone: BackboneRef
     domain: Domain = "industrial"
     threshold: Threshold | None = None
-    image_weight: float = 0.5
-    scales: tuple[int, ...] = ()
     training: dict[str, Any] = field(default_factory=dict)
     version: str = __version__
+    image_weight: float = 0.5
+    scales: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
         if not 0 <= self.image_weight <= 1:
