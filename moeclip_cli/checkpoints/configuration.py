@@ -86,6 +86,11 @@ class CheckpointConfig:
         if not 0 <= self.image_weight <= 1:
             raise ModelError(f"image_weight lies between 0 and 1, not at {self.image_weight}.")
 
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        """All sides in pixels at which an image is seen, the network's image size first."""
+        return (self.network.image_size, *self.scales)
+
     def to_dict(self) -> dict[str, Any]:
         """The configuration in JSON's types, with the format's version first."""
         return {"format": FORMAT, **asdict(self)}

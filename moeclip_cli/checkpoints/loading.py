@@ -152,7 +152,7 @@ def check_fit(checkpoint: Checkpoint, architecture: Architecture, name: str, bac
     elif last > blocks:
         reason = f"it has an adapter after block {last} of a tower with {blocks} blocks"
     else:
-        for side in (checkpoint.config.network.image_size, *checkpoint.config.scales):
+        for side in checkpoint.config.sizes:
             check_image_size(side, clip["vision_cfg"]["patch_size"])
         return
     remedy = (

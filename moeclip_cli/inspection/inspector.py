@@ -91,7 +91,7 @@ class Inspector:
         self.domain: Domain = domain or model.config.domain
         self.threshold = choose_threshold(threshold, profile, model.config)
         self.image_size = model.network.config.image_size
-        self.sizes = (self.image_size, *model.config.scales)
+        self.sizes = model.config.sizes
         if profile is not None:
             profile.check(self)
         self.max_pixels = max_pixels
