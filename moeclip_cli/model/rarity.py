@@ -18,6 +18,8 @@ Shapes: B images, L = g * g patches, H descriptors of a patch, K its distances.
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import torch
 import torch.nn.functional as F
@@ -26,6 +28,8 @@ from torch import Tensor, nn
 from moeclip_cli.model.precision import without_autocast
 
 _EPS = 1e-3
+# Each takes time to start, more of it than the last ones would save.
+_MOST_THREADS = 8
 
 
 class Rarity(nn.Module):
@@ -75,20 +79,25 @@ class Rarity(nn.Module):
         # Below any cosine: no patch is its own neighbour.
         similar.diagonal(dim1=-2, dim2=-1).sub_(2)
         most = max(self.RANKS[-1], patches // self._SHARE)
+        mean = similar.mean(-1, keepdim=True)
         # Sorting so many takes longer than finding them, and only the first ranks are needed.
         top = _largest(similar, most)
         first = top.topk(self.RANKS[-1], dim=-1).values[..., [rank - 1 for rank in self.RANKS]]
         last = top.amin(-1, keepdim=True)
-        distances = 1 - torch.cat([first, last, similar.mean(-1, keepdim=True)], dim=-1)
+        distances = 1 - torch.cat([first, last, mean], dim=-1)
         centred = distances - distances.mean(2, keepdim=True)
         relative = centred / (distances.std(2, keepdim=True) + _EPS)
         return torch.cat([distances, relative], dim=-1).transpose(1, 2).flatten(2)
 
 
 def _largest(values: Tensor, count: int) -> Tensor:
-    """The `count` largest values of every row (..., L), in any order."""
+    """The `count` largest of every row (..., L), in any order; leaves the rows reordered."""
     if values.requires_grad or values.device.type != "cpu":
         return values.topk(count, dim=-1, sorted=False).values
-    # NumPy selects with vector instructions, torch on a CPU does not.
+    # NumPy selects with vector instructions, which torch does not on a CPU, but in one thread.
+    rows = values.flatten(0, -2).numpy()
     rest = values.shape[-1] - count
-    return torch.from_numpy(np.partition(values.numpy(), rest, axis=-1)[..., rest:])
+    threads = min(torch.get_num_threads(), _MOST_THREADS)
+    with ThreadPoolExecutor(threads) as pool:
+        list(pool.map(lambda part: part.partition(rest), np.array_split(rows, threads)))
+    return torch.from_numpy(rows[:, rest:]).view(*values.shape[:-1], count)

@@ -53,7 +53,7 @@ class ConvStem(nn.Module):
     def __init__(self, width: int, edges: int = 24, channels: tuple[int, int] = (64, 128)) -> None:
         super().__init__()
         self.edges = nn.Conv2d(3, edges, 7, stride=2, padding=3, bias=False)
-        self.edges_norm = nn.InstanceNorm2d(edges, affine=True)
+        self.edges_norm = InstanceNorm(edges)
         widths = (edges, *channels)
         self.stages = nn.ModuleList(
             Stage(before, after) for before, after in zip(widths, channels, strict=False)
@@ -106,11 +106,11 @@ class Stage(nn.Module):
     def __init__(self, before: int, after: int) -> None:
         super().__init__()
         self.down = nn.Conv2d(before, after, 3, stride=2, padding=1, bias=False)
-        self.down_norm = nn.InstanceNorm2d(after, affine=True)
+        self.down_norm = InstanceNorm(after)
         self.inner = nn.Conv2d(after, after, 3, padding=1, bias=False)
-        self.inner_norm = nn.InstanceNorm2d(after, affine=True)
+        self.inner_norm = InstanceNorm(after)
         self.outer = nn.Conv2d(after, after, 3, padding=1, bias=False)
-        self.outer_norm = nn.InstanceNorm2d(after, affine=True)
+        self.outer_norm = InstanceNorm(after)
         nn.init.zeros_(self.outer_norm.weight)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -119,6 +119,33 @@ class Stage(nn.Module):
         x = x + self.inner_norm(self.inner(F.relu(x)))
         out: Tensor = x + self.outer_norm(self.outer(F.relu(x)))
         return out
+
+
+class InstanceNorm(nn.Module):
+    """Each channel of each image with mean 0 and deviation 1, then scaled and shifted.
+
+    What `nn.InstanceNorm2d` computes, which on a CPU brings the channels to the front, where the
+    convolution and the pooling behind it are slower; here they stay last
+    (benchmarks/stem_speed.py).
+    """
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(channels))
+        self.bias = nn.Parameter(torch.zeros(channels))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, C, h, w), statistics in float32; the result has the input's type."""
+        rows = x.permute(0, 2, 3, 1).float()
+        centred = rows - _mean_of_rows(rows)
+        deviation = (_mean_of_rows(centred.square()) + _EPS).sqrt()
+        scaled = torch.addcmul(self.bias.float(), centred, self.weight / deviation)
+        return scaled.permute(0, 3, 1, 2).to(x.dtype)
+
+
+def _mean_of_rows(rows: Tensor) -> Tensor:
+    """Means (B, 1, 1, C) of (B, h, w, C): down the columns first, which is vectorised."""
+    return rows.mean(1, keepdim=True).mean(2, keepdim=True)
 
 
 class Exposure(nn.Module):

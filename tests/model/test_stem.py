@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from moeclip_cli.errors import ModelError
-from moeclip_cli.model.stem import ConvStem, gabor_filters, standardise
+from moeclip_cli.model.stem import ConvStem, InstanceNorm, gabor_filters, standardise
 
 
 @pytest.fixture
@@ -57,6 +57,42 @@ def test_shapes_are_read_off_a_backbone(stem):
 def test_a_backbone_without_stem_is_refused():
     with pytest.raises(ModelError, match=r"visual\.conv1\.edges\.weight"):
         ConvStem.from_state({"visual.conv1.project.weight": torch.zeros(4, 4, 2, 2)})
+
+
+def channels_last(batch, channels, side):
+    # Far from zero, where careless sums of squares lose most digits.
+    x = 3 + torch.randn(batch, channels, side, side)
+    return x.contiguous(memory_format=torch.channels_last)
+
+
+@pytest.fixture
+def norm():
+    torch.manual_seed(0)
+    norm = InstanceNorm(12)
+    torch.nn.init.normal_(norm.weight)
+    torch.nn.init.normal_(norm.bias)
+    return norm
+
+
+def test_instance_norm_is_torchs_exactly(norm):
+    x = channels_last(2, 12, 100)
+    expected = torch.nn.InstanceNorm2d(12, affine=True).double()
+    expected.load_state_dict(norm.state_dict())
+
+    torch.testing.assert_close(norm(x).double(), expected(x.double()), atol=5e-6, rtol=0)
+
+
+def test_instance_norm_leaves_channels_last(norm):
+    assert norm(channels_last(2, 12, 10)).is_contiguous(memory_format=torch.channels_last)
+
+
+def test_instance_norm_has_float32_statistics_in_half_precision(norm):
+    x = channels_last(2, 12, 100).bfloat16()
+
+    found = norm.bfloat16()(x)
+
+    assert found.dtype == torch.bfloat16
+    torch.testing.assert_close(found.float(), norm.float()(x.float()), atol=0.03, rtol=0.01)
 
 
 def test_standardised_images_have_mean_0_and_deviation_1():
