@@ -65,20 +65,21 @@ def main() -> None:
     args = parser.parse_args()
     network = Inspector.load(device="cpu").model.network
     text = network.encode_text(["object"])[0]
+    torch.manual_seed(0)
     images = torch.randn(args.batch_size, 3, args.size, args.size)
     times: dict[str, list[float]] = {name: [] for name in VARIANTS}
     scores: dict[str, Tensor] = {}
-    for _ in range(args.runs + 1):
+    for run in range(args.runs + 1):
         for name, variant in VARIANTS.items():
             with variant():
                 start = time.perf_counter()
                 scores[name] = forward(network, images, text)
-                times[name].append(time.perf_counter() - start)
+                if run > 0:  # the first one warms up
+                    times[name].append(time.perf_counter() - start)
     first = next(iter(VARIANTS))
     for name, seconds in times.items():
-        # The first round warms up.
         ratio = statistics.median(a / b for a, b in zip(seconds, times[first], strict=True))
-        each = 1000 * statistics.median(seconds[1:]) / args.batch_size
+        each = 1000 * statistics.median(seconds) / args.batch_size
         off = float((scores[name] - scores[first]).abs().max())
         print(f"{name:15} {each:6.1f} ms an image, {ratio:.2f}; scores within {off:.0e}")
 

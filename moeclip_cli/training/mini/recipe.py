@@ -100,16 +100,17 @@ class Recipe:
             raise UsageError("Weights can be kept only of a model to start with; set start too.")
         if abs(sum(phase.share for phase in self.phases) - 1) > 1e-6:
             raise UsageError("The shares of the recipe's phases must sum to 1.")
-        for size in (
-            self.image_size,
-            *self.scales,
-            *(s for phase in self.phases for s in phase.sizes),
-        ):
+        for size in (*self.sizes, *(s for phase in self.phases for s in phase.sizes)):
             if size % ConvStem.STRIDE or size < MIN_GRID * ConvStem.STRIDE:
                 raise UsageError(
                     f"Image sizes are multiples of {ConvStem.STRIDE} from "
                     f"{MIN_GRID * ConvStem.STRIDE}, not {size}."
                 )
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        """All sides in pixels at which the finished model sees an image, `image_size` first."""
+        return (self.image_size, *self.scales)
 
     def phase_at(self, progress: float) -> Phase:
         """The phase that is on when `progress` (0 to 1) of the training is done."""

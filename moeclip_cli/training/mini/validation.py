@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from moeclip_cli.datasets.synthetic import TRAINING_DEFECTS, TRAINING_FAMILIES, generate
 from moeclip_cli.errors import UsageError
@@ -55,13 +56,15 @@ def validate(network: MoECLIP, recipe: Recipe) -> Validation:
     pairs = recipe.validation_pairs
     training = network.training
     network.eval()
+    with torch.inference_mode():
+        text = network.encode_text(["object"])[0]
     evaluation = DeployedEvaluation()
     normal: list[float] = []
     anomalous: list[float] = []
     for index in range(pairs):
         pair = generate(_SEED, index, _SIDE, TRAINING_FAMILIES, TRAINING_DEFECTS)
         pictures = photograph([pair.clean, pair.defective], np.random.default_rng([_SEED, index]))
-        scores, maps = _score(network, recipe, pictures)
+        scores, maps = _score(network, recipe, text, pictures)
         normal.append(float(scores[0]))
         anomalous.append(float(scores[1]))
         evaluation.update(maps[0], normal[-1], False, None)
@@ -82,13 +85,12 @@ def validate(network: MoECLIP, recipe: Recipe) -> Validation:
 
 @torch.inference_mode()
 def _score(
-    network: MoECLIP, recipe: Recipe, pictures: Sequence[NDArray[np.uint8]]
+    network: MoECLIP, recipe: Recipe, text: Tensor, pictures: Sequence[NDArray[np.uint8]]
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Deployed scores (B,) and maps (B, _SIDE, _SIDE)."""
-    text = network.encode_text(["object"])[0]
     comparisons = [
         network(torch.stack([preprocess(pixels, side) for pixels in pictures]), text)
-        for side in (recipe.image_size, *recipe.scales)
+        for side in recipe.sizes
     ]
     scores = score_scales(comparisons, _SIDE, "industrial", recipe.image_weight)
     return scores.score.numpy(), scores.probability.numpy()
