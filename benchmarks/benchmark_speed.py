@@ -31,10 +31,12 @@ from moeclip_cli.datasets.synthetic import generate
 from moeclip_cli.evaluation.plan import parts, select_datasets
 from moeclip_cli.images.decode import decode
 from moeclip_cli.images.preprocess import preprocess
-from moeclip_cli.inspection.device import default_batch_size, describe_device
 from moeclip_cli.inspection.inspector import Inspector
 from moeclip_cli.parallel.cores import choose_workers
-from moeclip_cli.runs.benchmark_run import BenchmarkedModel, run_benchmark
+from moeclip_cli.parallel.device import default_batch_size, describe_device
+from moeclip_cli.runs.benchmark_job import Execution, Task
+from moeclip_cli.runs.benchmark_models import BenchmarkedModel
+from moeclip_cli.runs.benchmark_run import evaluate
 from moeclip_cli.runs.stream import Pace
 
 
@@ -73,10 +75,8 @@ def main() -> None:
         decoded = [[preprocess(pixels, size) for pixels in pictures] for size in inspector.sizes]
 
         def whole(number: int) -> None:
-            run_benchmark(
-                [model], [part], Path(folder) / f"out-{number}", pace, mask_cut=0,
-                advance=lambda count: None, observe=lambda result: None,
-            )  # fmt: skip
+            out = Path(folder) / f"out-{number}"
+            evaluate([Task(0, model, part, mask_cut=0)], out, Execution(pace))
 
         # The first passes take longer.
         bare(inspector, [images[: 2 * pace.batch_size] for images in decoded], pace.batch_size)

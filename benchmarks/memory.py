@@ -1,9 +1,9 @@
-"""Peak memory of `moeclip score` for few and for many images: it must not grow with their number.
+"""Peak memory of `moeclip score`, which must not grow with the number of images.
 
     python benchmarks/memory.py --images 200 4000
 
-Scores folders of hard links to one small picture, each in a process of its own, with overlays, and
-prints the peak resident memory of each.
+Scores folders of hard links to one small image, with overlays, each in its own process, and prints
+the peak resident memory of each.
 """
 
 from __future__ import annotations
@@ -22,8 +22,10 @@ from PIL import Image
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--images", type=int, nargs="+", default=[200, 4000])
-    parser.add_argument("--image-size", type=int, default=80, help="network input, in pixels")
+    parser.add_argument(
+        "--images", type=int, nargs="+", default=[200, 4000], help="number of images per run"
+    )
+    parser.add_argument("--image-size", type=int, default=80, help="network input size in pixels")
     args = parser.parse_args()
     for count in args.images:
         with tempfile.TemporaryDirectory() as folder:
@@ -41,7 +43,7 @@ def fill(folder: Path, count: int) -> None:
 
 
 def measure(folder: Path, image_size: int) -> int:
-    """Peak resident memory in bytes of one run of the command line."""
+    """Return the peak resident memory of one run of the command line in bytes."""
     command = [
         sys.executable, "-m", "moeclip_cli", "score", "images", "--heatmaps", "--quiet",
         "--image-size", str(image_size),

@@ -1,11 +1,11 @@
-"""Our pixel metrics beside scikit-learn's exact ones and torchmetrics' binned ones.
+"""Pixel metrics, compared with scikit-learn's exact ones and torchmetrics' binned ones.
 
     python benchmarks/pixel_metrics.py                  # 100 maps of 518 x 518, all three
-    python benchmarks/pixel_metrics.py --maps 4000      # a stream that no exact one could hold
+    python benchmarks/pixel_metrics.py --maps 4000      # more than exact metrics can hold
 
-Each runs in a process of its own, on one thread. It reports the processor time of the metrics
-alone, without making the maps (on a busy machine the clock on the wall would measure the others),
-and the largest memory that the process ever had.
+Each implementation runs in its own process on one thread. Prints the CPU time of the metrics
+without that of generating the maps, which is independent of other processes on the machine, and the
+peak memory of the process.
 
 On 2 shared cores of an AMD EPYC (AVX-512, numpy 2.4.6, scikit-learn 1.9.1, torchmetrics 1.9.0):
 
@@ -15,13 +15,13 @@ On 2 shared cores of an AMD EPYC (AVX-512, numpy 2.4.6, scikit-learn 1.9.1, torc
     torchmetrics      98.85160   85.68437    70.62      821     1,000 bins; AP off by 0.08 points
 
     4000 maps
-    moeclip           98.67351   84.94368    18.43      558     proven to 0.00404 points
+    moeclip           98.67351   84.94368    18.43      558     error bound 0.00404 points
 
-torchmetrics in exact mode keeps every score, as scikit-learn does; its bins need a range that is
-not known beforehand, and are too wide where average precision is decided.
+torchmetrics in exact mode stores every score, like scikit-learn; its bins require a range that is
+not known in advance, and are too wide where average precision is determined.
 
-The least favourable stream, noise of which half is anomalous (`--maps 3900 --noise`), took
-946 MB at most and is proven to 0.00486 points.
+The worst case, noise of which half is anomalous (`--maps 3900 --noise`), takes up to 946 MB and has
+an error bound of 0.00486 points.
 """
 
 from __future__ import annotations
@@ -41,16 +41,18 @@ import numpy as np
 
 SIDE, GRID = 518, 37
 CONTENDERS = ("moeclip", "scikit-learn", "torchmetrics")
-# Beyond this an exact metric would need tens of GB.
+# Beyond this number of maps, exact metrics would need tens of GB.
 EXACT_MAPS = 400
 TORCHMETRICS_BINS = 1000
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--maps", type=int, default=100)
-    parser.add_argument("--noise", action="store_true", help="noise, half of it anomalous")
-    parser.add_argument("--only", choices=CONTENDERS, help="run one, in this process, print JSON")
+    parser.add_argument("--maps", type=int, default=100, help="number of maps")
+    parser.add_argument("--noise", action="store_true", help="use noise, half of it anomalous")
+    parser.add_argument(
+        "--only", choices=CONTENDERS, help="run one implementation in this process and print JSON"
+    )
     args = parser.parse_args()
     if args.only:
         print(json.dumps(measure(args.only, args.maps, args.noise)))
@@ -66,9 +68,9 @@ def main() -> None:
         )
     ours = results["moeclip"]
     print(f"moeclip also gives PRO {100 * ours['pro']:.2f} and F1-max {100 * ours['f1_max']:.2f}; "
-          f"proven bound on AUROC and AP: {100 * ours['bound']:.5f} points")  # fmt: skip
+          f"error bound of AUROC and AP: {100 * ours['bound']:.5f} points")  # fmt: skip
     if exact := results.get("scikit-learn"):
-        print(f"off by {100 * abs(ours['auroc'] - exact['auroc']):.7f} and "
+        print(f"difference {100 * abs(ours['auroc'] - exact['auroc']):.7f} and "
               f"{100 * abs(ours['ap'] - exact['ap']):.7f} points, "
               f"{exact['seconds'] / ours['seconds']:.0f} times faster")  # fmt: skip
 
@@ -96,7 +98,7 @@ def measure(name: str, maps: int, noise: bool) -> dict[str, float]:
 
 
 def images(count: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Raw maps as the network makes them, smooth and unbounded, with masks; half are normal."""
+    """Yield smooth, unbounded maps like those of the network, with masks; half are normal."""
     random = np.random.default_rng(0)
     for number in range(count):
         grid = random.normal(4, 2, (GRID, GRID)).astype(np.float32)
@@ -110,7 +112,7 @@ def images(count: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
 
 
 def noise_images(count: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Hardly two pixels of equal score, and half of them anomalous."""
+    """Yield maps with hardly any equal scores, and masks of which half is anomalous."""
     random = np.random.default_rng(0)
     mask = np.zeros((SIDE, SIDE), np.uint8)
     mask[: SIDE // 2] = 1
@@ -151,10 +153,10 @@ def scikit_learn(stream: Iterator[tuple[np.ndarray, np.ndarray]]) -> dict[str, f
 
 
 def torchmetrics(stream: Iterator[tuple[np.ndarray, np.ndarray]]) -> dict[str, float]:
-    """Binned, the only way it has within bounded memory.
+    """Measure the binned metrics, the only ones with bounded memory.
 
-    Its bins cover [0, 1], so the range has to be known; here the sigmoid that it applies otherwise,
-    after a shift and a scale which a user could not know either, without a pass over the maps.
+    The bins cover [0, 1], so the range must be known. Here the maps are shifted before the sigmoid
+    that torchmetrics applies to other values; a user would need a pass over the maps to know how.
     """
     import torch
     from torchmetrics.classification import BinaryAUROC, BinaryAveragePrecision

@@ -1,10 +1,10 @@
-"""What the built-in model's own parts save on a CPU, beside torch's, in turn in one process.
+"""Time that the built-in model's own layers save on a CPU, compared with those of torch.
 
     python benchmarks/stem_speed.py
 
-The forward pass as it is, with `torch.nn.InstanceNorm2d` in the stem, with the nearest patches
-found by `torch.topk`, and with both; printed: median time per image and its ratio to the first.
-All give the same scores but for rounding, which is printed too.
+Measures the forward pass as it is, with `torch.nn.InstanceNorm2d` in the stem, with nearest patches
+found by `torch.topk`, and with both, in turn in one process. Prints the median time per image, its
+ratio to that of the first variant, and the difference of the scores, which is due to rounding.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ import torch
 from torch import Tensor, nn
 
 from moeclip_cli import Inspector
-from moeclip_cli.inspection.scoring import score
-from moeclip_cli.model import rarity, stem
+from moeclip_cli.model.backbones import rarity, stem
 from moeclip_cli.model.moeclip import MoECLIP
+from moeclip_cli.model.scoring import score
 
 
 @contextlib.contextmanager
@@ -50,7 +50,7 @@ def both() -> Iterator[None]:
 
 
 VARIANTS = {
-    "as it is": contextlib.nullcontext,
+    "unchanged": contextlib.nullcontext,
     "InstanceNorm2d": torch_norm,
     "topk": torch_topk,
     "both": both,
@@ -59,9 +59,9 @@ VARIANTS = {
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--size", type=int, default=448)
+    parser.add_argument("--size", type=int, default=448, help="network input size in pixels")
     parser.add_argument("--batch-size", type=int, default=2)
-    parser.add_argument("--runs", type=int, default=11)
+    parser.add_argument("--runs", type=int, default=11, help="number of measurements")
     args = parser.parse_args()
     network = Inspector.load(device="cpu").model.network
     text = network.encode_text(["object"])[0]
@@ -74,14 +74,14 @@ def main() -> None:
             with variant():
                 start = time.perf_counter()
                 scores[name] = forward(network, images, text)
-                if run > 0:  # the first one warms up
+                if run > 0:  # the first run is a warm-up
                     times[name].append(time.perf_counter() - start)
     first = next(iter(VARIANTS))
     for name, seconds in times.items():
         ratio = statistics.median(a / b for a, b in zip(seconds, times[first], strict=True))
         each = 1000 * statistics.median(seconds) / args.batch_size
         off = float((scores[name] - scores[first]).abs().max())
-        print(f"{name:15} {each:6.1f} ms an image, {ratio:.2f}; scores within {off:.0e}")
+        print(f"{name:15} {each:6.1f} ms per image, {ratio:.2f}; scores within {off:.0e}")
 
 
 @torch.inference_mode()

@@ -1,13 +1,13 @@
-"""Seconds and peak memory of a training step, beside a plain one through open_clip's tower.
+"""Time and peak memory of a training step, compared with a plain one through open_clip's tower.
 
     python benchmarks/train_step.py --size 518 --batch-size 2 --steps 3
 
 Both train the same adapters and heads around the same frozen ViT-L/14 with random weights, on the
-same images, with Adam. The plain step runs open_clip's own blocks, makes the outputs of all experts
-at full width for the ETF loss, both classes' probability maps at full size for focal and dice loss,
-and text features anew. Each runs in a process of its own, so that its peak memory is its own.
-Printed for each: seconds of wall clock and of CPU per step (medians), peak memory in GB (of the
-process, or of the GPU) and the first step's loss, which must agree; then the ratios.
+same images, with Adam. The plain step runs open_clip's own blocks, computes the outputs of all
+experts at full width for the ETF loss, the probability maps of both classes at full size for focal
+and dice loss, and the text features in every step. Each variant runs in its own process. Prints the
+median wall and CPU time per step in seconds, the peak memory in GB (of the process or the GPU) and
+the loss of the first step, which must agree, and finally the ratios.
 """
 
 from __future__ import annotations
@@ -26,14 +26,19 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from moeclip_cli.inspection.scoring import LOGIT_SCALE
 from moeclip_cli.model.adapters import Adapters
 from moeclip_cli.model.aggregation import aggregate
-from moeclip_cli.model.architecture import named_architecture
-from moeclip_cli.model.backbone import build_backbone, resize_positions
-from moeclip_cli.model.config import NetworkConfig, quarter_depths
+from moeclip_cli.model.backbones.clip import named_architecture
+from moeclip_cli.model.backbones.table import build_backbone
+from moeclip_cli.model.config import (
+    PAPER_BACKBONE,
+    PAPER_IMAGE_SIZE,
+    NetworkConfig,
+    quarter_depths,
+)
 from moeclip_cli.model.moeclip import MoECLIP
 from moeclip_cli.model.prompts import ABNORMAL_STATES, NORMAL_STATES, sentences
+from moeclip_cli.model.scoring import LOGIT_SCALE
 from moeclip_cli.training.objective import (
     Objective,
     TextReader,
@@ -48,13 +53,17 @@ PROMPTS = ("candle", "cashew nut")
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--backbone", default="ViT-L-14-336")
-    parser.add_argument("--size", type=int, default=518)
+    parser.add_argument("--backbone", default=PAPER_BACKBONE)
+    parser.add_argument(
+        "--size", type=int, default=PAPER_IMAGE_SIZE, help="network input size in pixels"
+    )
     parser.add_argument("--batch-size", type=int, default=2)
-    parser.add_argument("--steps", type=int, default=3, help="measured, after one to warm up")
+    parser.add_argument(
+        "--steps", type=int, default=3, help="measured steps, after one for warm-up"
+    )
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     parser.add_argument("--precision", choices=["fp32", "bf16"], default="fp32")
-    parser.add_argument("--variants", default=",".join(VARIANTS))
+    parser.add_argument("--variants", default=",".join(VARIANTS), help="separated by commas")
     parser.add_argument("--run", choices=VARIANTS, help=argparse.SUPPRESS)
     args = parser.parse_args()
     if args.run:
@@ -63,21 +72,23 @@ def main() -> None:
     print(f"torch {torch.__version__}, open_clip {open_clip.__version__}, {args.device}, "
           f"{torch.get_num_threads()} threads, {args.precision}, {args.backbone}, {args.size} px, "
           f"batch {args.batch_size}")  # fmt: skip
-    found = {}
+    results = {}
     for variant in args.variants.split(","):
         command = [sys.executable, __file__, *sys.argv[1:], "--run", variant]
-        found[variant] = json.loads(subprocess.check_output(command, text=True))
-        shown = ", ".join(f"{name} {value:.4g}" for name, value in found[variant].items())
+        results[variant] = json.loads(subprocess.check_output(command, text=True))
+        shown = ", ".join(f"{name} {value:.4g}" for name, value in results[variant].items())
         print(f"{variant:>10}: {shown}", flush=True)
-    if "plain" in found:
-        for variant in found.keys() - {"plain"}:
-            ratios = {n: found[variant][n] / v for n, v in found["plain"].items() if n != "loss"}
+    if "plain" in results:
+        for variant in results.keys() - {"plain"}:
+            ratios = {
+                n: results[variant][n] / v for n, v in results["plain"].items() if n != "loss"
+            }
             shown = ", ".join(f"{name} {value:.3f}" for name, value in ratios.items())
             print(f"{variant} / plain: {shown}")
 
 
 def measure(args: argparse.Namespace) -> dict[str, float]:
-    """Medians over the steps of one variant."""
+    """Measure one variant; return medians over its steps."""
     device = torch.device(args.device)
     network, clip = networks(args.backbone, args.size, plain=args.run == "plain")
     generator = torch.Generator().manual_seed(0)
@@ -95,7 +106,7 @@ def measure(args: argparse.Namespace) -> dict[str, float]:
         def loss() -> Tensor:
             return plain_loss(network, clip, images, masks, labels, prompts)
     else:
-        network.backbone.visual.to(dtype)
+        network.backbone.vision.to(dtype)
         if args.run == "recomputed":
             recompute_activations(network)
         adam = AdapterAdam(network.adapters, 1e-3, (0.9, 0.999), all_experts_used=True)
@@ -128,20 +139,23 @@ def measure(args: argparse.Namespace) -> dict[str, float]:
 
 def timed(call: Callable[[], float]) -> tuple[float, float]:
     wall, cpu = time.perf_counter(), time.process_time()
-    call()  # ends with a number on the CPU, which waits for the GPU
+    call()  # returns a number on the CPU, so it waits for the GPU
     return time.perf_counter() - wall, time.process_time() - cpu
 
 
 def networks(name: str, size: int, *, plain: bool) -> tuple[MoECLIP, open_clip.CLIP | None]:
-    """Random weights; with `plain` also open_clip's model that holds the same ones."""
+    """Return a random network and, with `plain`, open_clip's model with the same weights."""
     torch.manual_seed(0)
     architecture = named_architecture(name)
     clip = open_clip.create_model(name).eval().requires_grad_(False)
-    # The plain step needs the adapters of the network, not its towers; they share memory.
+    # Both share the memory of the towers; the plain step only uses the adapters of the network.
     backbone = build_backbone(architecture, clip.state_dict(), quick_gelu=False)
-    config = NetworkConfig(layers=quarter_depths(backbone.blocks), image_size=size, dropout=0.0)
+    layers = quarter_depths(architecture.blocks)
+    config = NetworkConfig(layers=layers, image_size=size, dropout=0.0)
     torch.manual_seed(1)
-    adapters = Adapters(config, backbone.vision_width, backbone.text_width, backbone.joint_dim)
+    adapters = Adapters(
+        config, architecture.vision_width, architecture.text_width, architecture.joint_dim
+    )
     for adapter in adapters.moe:
         torch.nn.init.normal_(adapter.lora_b, std=0.02)
         torch.nn.init.normal_(adapter.router, std=0.02)
@@ -163,7 +177,7 @@ def plain_loss(
     labels: Tensor,
     prompts: list[str],
 ) -> Tensor:
-    """The paper's loss as one writes it down."""
+    """Return the paper's loss in its plain form."""
     text = plain_text(network, clip, prompts)
     tokens, maps, routings = plain_tokens(network, clip, images), [], []
     for number, block in enumerate(clip.visual.transformer.resblocks, start=1):
@@ -173,7 +187,7 @@ def plain_loss(
             adapter = network.adapters.moe[level]
             tokens, routing = adapter(tokens)
             routings.append((routing, adapter))
-            for pooled in aggregate(tokens[:, 1:]):
+            for pooled in aggregate(network.backbone.vision.patches(tokens)):
                 maps.append((level, clip.visual.ln_post(pooled)))
     loss = F.cross_entropy((network.adapters.image_head(maps[-3][1])[:, None] @ text)[:, 0], labels)
     for level, pooled in maps:
@@ -196,7 +210,7 @@ def plain_text(network: MoECLIP, clip: open_clip.CLIP, prompts: list[str]) -> Te
     columns = []
     for prompt in prompts:
         for states in (NORMAL_STATES, ABNORMAL_STATES):
-            tokens = network.backbone.tokenize(sentences(states, prompt))
+            tokens = network.backbone.text.tokenize(sentences(states, prompt))
             x = clip.token_embedding(tokens.to(clip.positional_embedding.device))
             x = clip.transformer(x + clip.positional_embedding, attn_mask=clip.attn_mask)
             x = clip.ln_final(x)[torch.arange(len(tokens)), tokens.argmax(dim=-1)]
@@ -210,7 +224,7 @@ def plain_tokens(network: MoECLIP, clip: open_clip.CLIP, images: Tensor) -> Tens
     cls = visual.class_embedding.expand(len(x), 1, -1)
     grid = round(x.shape[1] ** 0.5)
     tokens: Tensor = visual.ln_pre(
-        torch.cat([cls, x], dim=1) + resize_positions(visual.positional_embedding, grid)
+        torch.cat([cls, x], dim=1) + network.backbone.vision.positions_at(grid)
     )
     return tokens
 

@@ -11,19 +11,39 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from moeclip_cli._version import __version__
+from moeclip_cli.errors import (
+    DatasetError,
+    ImageError,
+    MissingExtraError,
+    ModelError,
+    MoeclipError,
+    ProcessLostError,
+    UsageError,
+)
+
 if TYPE_CHECKING:
-    from moeclip_cli.errors import MoeclipError
     from moeclip_cli.inspection.inspector import Inspector
     from moeclip_cli.inspection.profile import Profile
     from moeclip_cli.inspection.result import Region, Result
 
-__version__ = "0.1.0"
-
-__all__ = ["Inspector", "MoeclipError", "Profile", "Region", "Result", "__version__"]
+__all__ = [
+    "DatasetError",
+    "ImageError",
+    "Inspector",
+    "MissingExtraError",
+    "ModelError",
+    "MoeclipError",
+    "ProcessLostError",
+    "Profile",
+    "Region",
+    "Result",
+    "UsageError",
+    "__version__",
+]
 
 _HOMES = {
     "Inspector": "moeclip_cli.inspection.inspector",
-    "MoeclipError": "moeclip_cli.errors",
     "Profile": "moeclip_cli.inspection.profile",
     "Region": "moeclip_cli.inspection.result",
     "Result": "moeclip_cli.inspection.result",
@@ -31,9 +51,14 @@ _HOMES = {
 
 
 def __getattr__(name: str) -> Any:
-    """Import the public names when they are first used: torch takes seconds to import."""
+    """Import a public name on first use: importing torch takes seconds."""
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     import importlib
 
     return getattr(importlib.import_module(_HOMES[name]), name)
+
+
+def __dir__() -> list[str]:
+    """List the public names, whether or not they have been imported."""
+    return __all__

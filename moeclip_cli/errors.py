@@ -1,43 +1,67 @@
-"""The errors that a user can meet. Each is one sentence: what is wrong and what to do.
+"""Exceptions raised on purpose. Each message is one or two sentences: the problem and the remedy.
 
-The command line prints the sentence and exits with `exit_code`; Python callers catch the class.
+A message names parameters in backticks, such as `max_pixels`. The command line prints the option of
+that name instead and exits with `exit_code`.
 """
+
+from __future__ import annotations
+
+from moeclip_cli.exit_codes import ExitCode
 
 
 class MoeclipError(Exception):
-    """Base of every error that moeclip raises on purpose."""
+    """Base class of all errors that moeclip raises on purpose."""
 
-    exit_code = 4
+    exit_code = ExitCode.NOT_LOADED
 
 
 class UsageError(MoeclipError):
-    """Wrong use: an unknown option, no such path, no images there, a folder already in use."""
+    """Invalid use: invalid value, path not found, no images, output folder already in use."""
 
-    exit_code = 2
+    exit_code = ExitCode.USAGE
 
 
 class ImageError(MoeclipError):
-    """One image could not be read. A run records it in that image's row and goes on."""
+    """An image cannot be read. A run records the error in the image's row and continues.
 
-    exit_code = 3
+    Args:
+        message: the problem and the remedy.
+        temporary: whether the cause is the system and not the content of the file, so that a
+            resumed run tries again.
+    """
+
+    exit_code = ExitCode.UNREADABLE_IMAGES
+
+    def __init__(self, message: str, *, temporary: bool = False) -> None:
+        super().__init__(message)
+        self.temporary = temporary
 
 
 class ModelError(MoeclipError):
-    """A checkpoint or a backbone could not be found, fetched, trusted or made to fit."""
+    """A checkpoint or a backbone was not found, or cannot be downloaded, trusted or combined."""
 
 
 class DatasetError(MoeclipError):
-    """A dataset could not be found or is not laid out as expected."""
+    """A dataset was not found or has an unexpected layout."""
 
 
 class MissingExtraError(MoeclipError):
-    """An optional dependency is missing; the sentence names the line that installs it."""
+    """An optional dependency is not installed. The message contains the command to install it."""
 
-    exit_code = 2
+    exit_code = ExitCode.USAGE
 
 
 class ProcessLostError(MoeclipError):
-    """Of several processes that share a run, another one has ended before its time."""
+    """Another process of the same run ended early."""
 
-    # That of no other error, by which a launcher tells the cause from what it caused.
-    exit_code = 69
+    exit_code = ExitCode.PROCESS_LOST
+
+
+class OutputClosedError(MoeclipError):
+    """The reader of standard output has closed it, which is not worth a message."""
+
+    exit_code = ExitCode.BROKEN_PIPE
+
+
+class Terminated(KeyboardInterrupt):
+    """SIGTERM asks the process to end, as Ctrl-C does."""

@@ -1,4 +1,4 @@
-"""What many tests need: a small model in real files, real images, the command line."""
+"""Fixtures that many tests share: a small model in real files, images, the command line."""
 
 from __future__ import annotations
 
@@ -8,11 +8,18 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+# Before PyTorch is imported. `pytest -n` starts a process per core; more threads than cores slow
+# PyTorch down many times over.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+import numpy as np
 import pytest
 import torch
-from samples import save_image
-from standins import authors_checkpoint, backbone_state
+from support.samples import save_image
+from support.standins import authors_checkpoint, backbone_state
 from typer.testing import CliRunner
+
+pytest_plugins = ["support.permissions", "support.raw_images"]
 
 
 @dataclass(frozen=True)
@@ -24,7 +31,7 @@ class Standin:
 
     @property
     def options(self) -> list[str]:
-        """The command-line options that select it."""
+        """The command-line options that select the model."""
         return [
             "--model", str(self.model), "--backbone-weights", str(self.backbone),
             "--image-size", "70", "--device", "cpu",
@@ -51,7 +58,7 @@ def inspector(standin):
 
 @pytest.fixture(autouse=True)
 def _own_folder(tmp_path, monkeypatch):
-    """Every test runs in an empty folder and sees none of the user's settings."""
+    """Run every test in an empty folder, without the user's settings."""
     for name in [name for name in os.environ if name.startswith("MOECLIP_")]:
         if name != "MOECLIP_GOLDEN":
             monkeypatch.delenv(name)
@@ -73,7 +80,7 @@ def parts(tmp_path) -> Path:
 
 @pytest.fixture
 def moeclip():
-    """Run the command line in this process: moeclip("score", ...) -> result."""
+    """Run a command in this process: moeclip("score", ...) -> result."""
     from moeclip_cli.cli.app import app
 
     runner = CliRunner()
@@ -86,7 +93,7 @@ def moeclip():
 
 @pytest.fixture
 def start_moeclip():
-    """Start the command line in a process of its own."""
+    """Start a command in a new process: start_moeclip("score", ...) -> process."""
     started = []
 
     def start(*args, **kwargs):
@@ -100,3 +107,11 @@ def start_moeclip():
     for process in started:
         process.kill()
         process.communicate()
+
+
+@pytest.fixture
+def picture():
+    """(300, 400, 3) uint8, RGB, with different rows, columns and channels."""
+    rows, columns = np.mgrid[0:300, 0:400]
+    channels = [40 + rows // 4, 60 + columns // 4, 90 + (rows + columns) // 10]
+    return np.stack(channels, axis=-1).astype(np.uint8)

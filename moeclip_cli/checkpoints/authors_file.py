@@ -1,7 +1,7 @@
 """Reading the `.pth` files that the authors' training script saves.
 
-Such a file holds the tensors and nothing about the network that they belong to. Numbers of experts,
-rank, projections and the LeakyReLU show in the tensors; the rest is `AuthorsOptions`.
+Such a file holds tensors and no configuration. The tensors show the numbers of experts and
+projections, the rank and the LeakyReLU; the rest is in `AuthorsOptions`.
 """
 
 from __future__ import annotations
@@ -15,15 +15,15 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from moeclip_cli.checkpoints.configuration import BackboneRef, Domain
+from moeclip_cli.bounded_text import shortened
+from moeclip_cli.checkpoints.configuration import BackboneRef
 from moeclip_cli.checkpoints.tensors import check_tensors
 from moeclip_cli.checkpoints.torch_file import read_torch_file
 from moeclip_cli.errors import ModelError, UsageError
-from moeclip_cli.model.config import NetworkConfig
+from moeclip_cli.model.config import PAPER_BACKBONE, Domain, NetworkConfig
 from moeclip_cli.model.experts import feature_slices
 
-PAPER_BACKBONE = BackboneRef("ViT-L-14-336", "openai")
-
+_PAPER = BackboneRef(PAPER_BACKBONE, "openai")
 _PARTS = ("image_adapter", "text_adapter")
 _IGNORED = ("epoch", "optimizer_state_dict")
 _PLAIN_NAMES = {
@@ -36,35 +36,35 @@ _PLAIN_NAMES = {
 
 @dataclass(frozen=True)
 class AuthorsOptions:
-    """What a `.pth` file of the authors cannot tell; the defaults are the paper's.
+    """Settings that a `.pth` file of the authors lacks; the defaults are the paper's.
 
     Attributes:
         layers: blocks that an adapter follows; None for the quarter depths of the tower.
-        top_k: experts that the router picks for a token.
+        top_k: number of experts that the router picks for a token.
         alpha: LoRA scale; None for twice the rank.
         mix: weight of the adapted token.
-        aggregation: whether each level yields three maps.
-        quick_gelu: whether the towers use QuickGELU.
+        aggregation: each level yields three maps.
+        quick_gelu: the towers run with QuickGELU.
         image_size: side in pixels of the network input.
         domain: kind of images.
-        backbone: the CLIP that the adapters belong to.
+        backbone: the backbone that the adapters belong to.
     """
 
     layers: tuple[int, ...] | None = None
-    top_k: int = 2
+    top_k: int = NetworkConfig.top_k
     alpha: float | None = None
-    mix: float = 0.1
-    aggregation: bool = True
-    quick_gelu: bool = False
-    image_size: int = 518
+    mix: float = NetworkConfig.mix
+    aggregation: bool = NetworkConfig.aggregation
+    quick_gelu: bool = NetworkConfig.quick_gelu
+    image_size: int = NetworkConfig.image_size
     domain: Domain = "industrial"
-    backbone: BackboneRef = PAPER_BACKBONE
+    backbone: BackboneRef = _PAPER
 
     def __post_init__(self) -> None:
         if not 0 <= self.mix <= 1:
-            raise UsageError(f"The mixing weight lies between 0 and 1, not at {self.mix}.")
+            raise UsageError(f"`mix` must be between 0 and 1, not {self.mix}.")
         if self.alpha is not None and not 0 < self.alpha < math.inf:
-            raise UsageError(f"alpha must be a number above 0, not {self.alpha}.")
+            raise UsageError(f"`alpha` must be a number above 0, not {self.alpha}.")
 
 
 @dataclass(frozen=True)
@@ -73,8 +73,8 @@ class AuthorsFile:
 
     Attributes:
         tensors: by the names of `Adapters`, in float32.
-        relu: whether the projections are named as ones that a LeakyReLU follows.
-        epoch: the epoch that was finished, if the file says so.
+        relu: the projections have the names of ones that a LeakyReLU follows.
+        epoch: the last finished epoch, if the file has it.
     """
 
     tensors: dict[str, Tensor]
@@ -87,7 +87,7 @@ class AuthorsFile:
         return sum(name.endswith(".router") for name in self.tensors)
 
     def network(self, layers: tuple[int, ...], options: AuthorsOptions) -> NetworkConfig:
-        """The configuration, as far as the tensors show it and else from `options`.
+        """The configuration from the tensors and, for the rest, from `options`.
 
         Raises:
             ModelError: if tensors and options contradict each other.
@@ -95,14 +95,14 @@ class AuthorsFile:
         projections = sum(name.startswith("projections.") for name in self.tensors)
         if projections not in (len(layers), 3 * len(layers)):
             raise ModelError(
-                f"{projections} projections do not fit {len(layers)} levels; a level has one "
-                "projection, or three if they are separate."
+                f"{projections} projections do not fit {len(layers)} levels: a level has one "
+                "projection, or three if they are separate. Set `layers`."
             )
         separate = projections != len(layers)
         if separate and not options.aggregation:
             raise ModelError(
                 f"The {projections} separate projections belong to a network with aggregation; "
-                "leave out --no-aggregation."
+                "turn `aggregation` on."
             )
         lora_a = self.tensors["moe.0.lora_a"]
         experts, rank, _ = lora_a.shape
@@ -126,7 +126,7 @@ def read_authors_file(path: Path) -> AuthorsFile:
     """Read a `.pth` file of the authors' code, its tensors renamed to ours.
 
     Raises:
-        ModelError: if it is no such file, or naming what in it is missing, unknown or misshaped.
+        ModelError: if it is another kind of file, or a tensor is missing, unknown or misshaped.
     """
     content = read_torch_file(path)
     parts = {part: content[part] for part in _PARTS if isinstance(content.get(part), Mapping)}
@@ -152,7 +152,7 @@ def read_authors_file(path: Path) -> AuthorsFile:
 
 
 class _Source:
-    """The tensors of a file, taken one by one so that what is left over is known."""
+    """The tensors of a file, taken one by one so that the remaining ones are known."""
 
     def __init__(self, path: Path, parts: Mapping[str, Mapping[Any, object]]) -> None:
         self._path = path
@@ -187,22 +187,24 @@ class _Source:
 
     def refuse_rest(self) -> None:
         for name in sorted(self._rest):
-            raise ModelError(f"{self._path} has a tensor that MoECLIP does not know: '{name}'.")
+            raise ModelError(f"{self._path} has an unknown tensor '{shortened(name)}'.")
 
 
 def _no_checkpoint(path: Path, content: Mapping[Any, object], odd: list[Any]) -> ModelError:
     if any(part in content for part in _PARTS):
-        what = (
-            f"it has an unknown entry '{odd[0]}'" if odd else "one of the two is missing or empty"
+        reason = (
+            f"it has an unknown entry '{shortened(odd[0])}'"
+            if odd
+            else "one of the two is missing or empty"
         )
         return ModelError(
-            f"{path} should hold 'image_adapter' and 'text_adapter', as the authors' code saves "
-            f"them, and nothing else; {what}."
+            f"{path} must contain 'image_adapter' and 'text_adapter', as the authors' code saves "
+            f"them, and nothing else; {reason}."
         )
     if "visual.positional_embedding" in content or "state_dict" in content:
         return ModelError(
             f"{path} is not a MoECLIP checkpoint but looks like a CLIP backbone; "
-            "give it with --backbone-weights."
+            "give it as `backbone_weights`."
         )
     return ModelError(
         f"{path} is not a MoECLIP checkpoint: it has neither 'image_adapter' nor 'text_adapter'."
@@ -210,7 +212,7 @@ def _no_checkpoint(path: Path, content: Mapping[Any, object], odd: list[Any]) ->
 
 
 def _is_sliced(lora_a: Tensor) -> bool:
-    """Whether every expert's matrix (of (K, r, D)) is zero outside its own slice of features."""
+    """True if each expert's matrix, of (K, r, D), is zero outside its own slice of features."""
     outside = lora_a.clone()
     for expert, part in enumerate(feature_slices(lora_a.shape[2], lora_a.shape[0])):
         outside[expert, :, part] = 0

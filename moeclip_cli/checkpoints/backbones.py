@@ -1,4 +1,4 @@
-"""The CLIP weights under the adapters: where they come from and how they are read."""
+"""The weights of the backbone under the adapters: finding, fetching and reading them."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Any
 import open_clip
 from torch import Tensor
 
+from moeclip_cli.bounded_text import shortened
 from moeclip_cli.checkpoints.builtin import BUILTIN, builtin_file
 from moeclip_cli.checkpoints.configuration import BackboneRef
 from moeclip_cli.checkpoints.formats import METADATA_KEY, FileFormat, detect_format, file_digest
@@ -18,23 +19,25 @@ from moeclip_cli.checkpoints.tensors import check_tensors
 from moeclip_cli.checkpoints.torch_file import read_torch_file
 from moeclip_cli.checkpoints.torchscript_file import read_torchscript_file
 from moeclip_cli.errors import ModelError
+from moeclip_cli.model.config import PAPER_BACKBONE
 
-OPTION = "--backbone-weights"
+# The parameter that takes a local file, for messages.
+PARAMETER = "backbone_weights"
 
 # Not weights: bookkeeping of OpenAI's files, and a mask that follows from the context length.
 _BOOKKEEPING = ("input_resolution", "context_length", "vocab_size", "attn_mask")
 
 
 def find_backbone(ref: BackboneRef, weights: Path | None, needed_by: str) -> Path:
-    """The file of a backbone: the one given, the built-in one, or the one on the hub.
+    """The file of a backbone: the given one, the built-in one, or the one on the hub.
 
     Args:
         ref: the backbone that a checkpoint names.
         weights: a file to use instead of fetching.
-        needed_by: what to call the checkpoint in messages.
+        needed_by: name of the checkpoint in messages.
 
     Raises:
-        ModelError: if there is none, or it is not the very file that `ref.digest` asks for.
+        ModelError: if there is none, or its digest differs from `ref.digest`.
     """
     if weights is not None:
         path = weights
@@ -44,19 +47,24 @@ def find_backbone(ref: BackboneRef, weights: Path | None, needed_by: str) -> Pat
         path = fetch_pretrained(ref.name, ref.pretrained)
     else:
         raise ModelError(
-            f"{needed_by} was made on the backbone '{ref.name}', which is nowhere to be fetched; "
-            f"give its file with {OPTION}."
+            f"{needed_by} requires the backbone '{shortened(ref.name)}', which cannot be "
+            f"downloaded; give its file as `{PARAMETER}`."
         )
     if ref.digest is not None and (found := file_digest(path)) != ref.digest:
         raise ModelError(
-            f"{needed_by} was made on another backbone file than {path}: it needs '{ref.name}' "
-            f"with SHA-256 {ref.digest}, not {found}; give that file with {OPTION}."
+            f"{needed_by} requires another backbone file than {path}: '{shortened(ref.name)}' with "
+            f"SHA-256 {shortened(ref.digest)}, not {found}. Give that file as `{PARAMETER}`."
         )
     return path
 
 
 def fetch_pretrained(name: str, tag: str, *, refresh: bool = False) -> Path:
     """The local path of weights that open_clip knows by model name and tag.
+
+    Args:
+        name: open_clip's name of the model.
+        tag: open_clip's tag of the weights.
+        refresh: ask the hub for a newer version even if the file is in the cache.
 
     Raises:
         ModelError: if open_clip does not know them or they cannot be fetched.
@@ -66,29 +74,31 @@ def fetch_pretrained(name: str, tag: str, *, refresh: bool = False) -> Path:
     location = entry.get("hf_hub")
     if not location:
         raise ModelError(
-            f"The weights '{tag}' of '{name}' are not on the hub: fetch {entry.get('url')} and "
-            f"give the file with {OPTION}."
+            f"The weights '{tag}' of '{name}' are not on the hub: download {entry.get('url')} and "
+            f"give the file as `{PARAMETER}`."
         )
     # open_clip writes "owner/repo/" or "owner/repo/file".
     repo, _, file = location.rpartition("/")
     reference = HubReference(repo, file or None)
-    return fetch(reference, candidates=OPEN_CLIP_NAMES, option=OPTION, refresh=refresh)
+    return fetch(reference, candidates=OPEN_CLIP_NAMES, parameter=PARAMETER, refresh=refresh)
 
 
 def check_tag(name: str, tag: str) -> None:
     """Refuse a tag that open_clip does not know.
 
     Raises:
-        ModelError: listing those that it knows of that model.
+        ModelError: listing the tags of that model.
     """
     if not open_clip.is_pretrained_cfg(name, tag):
         tags = open_clip.list_pretrained_tags_by_model(name)
-        known = f"it has {', '.join(tags)}" if tags else "it has none of that model"
-        raise ModelError(f"open_clip has no weights '{tag}' of '{name}'; {known}.")
+        known = f"it has {', '.join(tags)}" if tags else "it has none for that model"
+        raise ModelError(
+            f"open_clip has no weights '{shortened(tag)}' of '{shortened(name)}'; {known}."
+        )
 
 
 def default_tag(name: str) -> str:
-    """The tag that is meant where none is given: OpenAI's weights if there are any.
+    """The default tag of a model: OpenAI's weights if there are any, else the only tag.
 
     Raises:
         ModelError: if open_clip has no weights of that model, or several and none by OpenAI.
@@ -100,22 +110,26 @@ def default_tag(name: str) -> str:
         return str(tags[0])
     if tags:
         raise ModelError(
-            f"There are several weights of '{name}': choose one with --pretrained "
+            f"There are several weights of '{name}'; choose one with `pretrained` "
             f"({', '.join(tags)})."
         )
-    raise ModelError(f"open_clip has no weights of '{name}'; it has some of ViT-L-14-336.")
+    raise ModelError(
+        f"open_clip has no weights of '{shortened(name)}'; choose another model, such as "
+        f"{PAPER_BACKBONE}."
+    )
 
 
 def read_backbone(path: Path) -> dict[str, Tensor]:
-    """The state dict of a CLIP, in OpenAI's or open_clip's naming.
+    """Read the state dict of a backbone.
 
     Args:
-        path: OpenAI's `.pt` (TorchScript archive or state dict), open_clip's `.pt` (a state dict,
-            maybe under "state_dict" and with "module." before the names) or `.safetensors`.
+        path: OpenAI's `.pt` (TorchScript archive or state dict), a `.pt` as open_clip saves it (a
+            state dict, optionally under "state_dict" and with names that begin with "module."), or
+            a `.safetensors`.
 
     Raises:
-        ModelError: if the file is none of these, is damaged, could run code, or holds numbers that
-            are not finite.
+        ModelError: if the file is none of these, is corrupt, could run code, or contains NaN or
+            infinite numbers.
     """
     kind = detect_format(path)
     content: Mapping[Any, object]
@@ -141,9 +155,9 @@ def _state_dict(path: Path) -> Mapping[Any, object]:
         raise _not_a_backbone(path)
     nested = content.get("state_dict", content)
     if not isinstance(nested, Mapping):
-        raise ModelError(f"'state_dict' in {path} is no dictionary of tensors.")
+        raise ModelError(f"'state_dict' in {path} is not a dictionary of tensors.")
     return nested
 
 
 def _not_a_backbone(path: Path) -> ModelError:
-    return ModelError(f"{path} is a MoECLIP checkpoint, not a CLIP backbone; give it with --model.")
+    return ModelError(f"{path} is a MoECLIP checkpoint, not a backbone; give it as `model`.")

@@ -1,4 +1,4 @@
-"""The models that come with moeclip: which there are and where their files lie."""
+"""The models that are part of moeclip, and where their files are."""
 
 from __future__ import annotations
 
@@ -17,34 +17,33 @@ class BuiltinModel:
     """A model whose files are part of moeclip.
 
     Attributes:
-        name: what `--model` and a checkpoint's configuration call it and its backbone.
+        name: of the model and of its backbone.
         checkpoint: file of the adapters.
-        backbone: file of the CLIP towers.
-        summary: one line for lists.
+        backbone: file of the backbone.
     """
 
     name: str
     checkpoint: str
     backbone: str
-    summary: str
 
 
 BUILTIN = {
     model.name: model
     for model in (
         BuiltinModel(
-            "moeclip-mini",
-            "moeclip-mini.safetensors",
-            "moeclip-mini-backbone.safetensors",
-            "small, works offline, trained on generated textures, parts and defects",
+            "moeclip-mini", "moeclip-mini.safetensors", "moeclip-mini-backbone.safetensors"
         ),
     )
 }
 DEFAULT_MODEL = "moeclip-mini"
 
+BUILTIN_TOWERS = {"dinov2-vits14": "dinov2-vits14.safetensors"}
+"""Files of the vision towers that are part of moeclip, for scoring with references."""
+DEFAULT_TOWER = "dinov2-vits14"
+
 
 def builtin_file(name: str) -> Path:
-    """Where a file of a built-in model lies.
+    """The path of a file of a built-in model.
 
     Raises:
         ModelError: if the installation lacks it.
@@ -52,4 +51,4 @@ def builtin_file(name: str) -> Path:
     for folder in FOLDERS:
         if (folder / name).is_file():
             return folder / name
-    raise ModelError(f"This installation of moeclip lacks {name}; install moeclip again.")
+    raise ModelError(f"This installation of moeclip lacks {name}; reinstall moeclip.")

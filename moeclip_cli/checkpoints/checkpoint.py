@@ -1,15 +1,15 @@
-"""A checkpoint: trained adapters and their configuration, in the own or the authors' format."""
+"""Checkpoints: trained adapters and their configuration, in moeclip's or the authors' format."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor
 
+from moeclip_cli.bounded_text import shortened
 from moeclip_cli.checkpoints.authors_file import AuthorsOptions, read_authors_file
 from moeclip_cli.checkpoints.configuration import CheckpointConfig
 from moeclip_cli.checkpoints.formats import METADATA_KEY, FileFormat, detect_format, file_digest
@@ -17,23 +17,23 @@ from moeclip_cli.checkpoints.safetensors_file import read_safetensors, write_saf
 from moeclip_cli.checkpoints.tensors import check_tensors
 from moeclip_cli.errors import ModelError
 from moeclip_cli.model.adapters import Adapters
-from moeclip_cli.model.architecture import named_architecture
+from moeclip_cli.model.backbones.clip import named_architecture
 from moeclip_cli.model.config import NetworkConfig, quarter_depths
 
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """What a checkpoint file holds.
+    """The content of a checkpoint file.
 
     Attributes:
         path: the file.
         format: "moeclip", or "authors" for a `.pth`, whose configuration is partly assumed.
-        digest: SHA-256 of the file's bytes, in hexadecimal.
-        size_bytes: its size.
+        digest: SHA-256 of the file, in hexadecimal.
+        size_bytes: size of the file.
         config: the configuration.
         tensors: the state dict of `Adapters`, float32.
-        layers_assumed: whether the levels are the quarter depths of the tower that
-            `config.backbone` names, because neither the file nor the user told them.
+        layers_assumed: neither the file nor the user named the levels, so they are the quarter
+            depths of the tower that `config.backbone` names.
     """
 
     path: Path
@@ -46,65 +46,61 @@ class Checkpoint:
 
     @property
     def vision_width(self) -> int:
-        """Width D of the vision tower that it fits."""
+        """Width D of the vision tower that the adapters fit."""
         return self.tensors["image_head.norm.weight"].shape[0]
 
     @property
     def text_width(self) -> int:
-        """Width W of the text tower that it fits."""
+        """Width W of the text tower that the adapters fit."""
         return self.tensors["text_layer.weight"].shape[1]
 
     @property
     def joint_dim(self) -> int:
-        """Dimension C of the CLIP that it fits."""
+        """Dimension C in which the adapters compare patches and text."""
         return self.tensors["text_layer.weight"].shape[0]
 
     @property
     def parameters(self) -> int:
-        """How many numbers its tensors hold."""
+        """Number of parameters."""
         return sum(tensor.numel() for tensor in self.tensors.values())
 
-    def with_network(self, **changes: Any) -> Checkpoint:
-        """The same checkpoint with other values in its network's configuration."""
-        network = replace(self.config.network, **changes)
-        return replace(self, config=replace(self.config, network=network))
+    def build_adapters(self, network: NetworkConfig) -> Adapters:
+        """The adapters as a module, around the checkpoint's own tensors.
 
-    def at_size(self, image_size: int) -> Checkpoint:
-        """The same checkpoint for one size of images, in pixels."""
-        changed = self.with_network(image_size=image_size)
-        return replace(changed, config=replace(changed.config, scales=()))
-
-    def build_adapters(self) -> Adapters:
-        """The adapters as a module, around the checkpoint's own tensors."""
-        adapters = _empty_adapters(self.config.network, self.tensors)
+        Args:
+            network: the configuration to build, as `resolve` returns it.
+        """
+        adapters = _empty_adapters(network, self.tensors)
         adapters.load_state_dict(self.tensors, assign=True)
         for name, parameter in adapters.named_parameters():
             if name.endswith(".lora_a"):
-                parameter.requires_grad_(not self.config.network.fofs)
+                parameter.requires_grad_(not network.fofs)
         return adapters
 
 
 def read_checkpoint(path: Path, options: AuthorsOptions | None = None) -> Checkpoint:
-    """Read a checkpoint, whatever its file is called.
+    """Read a checkpoint; the content of the file decides its format, not its name.
 
     Args:
         path: a safetensors file of moeclip or a `.pth` of the authors' code.
-        options: what a `.pth` cannot tell; the paper's values if None.
+        options: settings that a `.pth` lacks; the paper's values if None.
 
     Raises:
-        ModelError: if the file is neither, is damaged, could run code, holds tensors that are
-            missing, unknown, misshaped or not finite, or if `options` are given for a file that
-            has a configuration of its own.
+        ModelError: if the file is neither, is corrupt or could run code, if tensors are missing,
+            unknown, misshaped or not finite, or if `options` are given for a file that has a
+            configuration of its own.
     """
     kind = detect_format(path)
     if kind is FileFormat.TORCHSCRIPT:
         raise ModelError(
-            f"{path} is not a MoECLIP checkpoint but a TorchScript archive, as OpenAI's CLIP "
-            "comes; give it with --backbone-weights."
+            f"{path} is not a MoECLIP checkpoint but a TorchScript archive, the format of OpenAI's "
+            "CLIP; give it as `backbone_weights`."
         )
     own = kind is FileFormat.SAFETENSORS
     if own and options is not None:
-        raise ModelError(f"{path} is in moeclip's format and has a configuration of its own.")
+        raise ModelError(
+            f"{path} is in moeclip's format and has a configuration of its own; omit the options."
+        )
     config, tensors = _read_own(path) if own else _read_authors(path, options or AuthorsOptions())
     _check_shapes(config.network, tensors, path)
     return Checkpoint(
@@ -122,7 +118,7 @@ def write_checkpoint(path: Path, config: CheckpointConfig, tensors: Mapping[str,
     """Write a checkpoint in moeclip's format, in one step.
 
     Args:
-        path: where; a file there is replaced.
+        path: where to write; an existing file is replaced.
         config: the configuration.
         tensors: the state dict of `Adapters`.
 
@@ -138,11 +134,11 @@ def _read_own(path: Path) -> tuple[CheckpointConfig, dict[str, Tensor]]:
     tensors, metadata = read_safetensors(path)
     if METADATA_KEY not in metadata:
         hint = (
-            "; it looks like a CLIP backbone, so give it with --backbone-weights"
+            "; it looks like a CLIP backbone, so give it as `backbone_weights`"
             if any(name.startswith("visual.") for name in tensors)
             else ""
         )
-        raise ModelError(f"{path} is not a MoECLIP checkpoint: it holds no configuration{hint}.")
+        raise ModelError(f"{path} is not a MoECLIP checkpoint: it has no configuration{hint}.")
     try:
         config = CheckpointConfig.from_json(metadata[METADATA_KEY])
     except ModelError as error:
@@ -157,12 +153,11 @@ def _read_authors(
     file = read_authors_file(path)
     layers = options.layers
     if layers is None:
-        tower = named_architecture(options.backbone.name).config["vision_cfg"]
-        layers = quarter_depths(tower["layers"])
+        layers = quarter_depths(named_architecture(options.backbone.name).blocks)
     if len(layers) != file.levels:
         raise ModelError(
-            f"{path} has {file.levels} MoE adapters, which cannot follow the {len(layers)} blocks "
-            f"{', '.join(map(str, layers))}; convert it with --levels."
+            f"{path} has {file.levels} MoE adapters, which do not fit the {len(layers)} blocks "
+            f"{', '.join(map(str, layers))}; convert it with the right `layers`."
         )
     config = CheckpointConfig(
         network=file.network(layers, options),
@@ -177,31 +172,43 @@ def _check_shapes(network: NetworkConfig, tensors: Mapping[str, Tensor], path: P
     """Refuse tensors that are not exactly those of the network.
 
     Raises:
-        ModelError: naming the first tensor that is missing, unknown or misshaped.
+        ModelError: if a tensor is missing, unknown or misshaped.
     """
     levels = sum(name.endswith(".router") for name in tensors)
-    if levels != len(network.layers):  # checked first: a hostile list of layers may be endless
+    if levels != len(network.layers):  # checked first: a hostile list of layers may be very long
         raise ModelError(
-            f"{path} names {len(network.layers)} layers but holds the adapters of {levels}."
+            f"{path} names {len(network.layers)} layers but has the adapters of {levels}."
         )
     for name, ndim in (("image_head.norm.weight", 1), ("text_layer.weight", 2)):
         if name not in tensors or tensors[name].ndim != ndim:
-            raise ModelError(f"{path} lacks the tensor '{name}', or it is misshaped.")
+            raise ModelError(f"{path} lacks the tensor '{name}', or its shape is wrong.")
+    # Before anything is built, which would take long for the sizes of a hostile configuration.
+    lora_a = torch.Size((network.experts, network.rank, tensors["image_head.norm.weight"].shape[0]))
+    for level in range(levels):
+        _check_shape(f"moe.{level}.lora_a", lora_a, tensors, path)
     expected = _empty_adapters(network, tensors).state_dict()
     for name in sorted(expected.keys() | tensors.keys()):
-        if name not in tensors:
-            raise ModelError(f"{path} lacks the tensor '{name}'.")
         if name not in expected:
-            raise ModelError(f"{path} has a tensor that its network does not: '{name}'.")
-        if tensors[name].shape != expected[name].shape:
             raise ModelError(
-                f"Tensor '{name}' in {path} has the shape {tuple(tensors[name].shape)}, but its "
-                f"network needs {tuple(expected[name].shape)}."
+                f"{path} has a tensor that its network does not have: '{shortened(name)}'."
             )
+        _check_shape(name, expected[name].shape, tensors, path)
+
+
+def _check_shape(
+    name: str, expected: torch.Size, tensors: Mapping[str, Tensor], path: Path
+) -> None:
+    if name not in tensors:
+        raise ModelError(f"{path} lacks the tensor '{name}'.")
+    if tensors[name].shape != expected:
+        raise ModelError(
+            f"Tensor '{name}' in {path} has the shape {shortened(tuple(tensors[name].shape))}, but "
+            f"its network needs {tuple(expected)}."
+        )
 
 
 def _empty_adapters(network: NetworkConfig, tensors: Mapping[str, Tensor]) -> Adapters:
-    """Adapters without memory, as wide as `tensors` say."""
+    """Adapters without memory, with the widths of `tensors`."""
     joint_dim, text_width = tensors["text_layer.weight"].shape
     # Without FOFS, whose matrices would be computed here only to be replaced.
     with torch.device("meta"):

@@ -8,27 +8,27 @@ from dataclasses import asdict, dataclass, field, fields, is_dataclass
 from types import UnionType
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
-from moeclip_cli import __version__
+from moeclip_cli._version import __version__
+from moeclip_cli.bounded_text import MEGABYTE, shortened
 from moeclip_cli.errors import ModelError
-from moeclip_cli.model.config import NetworkConfig
-
-Domain = Literal["industrial", "medical"]
+from moeclip_cli.model.config import Domain, NetworkConfig, check_image_side
 
 # Raised when a reader of the old format could misunderstand the new one.
 FORMAT = 1
 
-# No network has a million of anything; a hostile file should not make us try.
+# Larger numbers make no sense in a network, and could exhaust memory if a hostile file has them.
 _LARGEST_INTEGER = 1_000_000
+_MOST_SCALES = 8
 
 
 @dataclass(frozen=True)
 class BackboneRef:
-    """The frozen CLIP that adapters were trained on.
+    """Reference to the frozen backbone that adapters were trained on.
 
     Attributes:
-        name: an open_clip model ("ViT-L-14-336"), a built-in backbone, or a name of the user's own.
+        name: an open_clip model ("ViT-B-16"), a built-in backbone, or a name chosen by the user.
         pretrained: open_clip's tag of its weights ("openai"), if they can be fetched.
-        digest: SHA-256 of the backbone file's bytes in hexadecimal, if it must be that very file.
+        digest: SHA-256 of the backbone file in hexadecimal, if no other file may be used.
     """
 
     name: str
@@ -36,7 +36,8 @@ class BackboneRef:
     digest: str | None = None
 
     def __str__(self) -> str:
-        return f"{self.name} ({self.pretrained})" if self.pretrained else self.name
+        name = shortened(self.name)
+        return f"{name} ({shortened(self.pretrained)})" if self.pretrained else name
 
 
 @dataclass(frozen=True)
@@ -45,7 +46,7 @@ class Threshold:
 
     Attributes:
         value: in [0, 1].
-        how: one sentence that says how it was found.
+        how: one sentence on how it was found.
     """
 
     value: float
@@ -53,24 +54,24 @@ class Threshold:
 
     def __post_init__(self) -> None:
         if not 0 <= self.value <= 1:
-            raise ModelError(f"A threshold lies between 0 and 1, not at {self.value}.")
+            raise ModelError(f"A threshold must be between 0 and 1, not {self.value}.")
 
 
 @dataclass(frozen=True)
 class CheckpointConfig:
-    """Everything about trained adapters but their tensors.
+    """Everything about trained adapters except their tensors.
 
     Attributes:
         network: what the network computes.
-        backbone: the CLIP that the adapters belong to.
-        domain: kind of images, which decides blur and image score (method of the paper).
+        backbone: the backbone that the adapters belong to.
+        domain: kind of images, which determines blur and image score (method of the paper).
         threshold: the default threshold, if one was found.
-        training: what it was trained on and how; free-form JSON for people to read.
-        version: the moeclip that wrote it.
+        training: training data and settings; free-form JSON for readers.
+        version: version of moeclip that wrote it.
         image_weight: share of the image score, from 0 to 1, in the deployed score of industrial
             images; the rest is the maximum of the anomaly map.
-        scales: further sides in pixels at which an image is seen, beside the network's image size;
-            maps and scores are means over all of them.
+        scales: additional sides in pixels of the network input; maps and scores are means over all
+            sizes.
     """
 
     network: NetworkConfig
@@ -84,11 +85,17 @@ class CheckpointConfig:
 
     def __post_init__(self) -> None:
         if not 0 <= self.image_weight <= 1:
-            raise ModelError(f"image_weight lies between 0 and 1, not at {self.image_weight}.")
+            raise ModelError(f"`image_weight` must be between 0 and 1, not {self.image_weight}.")
+        if len(self.scales) > _MOST_SCALES:
+            raise ModelError(
+                f"`scales` must be at most {_MOST_SCALES} sizes, not {len(self.scales)}."
+            )
+        for side in self.scales:
+            check_image_side(side, "scales")
 
     @property
     def sizes(self) -> tuple[int, ...]:
-        """All sides in pixels at which an image is seen, the network's image size first."""
+        """All sides of the network input in pixels, the network's image size first."""
         return (self.network.image_size, *self.scales)
 
     def to_dict(self) -> dict[str, Any]:
@@ -101,12 +108,14 @@ class CheckpointConfig:
 
     @classmethod
     def from_json(cls, text: str) -> CheckpointConfig:
-        """Read what `to_json` wrote.
+        """Read a configuration that `to_json` wrote.
 
         Raises:
-            ModelError: naming the first entry that is missing, unknown or of the wrong type, or
-                because a newer moeclip wrote it.
+            ModelError: if an entry is missing, unknown or of the wrong type, a newer moeclip wrote
+                it, or it is larger than 1 MB.
         """
+        if len(text) > MEGABYTE:
+            raise ModelError("The configuration is larger than 1 MB.")
         try:
             content = json.loads(text)
         except (ValueError, RecursionError) as error:
@@ -114,7 +123,7 @@ class CheckpointConfig:
         if not isinstance(content, dict):
             raise ModelError("The configuration is not a JSON object.")
         _check_format(content.pop("format", None))
-        # The first checkpoints have neither.
+        # The first checkpoints lack both.
         content.setdefault("image_weight", cls.image_weight)
         content.setdefault("scales", list(cls.scales))
         config: CheckpointConfig = read_record(cls, content, "")
@@ -123,11 +132,13 @@ class CheckpointConfig:
 
 def _check_format(version: object) -> None:
     if type(version) is not int or version < 1:
-        raise ModelError(f"The configuration's format version is {version!r}, not a number.")
+        raise ModelError(
+            f"The configuration's format version is {shortened(repr(version))}, not an integer."
+        )
     if version > FORMAT:
         raise ModelError(
-            f"The checkpoint has format version {version}, and this moeclip {__version__} reads up "
-            f"to {FORMAT}: install a newer moeclip."
+            f"The checkpoint has format version {shortened(version)}, but moeclip "
+            f"{__version__} reads only versions up to {FORMAT}; install a newer moeclip."
         )
 
 
@@ -136,11 +147,11 @@ def read_record(kind: Any, content: object, where: str) -> Any:
 
     Args:
         kind: a dataclass whose fields have types of JSON, or are such dataclasses.
-        content: what JSON gave.
-        where: the entry that `content` is, for the error; "" for the whole.
+        content: the parsed JSON.
+        where: name of the entry, for errors; "" for the whole configuration.
 
     Raises:
-        ModelError: naming the first entry that is missing, unknown or of the wrong type.
+        ModelError: if an entry is missing, unknown or of the wrong type.
     """
     if not isinstance(content, dict):
         raise ModelError(f"The configuration's '{where}' is not a JSON object.")
@@ -151,7 +162,7 @@ def read_record(kind: Any, content: object, where: str) -> Any:
             raise ModelError(f"The configuration lacks '{prefix}{name}'.")
     for name in content:
         if name not in names:
-            raise ModelError(f"The configuration has an unknown entry '{prefix}{name}'.")
+            raise ModelError(f"The configuration has an unknown entry '{prefix}{shortened(name)}'.")
     kinds = get_type_hints(kind)
     return kind(**{name: _read(kinds[name], content[name], prefix + name) for name in names})
 
@@ -166,13 +177,13 @@ def _read(kind: Any, value: Any, where: str) -> Any:
         if value not in get_args(kind):
             raise _wrong(where, value, " or ".join(get_args(kind)))
         return value
-    if kind == tuple[int, ...]:
+    if get_origin(kind) is tuple:  # of any number of values of one type
         if not isinstance(value, list):
-            raise _wrong(where, value, "a list of whole numbers")
-        return tuple(_read(int, entry, where) for entry in value)
+            raise _wrong(where, value, "a list")
+        return tuple(_read(get_args(kind)[0], entry, where) for entry in value)
     if kind is int:
         if type(value) is not int or not 0 <= value <= _LARGEST_INTEGER:
-            raise _wrong(where, value, f"a whole number up to {_LARGEST_INTEGER}")
+            raise _wrong(where, value, f"an integer from 0 to {_LARGEST_INTEGER}")
         return value
     if kind is float:
         if type(value) not in (int, float) or not math.isfinite(value):
@@ -189,6 +200,5 @@ def _read(kind: Any, value: Any, where: str) -> Any:
 
 
 def _wrong(where: str, value: object, meaning: str) -> ModelError:
-    shown = repr(value)
-    shown = shown if len(shown) <= 40 else f"{shown[:40]}..."
+    shown = shortened(repr(value))
     return ModelError(f"The configuration's '{where}' must be {meaning}, not {shown}.")

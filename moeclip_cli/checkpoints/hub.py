@@ -1,7 +1,7 @@
-"""Files from the Hugging Face hub: references to them, fetching, and what is in the cache.
+"""Files from the Hugging Face hub: references, downloads and the cache.
 
-A file that is in the cache is used without asking the hub, so that a model does not change, slow
-down or fail with the network; `refresh` asks.
+A cached file is used without asking the hub, so that a model does not depend on the network;
+`refresh` asks for a newer version.
 """
 
 from __future__ import annotations
@@ -28,11 +28,11 @@ from huggingface_hub.errors import (
     RevisionNotFoundError,
 )
 
+from moeclip_cli.bounded_text import shortened
 from moeclip_cli.errors import ModelError, UsageError
 
 PREFIX = "hf://"
-MODEL_OPTION = "--model"
-# What a repository of open_clip calls its weights, best first.
+# Names of the weights in a repository of open_clip, best first.
 OPEN_CLIP_NAMES = ("open_clip_model.safetensors", "open_clip_pytorch_model.bin")
 
 _REFERENCE = re.compile(
@@ -41,8 +41,8 @@ _REFERENCE = re.compile(
 )
 _CHECKPOINT_SUFFIXES = (".safetensors", ".pth")
 _TIMEOUT_S = 10
-# Which HTTP library the hub's client uses, and so what a broken connection raises, differs between
-# its versions; all its own errors derive from that library's base class.
+# Versions of the hub's client differ in their HTTP library, and so in the exception for a broken
+# connection; the client's own errors derive from that library's base class.
 _HTTP_ERROR: type[Exception] = HfHubHTTPError.__bases__[0]
 
 
@@ -67,7 +67,7 @@ class HubReference:
 
     @property
     def url(self) -> str:
-        """Where a browser finds it."""
+        """Address for a browser."""
         revision = self.revision or constants.DEFAULT_REVISION
         page = f"{constants.ENDPOINT}/{self.repo}"
         return f"{page}/resolve/{revision}/{self.file}" if self.file else f"{page}/tree/{revision}"
@@ -75,15 +75,15 @@ class HubReference:
 
 @dataclass(frozen=True)
 class CachedFile:
-    """A file that was fetched before.
+    """A file in the cache.
 
     Attributes:
         repo: "owner/name".
         file: path in the repository.
-        revision: what `HubReference` needs to mean this version: None for the default branch, else
-            another branch, a tag or the commit.
-        path: where it lies on this machine.
-        size_bytes: its size.
+        revision: of this version, for `HubReference`: None for the default branch, else another
+            branch, a tag or the commit.
+        path: of the file on this machine.
+        size_bytes: size of the file.
     """
 
     repo: str
@@ -97,11 +97,13 @@ def parse_reference(text: str) -> HubReference:
     """Read `hf://owner/repo[/file][@revision]`.
 
     Raises:
-        UsageError: if it is not written so.
+        UsageError: if it has another form.
     """
     match = _REFERENCE.fullmatch(text)
     if match is None or any(part in ("", ".", "..") for part in _path_parts(match)):
-        raise UsageError(f"'{text}' is not of the form hf://owner/repo[/file][@revision].")
+        raise UsageError(
+            f"'{shortened(text, 200)}' is not of the form hf://owner/repo[/file][@revision]."
+        )
     return HubReference(match["repo"], match["file"], match["revision"])
 
 
@@ -109,27 +111,27 @@ def fetch(
     reference: HubReference,
     *,
     candidates: Sequence[str] = (),
-    option: str = MODEL_OPTION,
+    parameter: str = "model",
     refresh: bool = False,
 ) -> Path:
     """The local path of a file on the hub, downloaded unless it is in the cache.
 
     Args:
-        reference: the file; or a repository, of which the only checkpoint is taken.
-        candidates: file names of which the first that the repository has is taken, for a reference
-            without a file.
-        option: the option that takes a file by hand, for messages.
+        reference: the file; or a repository, whose only checkpoint is used.
+        candidates: for a reference without a file, file names of which the first that the
+            repository has is used.
+        parameter: the caller's parameter that takes a local file, for messages.
         refresh: ask the hub for a newer version even if the file is in the cache.
 
     Raises:
-        ModelError: if it does not exist, cannot be reached or breaks off; the sentence says how to
-            get the file by hand.
+        ModelError: if it does not exist, cannot be reached or the download fails; the message says
+            how to download the file by hand.
     """
     names = (reference.file,) if reference.file else tuple(candidates)
     if not refresh and (cached := _first_cached(reference, names)):
         return cached
     try:
-        return _download(reference, names, option)
+        return _download(reference, names, parameter)
     except ModelError:
         if not names and not refresh and (cached := _only_cached(reference)):
             return cached
@@ -137,7 +139,7 @@ def fetch(
 
 
 def cached_files() -> list[CachedFile]:
-    """All files of models in the hub's cache, by repository and name."""
+    """All files of models in the hub's cache, sorted by repository and name."""
     try:
         cache = scan_cache_dir(constants.HF_HUB_CACHE)
     except (CacheNotFound, ValueError):
@@ -164,7 +166,7 @@ def _path_parts(match: re.Match[str]) -> list[str]:
 
 
 def _shortest_name(refs: Iterable[str], commit: str) -> str | None:
-    """What to call a revision: nothing, if it is the default branch."""
+    """The name of a revision; None for the default branch."""
     names = sorted(refs)
     return None if constants.DEFAULT_REVISION in names else (names or [commit])[0]
 
@@ -178,16 +180,16 @@ def _first_cached(reference: HubReference, names: Sequence[str]) -> Path | None:
 
 
 def _only_cached(reference: HubReference) -> Path | None:
-    """The checkpoint of a repository, if exactly one was fetched before."""
+    """The checkpoint of a repository, if the cache has exactly one."""
     files = {entry.file for entry in cached_files() if entry.repo == reference.repo}
     checkpoints = [name for name in files if name.endswith(_CHECKPOINT_SUFFIXES)]
     return _first_cached(reference, checkpoints) if len(checkpoints) == 1 else None
 
 
-def _download(reference: HubReference, names: Sequence[str], option: str) -> Path:
+def _download(reference: HubReference, names: Sequence[str], parameter: str) -> Path:
     """Fetch the first of `names`, or the only checkpoint if there are none."""
-    with _explained(replace(reference, file=names[0] if names else None), option):
-        # Asked first, because this call does not retry: without a network it fails at once.
+    with _explained(replace(reference, file=names[0] if names else None), parameter):
+        # Called first, because it does not retry: without a network it fails immediately.
         info = HfApi().model_info(reference.repo, revision=reference.revision, timeout=_TIMEOUT_S)
         present = [sibling.rfilename for sibling in info.siblings or ()]
         file = _choose(reference, names, present)
@@ -212,17 +214,17 @@ def _choose(reference: HubReference, names: Sequence[str], present: Sequence[str
 
 
 @contextmanager
-def _explained(reference: HubReference, option: str) -> Iterator[None]:
-    """Turn what the hub's client raises into one sentence that says what to do."""
+def _explained(reference: HubReference, parameter: str) -> Iterator[None]:
+    """Turn exceptions of the hub's client into a sentence that says what to do."""
     by_hand = (
-        f"fetch {reference.url} where there is a network, copy it to this machine and give its "
-        f"path with {option}"
+        f"download {reference.url} on a machine with a network, copy it to this one and give its "
+        f"path as `{parameter}`"
     )
     try:
         yield
     except GatedRepoError as error:
         raise ModelError(
-            f"{reference.repo} on the hub is open to approved users only: ask for access at "
+            f"{reference.repo} on the hub is gated: request access at "
             f"{constants.ENDPOINT}/{reference.repo} and set HF_TOKEN."
         ) from error
     except RevisionNotFoundError as error:
@@ -231,22 +233,22 @@ def _explained(reference: HubReference, option: str) -> Iterator[None]:
         ) from error
     except RepositoryNotFoundError as error:
         raise ModelError(
-            f"There is no repository {reference.repo} at {constants.ENDPOINT}; check its spelling, "
+            f"Repository {reference.repo} not found at {constants.ENDPOINT}; check its spelling, "
             "or set HF_TOKEN if it is private."
         ) from error
     except OfflineModeIsEnabled as error:
         raise ModelError(
-            f"{reference} cannot be fetched while HF_HUB_OFFLINE is set: unset it, or {by_hand}."
+            f"{reference} cannot be downloaded while HF_HUB_OFFLINE is set: unset it, or {by_hand}."
         ) from error
     except (OSError, RuntimeError, ValueError, _HTTP_ERROR) as error:
         raise ModelError(
-            f"{reference} could not be fetched from {constants.ENDPOINT} ({_reason(error)}): "
+            f"{reference} could not be downloaded from {constants.ENDPOINT} ({_reason(error)}): "
             f"try again later, or {by_hand}."
         ) from error
 
 
 def _reason(error: Exception) -> str:
-    """The first line of an error, or the status that the hub answered with."""
+    """The HTTP status of the hub's answer, or the first line of an error."""
     response = getattr(error, "response", None)
     if response is not None:
         return f"HTTP {response.status_code}"

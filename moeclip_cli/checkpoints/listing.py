@@ -1,6 +1,6 @@
-"""Which models can be used without a download: the built-in ones and those in the hub's cache.
+"""Models that need no download: the built-in ones and those in the hub's cache.
 
-Files are told apart by a look at their heads; PyTorch is not needed for that, nor imported.
+Files are recognised by their headers, without importing PyTorch.
 """
 
 from __future__ import annotations
@@ -11,9 +11,10 @@ from pathlib import Path
 
 from safetensors import SafetensorError, safe_open
 
-from moeclip_cli.checkpoints.builtin import BUILTIN, builtin_file
-from moeclip_cli.checkpoints.formats import METADATA_KEY
+from moeclip_cli.checkpoints.builtin import BUILTIN, BUILTIN_TOWERS, builtin_file
+from moeclip_cli.checkpoints.formats import METADATA_KEY, refuse_packed
 from moeclip_cli.checkpoints.hub import OPEN_CLIP_NAMES, HubReference, cached_files
+from moeclip_cli.errors import ModelError
 
 
 @dataclass(frozen=True)
@@ -21,10 +22,10 @@ class ListedModel:
     """A model on this machine.
 
     Attributes:
-        name: what to call it on the command line.
-        kind: "built-in", "checkpoint" or "backbone".
+        name: `model` of `load_model`.
+        kind: "built-in", "built-in backbone", "checkpoint" or "backbone".
         size_bytes: size of its file or files.
-        path: the file that `name` stands for.
+        path: of the checkpoint or backbone.
     """
 
     name: str
@@ -34,7 +35,7 @@ class ListedModel:
 
 
 def list_models() -> list[ListedModel]:
-    """The built-in models, then the checkpoints and backbones in the hub's cache.
+    """The built-in models and backbones, then the checkpoints and backbones in the hub's cache.
 
     Raises:
         ModelError: if a file of a built-in model is missing.
@@ -44,6 +45,9 @@ def list_models() -> list[ListedModel]:
         path = builtin_file(model.checkpoint)
         size = path.stat().st_size + builtin_file(model.backbone).stat().st_size
         found.append(ListedModel(model.name, "built-in", size, path))
+    for name, file_name in BUILTIN_TOWERS.items():
+        path = builtin_file(file_name)
+        found.append(ListedModel(name, "built-in backbone", path.stat().st_size, path))
     for file in cached_files():
         kind = _kind(file.path)
         if kind is not None:
@@ -53,7 +57,7 @@ def list_models() -> list[ListedModel]:
 
 
 def _kind(path: Path) -> str | None:
-    """What a file is for, or None if it has nothing to do with MoECLIP."""
+    """The kind of a file, or None if it does not belong to MoECLIP."""
     if path.name in OPEN_CLIP_NAMES:
         return "backbone"
     if path.suffix == ".safetensors" and _has_configuration(path):
@@ -72,10 +76,11 @@ def _has_configuration(path: Path) -> bool:
 
 
 def _has_image_adapter(path: Path) -> bool:
-    """Whether a file of PyTorch mentions the authors' key, without unpickling it."""
+    """True if a file of PyTorch contains the authors' key; nothing is unpickled."""
     try:
         with zipfile.ZipFile(path) as archive:
+            refuse_packed(archive, path)
             pickles = [name for name in archive.namelist() if name.endswith("/data.pkl")]
             return any(b"image_adapter" in archive.read(name) for name in pickles)
-    except (zipfile.BadZipFile, OSError, NotImplementedError):
+    except (zipfile.BadZipFile, OSError, NotImplementedError, ModelError):
         return False

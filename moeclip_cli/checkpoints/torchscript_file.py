@@ -1,9 +1,9 @@
 """Reading the weights out of a TorchScript archive, such as OpenAI's CLIP files.
 
-`torch.jit.load` can be made to execute what an archive brings along, and is on its way out of
-PyTorch. The weights need none of it: the archive is a zip of raw numbers and of one pickle with the
-tree of modules. Here all module classes in it become an inert one, and whatever is no module,
-tensor or list is refused.
+`torch.jit.load` can be made to execute code in the archive, and PyTorch is phasing it out. Reading
+the weights does not need it: the archive is a zip of raw numbers and one pickle with the tree of
+modules. Here all module classes in the pickle become an inert class, and anything except modules,
+tensors and lists is refused.
 """
 
 from __future__ import annotations
@@ -17,8 +17,7 @@ from typing import IO, Any
 
 import torch
 
-from moeclip_cli.checkpoints.formats import damaged
-from moeclip_cli.checkpoints.torch_file import MALFORMED, refused
+from moeclip_cli.checkpoints.torch_file import MALFORMED, misread, refused
 
 _DTYPES = {
     "torch.DoubleStorage": torch.float64,
@@ -35,14 +34,14 @@ _DTYPES = {
 
 
 class _RefusedGlobalError(Exception):
-    """The pickle refers to something that is neither module, tensor nor list."""
+    """The pickle refers to something other than a module, tensor or list."""
 
 
 def read_torchscript_file(path: Path) -> dict[str, torch.Tensor]:
-    """The tensors of a TorchScript archive, by the names that its state dict would have.
+    """The tensors of a TorchScript archive, by the names in its state dict.
 
     Raises:
-        ModelError: if the archive is damaged or refers to anything but modules, tensors and lists.
+        ModelError: if the archive is corrupt or refers to anything but modules, tensors and lists.
     """
     try:
         with zipfile.ZipFile(path) as archive:
@@ -50,7 +49,7 @@ def read_torchscript_file(path: Path) -> dict[str, torch.Tensor]:
     except _RefusedGlobalError as error:
         raise refused(path, str(error)) from error
     except (*MALFORMED, OSError, zipfile.BadZipFile) as error:
-        raise damaged(path) from error
+        raise misread(path, error) from error
     return dict(_named_tensors(root))
 
 
@@ -61,14 +60,14 @@ def _read_modules(archive: zipfile.ZipFile) -> object:
 
 
 class _ModuleUnpickler(pickle.Unpickler):
-    """Unpickles a tree of modules whose classes can do nothing."""
+    """Unpickles a tree of modules with inert classes."""
 
     def __init__(self, stream: IO[bytes], archive: zipfile.ZipFile, folder: str) -> None:
         super().__init__(stream)
         self._archive = archive
         self._folder = folder
         self._storages: dict[str, torch.Tensor] = {}
-        # Made anew for each file, because a pickle may set attributes on what it is given.
+        # A new class for each file, because a pickle can set attributes of the class.
         self._module = type("Module", (), {})
         self._known: dict[str, Any] = {
             **_DTYPES,
@@ -92,7 +91,7 @@ class _ModuleUnpickler(pickle.Unpickler):
         return self._known[full_name]
 
     def persistent_load(self, pid: Any) -> torch.Tensor:
-        """The numbers that one or more tensors share, as a flat tensor."""
+        """The storage that one or more tensors share, as a flat tensor."""
         _, dtype, key, _, _ = pid
         if key not in self._storages:
             content = bytearray(self._archive.read(f"{self._folder}/{key}"))

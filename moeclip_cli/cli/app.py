@@ -1,79 +1,76 @@
-"""The `moeclip` command: its subcommands, and how errors leave it."""
+"""The `moeclip` command: its subcommands, error messages and exit codes."""
 
 from __future__ import annotations
 
-import os
-import sys
-from pathlib import Path
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Annotated, Any
 
 import typer
 from typer.core import TyperGroup
 
-from moeclip_cli import __version__
+from moeclip_cli._version import __version__
 from moeclip_cli.cli import console
 from moeclip_cli.cli.benchmark import benchmark
 from moeclip_cli.cli.calibrate import calibrate
 from moeclip_cli.cli.datasets import datasets_app
 from moeclip_cli.cli.doctor import doctor
+from moeclip_cli.cli.failures import failure_of
 from moeclip_cli.cli.heatmap import heatmap
 from moeclip_cli.cli.models import models_app
 from moeclip_cli.cli.options import wants_traceback
+from moeclip_cli.cli.parameters import Command
+from moeclip_cli.cli.profile import profile_app
 from moeclip_cli.cli.score import score
 from moeclip_cli.cli.settings import SettingsCommand
 from moeclip_cli.cli.train import train
-from moeclip_cli.errors import MoeclipError
+from moeclip_cli.cli.verify import verify
 
-# What a shell reports for a program that SIGINT or SIGPIPE ended.
-INTERRUPTED = 130
-BROKEN_PIPE = 141
-# What sysexits.h calls an internal software error; 1 means "anomalies found" here.
-INTERNAL_ERROR = 70
-# What code raises by mistake; the errors of wrong options are none of these.
-_BUGS = (
-    ArithmeticError,
-    AttributeError,
-    ImportError,
-    LookupError,
-    OSError,
-    RuntimeError,
-    TypeError,
-    ValueError,
-)
+# The base class of Typer's exceptions for invalid options, which only its subclasses make public.
+_INVALID_OPTION: Any = typer.BadParameter.__base__
 
 
 class MoeclipGroup(TyperGroup):
-    """Turns errors into one sentence on standard error and the documented exit code."""
+    """Prints errors to standard error and exits with the documented code."""
+
+    def make_context(self, *args: Any, **kwargs: Any) -> Any:
+        """Parse the options before the subcommand, which print help and version.
+
+        Raises:
+            typer.Exit: with the exit code of the error that was printed.
+        """
+        with _errors_as_exit_codes():
+            return super().make_context(*args, **kwargs)
 
     def invoke(self, ctx: Any) -> Any:
         """Run the subcommand.
 
         Raises:
-            typer.Exit: with the exit code of an error that was reported.
+            typer.Exit: with the exit code of the error that was printed.
         """
-        try:
+        with _errors_as_exit_codes(ctx):
             return super().invoke(ctx)
-        except MoeclipError as error:
-            if wants_traceback(ctx):
-                raise
-            console.fail(str(error))
-            raise typer.Exit(error.exit_code) from error
-        except KeyboardInterrupt as error:
-            console.note("Interrupted.")
-            raise typer.Exit(INTERRUPTED) from error
-        except (typer.Exit, typer.Abort):
-            raise
-        except BrokenPipeError as error:  # the reader of our output has seen enough
-            sys.stdout = Path(os.devnull).open("w")  # noqa: SIM115 - lives until the process ends
-            raise typer.Exit(BROKEN_PIPE) from error
-        except _BUGS as error:
-            if wants_traceback(ctx):
-                raise
-            console.fail(
-                f"Internal error ({type(error).__name__}: {error}); this is a bug, please report "
-                "it with what the same command prints with --debug."
-            )
-            raise typer.Exit(INTERNAL_ERROR) from error
+
+
+@contextmanager
+def _errors_as_exit_codes(ctx: Any = None) -> Iterator[None]:
+    """Print the error that ends the block, with its traceback if the command has `--debug`."""
+    try:
+        yield
+    except (typer.Exit, _INVALID_OPTION):
+        raise
+    except KeyboardInterrupt as error:
+        failure = failure_of(error)
+        console.note(failure.exit_code.name.capitalize() + ".")
+        raise typer.Exit(failure.exit_code) from error
+    except Exception as error:
+        failure = failure_of(error)
+        if failure.message:
+            if ctx is not None and wants_traceback(ctx):
+                traceback.print_exc()
+            console.fail(failure.message)
+        raise typer.Exit(failure.exit_code) from error
 
 
 app = typer.Typer(
@@ -89,8 +86,10 @@ app = typer.Typer(
 app.command(cls=SettingsCommand)(score)
 app.command(cls=SettingsCommand)(heatmap)
 app.command(cls=SettingsCommand)(calibrate)
+app.add_typer(profile_app, name="profile")
 app.command(cls=SettingsCommand)(train)
 app.command(cls=SettingsCommand)(benchmark)
+app.command(cls=Command)(verify)
 app.add_typer(models_app, name="models")
 app.add_typer(datasets_app, name="datasets")
 app.command(cls=SettingsCommand)(doctor)

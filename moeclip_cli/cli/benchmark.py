@@ -1,279 +1,266 @@
-"""`moeclip benchmark`: evaluate models on datasets, beside the published table."""
+"""`moeclip benchmark`: evaluate models on datasets, next to the published results."""
 
 from __future__ import annotations
 
-import shlex
-import sys
 from collections.abc import Sequence
-from enum import Enum
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, ClassVar
 
 import typer
+from rich.text import Text
 
 from moeclip_cli.checkpoints.builtin import DEFAULT_MODEL
-from moeclip_cli.cli import console, inputs, options
-from moeclip_cli.cli.datasets import DataRoot
-from moeclip_cli.cli.processes import ran_in_several
+from moeclip_cli.cli import console, options
+from moeclip_cli.cli.groups import grouped
+from moeclip_cli.cli.processes import command_line, ran_in_several
+from moeclip_cli.cli.progress import meter
 from moeclip_cli.cli.tables import one_line
 from moeclip_cli.errors import DatasetError, ModelError, ProcessLostError, UsageError
+from moeclip_cli.evaluation.results import METRICS, ProtocolChoice
+from moeclip_cli.exit_codes import ExitCode
+from moeclip_cli.model.config import Domain
 
 if TYPE_CHECKING:
     from rich.table import Table
 
     from moeclip_cli.evaluation.lines import Line
+    from moeclip_cli.evaluation.plan import Selection
     from moeclip_cli.evaluation.results import CategoryResult
-    from moeclip_cli.evaluation.self_check import Comparison
+    from moeclip_cli.evaluation.self_check import SelfCheckResult
     from moeclip_cli.parallel.world import World
-    from moeclip_cli.reports.benchmark_report import BenchmarkReport
+    from moeclip_cli.reports.pages.benchmark_report import BenchmarkReport
     from moeclip_cli.runs.benchmark_job import BenchmarkJob
     from moeclip_cli.runs.stream import Pace
 
-SOME_UNREADABLE = 3
-DEFAULT_OUT = Path("moeclip-benchmark")
-_DATA = "Data"
-_MODEL = "Model"
-_EVALUATION = "Evaluation"
 
+@dataclass(frozen=True)
+class BenchmarkData:
+    """Datasets of a benchmark.
 
-class ProtocolName(str, Enum):
-    """How images are scored for the evaluation."""
+    Attributes:
+        names: datasets, such as mvtec; `moeclip datasets` lists them.
+        everything: evaluate all of the 14 datasets that are found.
+        data: own data: a folder with subfolders good and bad (and masks), a folder in MVTec's
+            layout, or a manifest. Can be repeated.
+        prompt: name of the object in own data. Default: names of the categories.
+        domain: domain of own data. Default: industrial.
+        limit: use only N images of each category, of both labels.
+        strict: fail if a dataset is broken or its numbers of images differ from the published ones.
+    """
 
-    paper = "paper"
-    deployed = "deployed"
-    both = "both"
+    PANEL: ClassVar[str] = options.DATA
 
-
-def benchmark(
-    names: Annotated[
-        list[str] | None,
-        typer.Argument(
-            metavar="NAME",
-            help="Datasets, such as mvtec; 'moeclip datasets' lists them.",
-            show_default=False,
-        ),
-    ] = None,
-    everything: Annotated[
-        bool,
-        typer.Option(
-            "--all", help="Every one of the 14 datasets that is there.", rich_help_panel=_DATA
-        ),
-    ] = False,
+    names: Annotated[list[str] | None, typer.Argument(metavar="NAME", show_default=False)] = None
+    everything: Annotated[bool, typer.Option("--all")] = False
+    # MOECLIP_DATA is the data root.
     data: Annotated[
-        list[Path] | None,
-        typer.Option(
-            "--data",
-            # MOECLIP_DATA is the data root.
-            envvar="MOECLIP_OWN_DATA",
-            help="Own data: folders named good and bad (and masks), MVTec's layout, or a manifest. "
-            "May be given several times.",
-            rich_help_panel=_DATA,
-            show_default=False,
-        ),
-    ] = None,
-    data_root: DataRoot = None,
-    prompt: Annotated[
-        str | None,
-        typer.Option(
-            "--prompt",
-            "-p",
-            help="What is on the images of own data, if not what its categories are called.",
-            rich_help_panel=_DATA,
-        ),
-    ] = None,
-    domain: Annotated[
-        options.Domain | None,
-        typer.Option(
-            "--domain", help="Of own data; industrial if not said.", rich_help_panel=_DATA
-        ),
-    ] = None,
-    limit: Annotated[
-        int | None,
-        typer.Option(
-            min=1, help="Only N images of each category, of both labels.", rich_help_panel=_DATA
-        ),
-    ] = None,
-    strict: Annotated[
-        bool,
-        typer.Option(
-            "--strict",
-            help="Fail if a dataset has other numbers of images than published, or is broken.",
-            rich_help_panel=_DATA,
-        ),
-    ] = False,
+        list[Path] | None, typer.Option(envvar="MOECLIP_OWN_DATA", show_default=False)
+    ] = None
+    data_root: options.DataRoot = None
+    prompt: Annotated[str | None, typer.Option("--prompt", "-p")] = None
+    domain: Domain | None = None
+    limit: Annotated[int | None, typer.Option(min=1)] = None
+    strict: bool = False
+
+    def select(self) -> Selection:
+        """Open the datasets.
+
+        Raises:
+            DatasetError: if one is not found or, if `strict`, differs from the published one.
+            UsageError: if two datasets have the same name.
+        """
+        from moeclip_cli.evaluation.plan import select_datasets
+
+        selection = select_datasets(
+            self.names or [],
+            self.data or [],
+            self.data_root,
+            everything=self.everything,
+            prompt=self.prompt,
+            domain=self.domain,
+        )
+        if self.strict:
+            selection.require_as_published()
+        return selection
+
+    @property
+    def is_empty(self) -> bool:
+        """True if no dataset is named."""
+        return not (self.names or self.everything or self.data)
+
+
+@dataclass(frozen=True)
+class BenchmarkModels:
+    """Models of a benchmark.
+
+    Attributes:
+        model: built-in model, checkpoint file, or hf://owner/repo[/file][@revision]. Can be
+            repeated to compare models.
+        backbone_weights: local CLIP weights file: OpenAI .pt, or open_clip .pt or .safetensors.
+        image_size: network input size in pixels. Replaces all input sizes stored in the checkpoint.
+    """
+
+    PANEL: ClassVar[str] = options.MODEL
+
     model: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--model",
-            "-m",
-            help="A built-in model, a checkpoint file, or hf://owner/repo[/file][@revision]. "
-            "Several are shown side by side.",
-            rich_help_panel=_MODEL,
-            show_default=DEFAULT_MODEL,
-        ),
-    ] = None,
-    backbone_weights: options.BackboneWeights = None,
-    image_size: options.ImageSize = None,
+        list[str] | None, typer.Option("--model", "-m", show_default=DEFAULT_MODEL)
+    ] = None
+    backbone_weights: Path | None = None
+    image_size: int | None = None
+
+    @property
+    def names(self) -> list[str]:
+        """The models, each of them once."""
+        return list(dict.fromkeys(self.model or [DEFAULT_MODEL]))
+
+
+@dataclass(frozen=True)
+class EvaluationOptions:
+    """Metrics of a benchmark.
+
+    Attributes:
+        protocol: scores to evaluate. paper: normalised over each category, as published. deployed:
+            those of `moeclip score`. both: show the difference.
+        compare: also show the six other published methods.
+        mask_cut: mask pixels above this value are anomalous. 0 is as published; 128 ignores the
+            noise of JPEG masks (Endo).
+        self_check: instead of a benchmark, compare this installation with recorded numbers on
+            generated images.
+    """
+
+    PANEL: ClassVar[str] = "Evaluation"
+
     protocol: Annotated[
-        ProtocolName | None,
-        typer.Option(
-            help="paper: as published, image scores normalised over each category. deployed: the "
-            "scores of 'moeclip score'. both: what a user loses.",
-            show_default="paper for the 14 datasets, deployed for own data",
-            rich_help_panel=_EVALUATION,
-        ),
-    ] = None,
-    compare: Annotated[
-        bool,
-        typer.Option(
-            "--compare",
-            help="Show the six other published methods too.",
-            rich_help_panel=_EVALUATION,
-        ),
-    ] = False,
-    mask_cut: Annotated[
-        int,
-        typer.Option(
-            min=0,
-            max=254,
-            help="A mask's pixel is anomalous above this; 0 as published, 128 leaves the noise of "
-            "JPEG masks (Endo) out.",
-            rich_help_panel=_EVALUATION,
-        ),
-    ] = 0,
-    self_check: Annotated[
-        bool,
-        typer.Option(
-            "--self-check",
-            help="Instead: does this installation give the recorded numbers on generated images?",
-            rich_help_panel=_EVALUATION,
-        ),
-    ] = False,
-    out: options.Out = DEFAULT_OUT,
-    overwrite: options.Overwrite = False,
-    device: options.Device = "auto",
-    precision: options.PrecisionOption = options.Precision.auto,
-    batch_size: options.BatchSize = None,
+        ProtocolChoice | None,
+        typer.Option(show_default="paper for the 14 datasets, deployed for own data"),
+    ] = None
+    compare: bool = False
+    mask_cut: Annotated[int, typer.Option(min=0, max=254)] = 0
+    self_check: bool = False
+
+
+@dataclass(frozen=True)
+class BenchmarkOutput:
+    """Output folder of a benchmark."""
+
+    out: options.Out = Path("moeclip-benchmark")
+    overwrite: options.Overwrite = False
+
+
+@grouped
+def benchmark(
+    *,
+    data: BenchmarkData,
+    models: BenchmarkModels,
+    evaluation: EvaluationOptions,
+    output: BenchmarkOutput,
+    run: options.RunOptions,
     processes: options.Processes = 1,
-    workers: options.Workers = None,
-    quiet: options.Quiet = False,
-    config: options.Config = None,
-    debug: options.Debug = False,
+    general: options.GeneralOptions,
 ) -> None:
-    """Evaluate models on datasets: metrics of images and pixels, beside the published table.
+    """Evaluate models on datasets: image and pixel metrics, next to the published results.
 
-    Writes results.json, results.csv, results.md and report.html. A killed run goes on where it was
-    if the same command is given again. Several processes (--processes, or on several machines
-    torchrun or accelerate launch -m moeclip_cli benchmark ...) share every category and give the
-    same numbers.
+    Writes results.json, results.csv, results.md and report.html. The same command continues an
+    interrupted run. Several processes (--processes, or on several machines torchrun or accelerate
+    launch -m moeclip_cli benchmark ...) share every category and give the same numbers.
 
-    Exit codes: 0 done, 2 wrong use, 3 some images or masks could not be read, 4 no such dataset or
-    model (or, with --self-check, numbers that differ), 69 one of several processes was killed, 130
-    interrupted.
+    Exit codes: 0 done, 2 usage error, 3 some images or masks could not be read, 4 dataset or model
+    not loaded (or, with --self-check, different numbers), 69 one of several processes was killed,
+    130 interrupted.
 
     Example: moeclip benchmark --all --data-root ./data
     """
-    models = list(dict.fromkeys(model or [DEFAULT_MODEL]))
-    loading: dict[str, Any] = {
-        "backbone_weights": backbone_weights,
-        "image_size": image_size,
-        "device": device,
-        "precision": precision.value,
-    }
-    if self_check:
-        if names or everything or data or len(models) > 1 or processes > 1:
+    if evaluation.self_check:
+        if not data.is_empty or len(models.names) > 1 or processes > 1:
             raise UsageError(
-                "--self-check takes no datasets, one model and one process; leave the others out."
+                "--self-check takes one model and one process, and no datasets; omit the others."
             )
-        _self_check(models[0], loading, quiet)
+        _self_check(models, run, quiet=general.quiet)
         return
-    if not (names or everything or data):
+    if data.is_empty:
         raise UsageError(
-            "Name datasets, such as mvtec, or give --all for every one that is there, or --data "
-            "for a folder of your own."
+            "No dataset is named; name datasets, such as mvtec, or use --all, or --data for own "
+            "data."
         )
-    if prompt is not None and not prompt.strip():
-        raise UsageError('The prompt is empty; name the object, e.g. --prompt "metal bracket".')
+    if data.prompt is not None:
+        options.require_prompt(data.prompt)
 
-    from moeclip_cli.evaluation.plan import select_datasets
-    from moeclip_cli.parallel.world import is_main_process, meet, process_device
-    from moeclip_cli.runs.benchmark_job import BenchmarkJob, Choices
-    from moeclip_cli.runs.benchmark_run import load_models
+    from moeclip_cli.parallel.world import is_main_process, join_world, process_device
+    from moeclip_cli.runs.benchmark_job import BenchmarkJob, Choices, Execution
+    from moeclip_cli.runs.benchmark_models import load_models
+    from moeclip_cli.runs.benchmark_run import assist_benchmark
 
-    chosen = process_device(device)
-    if ran_in_several(processes, chosen):
+    device = process_device(run.device)
+    if ran_in_several(processes, device):
         return
-    quiet = quiet or not is_main_process()
-    with meet() as world:
-        selection = select_datasets(
-            names or [],
-            data or [],
-            data_root,
-            everything=everything,
-            prompt=prompt,
-            domain=None if domain is None else domain.value,
-        )
-        if strict:
-            selection.require_as_published()
+    quiet = general.quiet or not is_main_process()
+    with join_world() as world:
+        selection = data.select()
         if not quiet:
-            for remark in selection.remarks(limit):
+            for remark in selection.remarks(data.limit):
                 console.warn(remark)
-            console.note(f"Loading {', '.join(models)}.")
-        given = {key: value for key, value in loading.items() if value is not None}
-        loaded = load_models(models, **given | {"device": str(chosen)})
-        choices = Choices(protocol and protocol.value, limit, mask_cut, compare)
+            console.note(f"Loading {', '.join(models.names)}.")
+        loaded = load_models(
+            models.names,
+            backbone_weights=models.backbone_weights,
+            image_size=models.image_size,
+            device=str(device),
+            precision=run.precision,
+        )
+        choices = Choices(evaluation.protocol, data.limit, evaluation.mask_cut, evaluation.compare)
         job = BenchmarkJob(loaded, selection, choices)
-        pace = inputs.pace(loaded[0].inspectors["industrial"], batch_size, workers)
+        pace = run.pace(loaded[0].inspectors["industrial"])
         if world.rank > 0:
-            job.assist(pace, world)
+            assist_benchmark(job, Execution(pace, world))
             return
-        report = _run(job, pace, world, out, overwrite=overwrite, quiet=quiet)
+        report = _run(job, pace, world, output, quiet=quiet)
     if not quiet:
         _print_tables(report.lines)
-        console.note(f"Results are in {out}; {out / 'report.html'} shows curves and mistakes.")
+        console.note(
+            f"Results are in {output.out}; {output.out / 'report.html'} shows curves and mistakes."
+        )
     if selection.broken:
         raise DatasetError(
-            f"The rest is done, but {len(selection.broken)} of the datasets could not be opened: "
+            f"All other datasets are finished, but {len(selection.broken)} could not be opened: "
             f"{selection.broken[0]}"
         )
     if report.failed:
-        raise typer.Exit(SOME_UNREADABLE)
+        raise typer.Exit(ExitCode.UNREADABLE_IMAGES)
 
 
 def _run(
-    job: BenchmarkJob, pace: Pace, world: World, out: Path, *, overwrite: bool, quiet: bool
+    job: BenchmarkJob, pace: Pace, world: World, output: BenchmarkOutput, *, quiet: bool
 ) -> BenchmarkReport:
-    """Claim the folder and evaluate, telling about it."""
-    from moeclip_cli.runs.benchmark_run import claim_folder
-    from moeclip_cli.runs.card import environment
+    """Claim the folder and evaluate, with progress."""
+    from moeclip_cli.runs.benchmark_job import Execution
+    from moeclip_cli.runs.benchmark_run import claim_folder, run_benchmark
+    from moeclip_cli.runs.run_card import describe_environment
 
     inspector = job.models[0].inspectors["industrial"]
-    command = shlex.join(["moeclip", *sys.argv[1:]])
-    around = environment(inspector.device, command) | {"processes": world.size}
-    folder, around = claim_folder(out, job.settings, around, overwrite=overwrite)
-    with console.meter(job.images, quiet=quiet, what="Benchmark") as meter:
+    environment = describe_environment(inspector.device, command_line())
+    environment |= {"processes": world.size}
+    folder = claim_folder(output.out, job.settings, environment, overwrite=output.overwrite)
+    kept = f"Finished categories are kept in {output.out}; the same command continues from there."
+    with (
+        console.note_if((KeyboardInterrupt, ProcessLostError), kept),
+        meter(job.images, quiet=quiet, label="Benchmark") as advance_one,
+    ):
 
         def advance(count: int) -> None:
             for _ in range(count):
-                meter.advance()
+                advance_one()
 
         def observe(result: CategoryResult) -> None:
             if not quiet:
-                _tell(result)
+                _print_category(result)
 
-        try:
-            return job.run(folder, around, pace, advance=advance, observe=observe, world=world)
-        except (KeyboardInterrupt, ProcessLostError):
-            console.note(
-                f"Finished categories are kept in {out}; the same command goes on from there."
-            )
-            raise
+        return run_benchmark(job, folder, Execution(pace, world, advance, observe))
 
 
-def _tell(result: CategoryResult) -> None:
-    """A line about a category that is finished."""
-    from moeclip_cli.evaluation.results import METRICS
-    from moeclip_cli.reports.benchmark_report import number
+def _print_category(result: CategoryResult) -> None:
+    """Print a line about a finished category."""
+    from moeclip_cli.reports.pages.benchmark_report import number
 
     for error in result.errors:
         console.warn(error)
@@ -284,44 +271,43 @@ def _tell(result: CategoryResult) -> None:
 
 
 def _print_tables(lines: Sequence[Line]) -> None:
-    """A table for each dataset, and one of all of them."""
+    """Print a table for each dataset and one for all of them."""
     for title in dict.fromkeys(line.dataset for line in lines):
-        chosen = [line for line in lines if line.dataset == title]
-        console.print_table(_table(title, chosen))
+        console.print_table(_table(title, [line for line in lines if line.dataset == title]))
     console.stdout().print("In percent; - is not defined.", style="dim")
 
 
 def _table(title: str, lines: Sequence[Line]) -> Table:
-    from rich.table import Table
-    from rich.text import Text
+    from moeclip_cli.reports.pages.benchmark_report import number
 
-    from moeclip_cli.evaluation.results import METRICS
-    from moeclip_cli.reports.benchmark_report import number
-
-    name = Text(one_line(title))
-    table = Table(title=name, box=None, title_justify="left", pad_edge=False, padding=(0, 2, 0, 0))
+    table = console.plain_table(title)
     for heading in ("category", "model", "protocol"):
         table.add_column(heading, overflow="fold")
     for heading in METRICS.values():
         table.add_column(heading, justify="right")
     for line in lines:
-        places = [Text(one_line(cell)) for cell in (line.category, line.model, line.protocol)]
+        names = [Text(one_line(cell)) for cell in (line.category, line.model, line.protocol)]
         values = [number(line.values[name], signed=line.kind == "difference") for name in METRICS]
-        table.add_row(*places, *values, style="bold" if line.kind == "mean" else "")
+        table.add_row(*names, *values, style="bold" if line.kind == "mean" else "")
     return table
 
 
-def _self_check(model: str, loading: dict[str, Any], quiet: bool) -> None:
+def _self_check(models: BenchmarkModels, device: options.DeviceOptions, *, quiet: bool) -> None:
     """Compare with recorded numbers.
 
     Raises:
-        ModelError: if they differ, or nothing is recorded.
+        ModelError: if they differ, or none are recorded for the model.
     """
     from moeclip_cli.evaluation.self_check import PAIRS, self_check
 
-    inspector = inputs.load_inspector(quiet, model=model, **loading)
-    with console.meter(2 * PAIRS, quiet=quiet, what="Self-check") as meter:
-        comparison = self_check(inspector, meter.advance)
+    model = options.ModelOptions(
+        models.names[0],
+        backbone_weights=models.backbone_weights,
+        image_size=models.image_size,
+    )
+    inspector = model.load_inspector(device, quiet=quiet)
+    with meter(2 * PAIRS, quiet=quiet, label="Self-check") as advance:
+        comparison = self_check(inspector, advance)
     if not quiet:
         _print_comparison(comparison)
     tolerance = comparison.tolerance
@@ -337,23 +323,20 @@ def _self_check(model: str, loading: dict[str, Any], quiet: bool) -> None:
     cause = (
         ""
         if comparison.same_images
-        else ", and the generated images are not the recorded ones, perhaps because of another "
+        else ", and the generated images differ from the recorded ones, perhaps because of another "
         "version of numpy or opencv"
     )
     raise ModelError(
-        f"Self-check failed: {found}{cause}; try --device cpu --precision fp32, and install "
-        "moeclip again."
+        f"Self-check failed: {found}{cause}; try --device cpu --precision fp32, and reinstall "
+        "moeclip."
     )
 
 
-def _print_comparison(comparison: Comparison) -> None:
-    from rich.table import Table
-
-    from moeclip_cli.evaluation.results import METRICS
-
-    table = Table(box=None, pad_edge=False)
-    for heading, justify in (("metric", "left"), ("recorded", "right"), ("here", "right")):
-        table.add_column(heading, justify=justify)  # type: ignore[arg-type]
+def _print_comparison(comparison: SelfCheckResult) -> None:
+    table = console.plain_table()
+    table.add_column("metric")
+    for heading in ("recorded", "here"):
+        table.add_column(heading, justify="right")
     for protocol, values in comparison.recorded.metrics.items():
         for name, title in METRICS.items():
             recorded, here = values[name], comparison.measured.metrics[protocol][name]

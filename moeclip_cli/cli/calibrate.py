@@ -1,128 +1,272 @@
-"""`moeclip calibrate`: a threshold of one's own."""
+"""`moeclip calibrate`: a threshold for one product, from images of good parts."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, ClassVar
 
 import typer
 from rich.text import Text
 
-from moeclip_cli.checkpoints.builtin import DEFAULT_MODEL
-from moeclip_cli.cli import console, inputs, options
-from moeclip_cli.cli.score import SOME_UNREADABLE
+from moeclip_cli.choices import FALSE_ALARMS
+from moeclip_cli.cli import console, options
+from moeclip_cli.cli.groups import grouped
+from moeclip_cli.cli.progress import meter
 from moeclip_cli.cli.tables import one_line
+from moeclip_cli.discovery.prompts_file import DEFAULT_PROMPT
 from moeclip_cli.errors import UsageError
-from moeclip_cli.images.prompts_file import DEFAULT_PROMPT
+from moeclip_cli.exit_codes import ExitCode
+from moeclip_cli.files import is_present
 
 if TYPE_CHECKING:
+    from moeclip_cli.inspection.inspector import Inspector
+    from moeclip_cli.inspection.profile import Profile, Rule
+
+# A defective part among the good ones would show up here.
+_HIGHEST_SCORES = 5
+_PROFILE = "moeclip-profile.json"
+_REFERENCE_PROFILE = "profile.moeclip"
+# With so many images more than twice those that the rate takes, half of them are enough references.
+_SPARE = 8
+
+
+@dataclass(frozen=True)
+class CalibrationOptions:
+    """The profile to write.
+
+    Attributes:
+        false_alarms: fraction of good images that may be flagged as anomalous.
+        references: make the good parts references: later images are compared with them. The profile
+            contains them.
+        split: find the threshold on half of the images, which are not references, with an exact
+            guarantee. Default: with 46 images or more, at the default rate.
+        add: image, folder or glob pattern of good parts to add to the profile PATH. Can be
+            repeated.
+        remove: name of a reference to remove from the profile PATH, as `moeclip profile show` lists
+            it. Can be repeated.
+        profile: profile file to write.
+    """
+
+    PANEL: ClassVar[str] = options.OUTPUT
+
+    false_alarms: Annotated[float, typer.Option("--false-alarms", "-a")] = FALSE_ALARMS
+    references: bool = False
+    split: Annotated[bool | None, typer.Option("--split/--no-split", show_default=False)] = None
+    add: Annotated[list[str] | None, typer.Option(show_default=False)] = None
+    remove: Annotated[list[str] | None, typer.Option(show_default=False)] = None
+    profile: Annotated[
+        Path | None,
+        typer.Option(show_default=f"{_PROFILE}; with --references {_REFERENCE_PROFILE}"),
+    ] = None
+    overwrite: options.Overwrite = False
+    prompt: options.Prompt = DEFAULT_PROMPT
+
+    def target(self) -> Path:
+        """The file to write.
+
+        Raises:
+            UsageError: if it exists and may not be replaced.
+        """
+        found = self.profile or Path(_REFERENCE_PROFILE if self.references else _PROFILE)
+        if is_present(found, "profile") and not self.overwrite:
+            raise UsageError(
+                f"{found} already exists. Use --overwrite, or choose another --profile."
+            )
+        return found
+
+
+@grouped
+def calibrate(
+    images: options.ImageOptions,
+    model: options.ModelOptions,
+    calibration: CalibrationOptions,
+    run: options.RunOptions,
+    general: options.GeneralOptions,
+) -> None:
+    """Find the threshold for a product from images of good parts, and write it to a profile.
+
+    With --add or --remove, PATH is a profile with references, which is changed.
+
+    Unreadable images are skipped (exit code 3), but as references they are an error.
+
+    Exit codes: 0 done, 2 usage error, 3 some images could not be read, 4 model not loaded, 130
+    interrupted.
+
+    Example: moeclip calibrate ./good/ --references --profile bracket.moeclip
+    """
+    if calibration.add or calibration.remove:
+        _change(images, model, calibration, run, quiet=general.quiet)
+        return
+    if calibration.split is not None and not calibration.references:
+        raise UsageError("--split is for --references; other profiles need no second half.")
+    if calibration.references and model.reference:
+        raise UsageError("Use either --references for the images in PATH, or --reference.")
+    profile, rate = calibration.target(), calibration.false_alarms
+    found = images.find(options.DEFAULT_OUT, quiet=general.quiet)
+    options.require_prompt(calibration.prompt)
+
+    from moeclip_cli.inspection.conformal import images_needed, require_enough, require_rate
+    from moeclip_cli.runs.lock import WriterLock
+
+    if calibration.references:
+        require_rate(rate)
+    else:
+        require_enough(len(found), rate)
+    measure = _compare if calibration.references else _measure
+    with WriterLock.of_file(profile, "profile"):
+        made, scores, failed = measure(images, found, model, calibration, run, quiet=general.quiet)
+        made.write(profile)
+    if not general.quiet:
+        _print_result(made, scores)
+        if made.false_alarms > rate:
+            console.warn(
+                f"{made.images} good parts allow {made.false_alarms:.1%} false alarms at best; "
+                f"{100 * rate:.3g}% takes {images_needed(rate)}."
+            )
+        console.note(made.guarantee)
+        console.note("If one of these parts is defective, remove its image and calibrate again.")
+        console.note(f"The profile is in {profile}; use it with --profile {profile}.")
+    if failed:
+        raise typer.Exit(ExitCode.UNREADABLE_IMAGES)
+
+
+def _measure(
+    images: options.ImageOptions,
+    found: options.FoundImages,
+    model: options.ModelOptions,
+    calibration: CalibrationOptions,
+    run: options.RunOptions,
+    *,
+    quiet: bool,
+) -> tuple[Profile, dict[str, float], int]:
+    """The profile without references, the scores by path, and the number of unreadable images."""
+    from moeclip_cli.inspection.conformal import conformal_threshold
     from moeclip_cli.inspection.profile import Profile
 
-# What a defective part among the good ones would be noticed by.
-_SHOWN = 5
+    rate, prompt = calibration.false_alarms, calibration.prompt
+    inspector = model.load_inspector(run, quiet=quiet, images=images)
+    scores, failed = _score(inspector, [ref.path for ref in found], prompt, run, quiet=quiet)
+    good = tuple(sorted(scores.values()))
+    threshold = conformal_threshold(good, rate)
+    made = Profile(threshold, rate, len(good), prompt, inspector.settings, scores=good)
+    return made, scores, failed
 
 
-def calibrate(
-    paths: options.Images,
-    false_alarms: Annotated[
-        float,
-        typer.Option("--false-alarms", "-a", help="Share of good images that may be flagged."),
-    ] = 0.05,
-    profile: Annotated[
-        Path, typer.Option("--profile", help="File for the result.", rich_help_panel="Output")
-    ] = Path("moeclip-profile.json"),
-    overwrite: options.Overwrite = False,
-    prompt: options.Prompt = DEFAULT_PROMPT,
-    model: options.Model = DEFAULT_MODEL,
-    backbone_weights: options.BackboneWeights = None,
-    domain: options.DomainOption = None,
-    image_size: options.ImageSize = None,
-    recursive: options.Recursive = True,
-    limit: options.Limit = None,
-    max_pixels: options.MaxPixels = None,
-    device: options.Device = "auto",
-    precision: options.PrecisionOption = options.Precision.auto,
-    batch_size: options.BatchSize = None,
-    workers: options.Workers = None,
-    quiet: options.Quiet = False,
-    verbose: options.Verbose = False,
-    config: options.Config = None,
-    debug: options.Debug = False,
-) -> None:
-    """Find the threshold for a product from images of good parts, and keep it as a profile.
+def _compare(
+    images: options.ImageOptions,
+    found: options.FoundImages,
+    model: options.ModelOptions,
+    calibration: CalibrationOptions,
+    run: options.RunOptions,
+    *,
+    quiet: bool,
+) -> tuple[Profile, dict[str, float], int]:
+    """The profile with references, the scores by path, and the number of unreadable images.
 
-    Images that cannot be read are left out (exit code 3).
-
-    Example: moeclip calibrate ./good/ --prompt "metal bracket" --profile bracket.json
+    The threshold is from these scores: those of the references or, after a split, of the others.
     """
-    if profile.exists() and not overwrite:
-        raise UsageError(f"There is a {profile} already; use --overwrite or another --profile.")
-    source, total = inputs.open_source(
-        paths,
-        recursive=recursive,
-        out=inputs.DEFAULT_OUT,
-        limit=limit,
-        verbose=verbose,
+    from moeclip_cli.inspection.conformal import images_needed
+    from moeclip_cli.inspection.profile import calibrated
+
+    rate, prompt = calibration.false_alarms, calibration.prompt
+    paths = [ref.path for ref in found]
+    if len(paths) < 2:
+        raise UsageError("A profile with references takes at least two different good parts.")
+    split = calibration.split
+    if split is None:
+        split = len(paths) >= 2 * images_needed(rate) + _SPARE
+    if split and len(paths) < 4:
+        raise UsageError("--split takes at least four images: two references and two others.")
+    # Every other one, so that both halves cover the whole series.
+    inspector = model.load_inspector(
+        run,
         quiet=quiet,
+        images=images,
+        references=paths[::2] if split else paths,
     )
-    inputs.require_prompt(prompt)
+    references = inspector.references
+    assert references is not None  # noqa: S101
+    scores, failed = dict(zip(references.names, references.scores, strict=False)), 0
+    if split:
+        scores, failed = _score(inspector, paths[1::2], prompt, run, quiet=quiet)
+    rule: Rule = "split" if split else "jackknife+"
+    made = calibrated(references, scores.values(), prompt, inspector.settings, rule, rate)
+    return made, scores, failed
 
-    from itertools import islice
 
-    from moeclip_cli.inspection.calibration import conformal_threshold, require_enough
-    from moeclip_cli.inspection.profile import Profile, scoring_settings
-    from moeclip_cli.reports.files import replacing
+def _change(
+    images: options.ImageOptions,
+    model: options.ModelOptions,
+    calibration: CalibrationOptions,
+    run: options.RunOptions,
+    *,
+    quiet: bool,
+) -> None:
+    """Add good parts to a profile or remove some, and write it in place or to `--profile`."""
+    if len(images.paths) != 1 or calibration.references:
+        raise UsageError("With --add or --remove, PATH is the one profile that is changed.")
+    path = Path(images.paths[0])
+    target = path if calibration.profile in (None, path) else calibration.target()
 
-    require_enough(total, false_alarms)
-    inspector = inputs.load_inspector(
-        quiet,
-        model=model,
-        backbone_weights=backbone_weights,
-        image_size=image_size,
-        domain=domain and domain.value,
-        device=device,
-        precision=precision.value,
-        max_pixels=max_pixels,
-    )
+    from moeclip_cli.discovery.source import find_images
+    from moeclip_cli.inspection.profile import Profile, require_references
+    from moeclip_cli.runs.lock import WriterLock
+
+    require_references(Profile.load(path), path)  # before a lock file is made beside any other
+    with WriterLock.of_file(target, "profile"):
+        profile = require_references(Profile.load(path), path)
+        if calibration.remove:
+            found = profile.references
+            numbers = [found.number(name) for name in calibration.remove]
+            profile = profile.updated(found.without(numbers))
+        if calibration.add:
+            added = [ref.path for ref in find_images(calibration.add)]
+            product = options.Product(profile.prompt, profile=profile)
+            inspector = model.load_inspector(run, quiet=quiet, images=images, product=product)
+            profile = profile.updated(inspector.more_references(added))
+        profile.write(target)
+    if not quiet:
+        references = profile.references
+        _print_result(profile, dict(zip(references.names, references.scores, strict=True)))
+        console.note(profile.guarantee)
+        if calibration.remove:
+            console.note(
+                "The other scores were found while the removed parts were references; calibrate "
+                "again from all images for exact ones."
+            )
+        console.note(f"The profile is in {target}.")
+
+
+def _score(
+    inspector: Inspector,
+    paths: list[Path],
+    prompt: str,
+    run: options.RunOptions,
+    *,
+    quiet: bool,
+) -> tuple[dict[str, float], int]:
+    """The scores of all readable images, by path, and the number of unreadable images."""
     scores: dict[str, float] = {}
     failed = 0
-    images = (ref.path for ref in islice(source, limit))
-    results = inspector.score(images, prompt=prompt, batch_size=batch_size, workers=workers)
-    with console.meter(total, quiet=quiet) as meter:
+    results = inspector.score(paths, prompt=prompt, batch_size=run.batch_size, workers=run.workers)
+    with meter(len(paths), quiet=quiet) as advance:
         for result in results:
-            meter.advance()
+            advance()
             if result.score is not None:
                 scores[result.path] = result.score
                 continue
             failed += 1
             if not quiet:
                 console.warn(f"{result.path}: {result.error}")
-    found = Profile(
-        conformal_threshold(list(scores.values()), false_alarms),
-        false_alarms,
-        len(scores),
-        prompt,
-        scoring_settings(inspector),
-    )
-    with replacing(profile, "--profile") as stream:
-        stream.write(f"{found.to_json()}\n".encode())
-    if not quiet:
-        _print_found(found, scores)
-        console.note(
-            "If one of these parts is defective after all, take it out and calibrate again."
-        )
-        console.note(f"The profile is in {profile}; use it with --profile {profile}.")
-    if failed:
-        raise typer.Exit(SOME_UNREADABLE)
+    return scores, failed
 
 
-def _print_found(profile: Profile, scores: dict[str, float]) -> None:
-    from rich.table import Table
-
-    table = Table(title="Highest scores", box=None, title_justify="left", pad_edge=False)
+def _print_result(profile: Profile, scores: dict[str, float]) -> None:
+    table = console.plain_table("Highest scores")
     table.add_column("score", justify="right")
     table.add_column("image", overflow="fold")
-    for path in sorted(scores, key=lambda path: -scores[path])[:_SHOWN]:
+    for path in sorted(scores, key=lambda path: -scores[path])[:_HIGHEST_SCORES]:
         table.add_row(f"{scores[path]:.3f}", Text(one_line(path)))
     console.print_table(table)
     found = f"Threshold {profile.threshold:.4f} ({profile.source})."

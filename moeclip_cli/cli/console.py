@@ -1,43 +1,40 @@
-"""What the command line says and where: results to standard output, all else to standard error."""
+"""Console output: results to standard output, everything else to standard error."""
 
 from __future__ import annotations
 
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Protocol
 
 from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    ProgressColumn,
-    Task,
-    TextColumn,
-    TimeRemainingColumn,
-)
+from rich.table import Table
 from rich.text import Text
 
+from moeclip_cli.cli.parameters import with_options
 from moeclip_cli.cli.tables import one_line
 
-if TYPE_CHECKING:
-    from rich.table import Table
-
-# Without a terminal, a line of progress this often.
-PLAIN_EVERY_S = 30.0
-# A pipe has no width; tables keep their paths whole.
+# A pipe has no width; this one does not break paths.
 _PLAIN_WIDTH = 200
 
 
 def stdout() -> Console:
-    """The console for results; no colours and no wrapping at 80 columns where there is a pipe."""
+    """The console for results; without colours and line breaks if it is not a terminal."""
     return _console(stderr=False)
 
 
+def stderr() -> Console:
+    """The console for progress, notes and errors."""
+    return _console(stderr=True)
+
+
+def plain_table(title: str | None = None) -> Table:
+    """A table without borders."""
+    heading = None if title is None else Text(one_line(title))
+    return Table(title=heading, box=None, title_justify="left", pad_edge=False)
+
+
 def print_table(table: Table) -> None:
-    """A table among the results; without the blanks behind its lines where no terminal shows it."""
+    """Print a table to standard output; without trailing blanks if it is not a terminal."""
     console = stdout()
     if console.is_terminal:
         console.print(table)
@@ -47,100 +44,43 @@ def print_table(table: Table) -> None:
     print("\n".join(line.rstrip() for line in captured.get().splitlines()))
 
 
-def stderr() -> Console:
-    """The console for progress, notes and errors."""
-    return _console(stderr=True)
-
-
 def note(message: str) -> None:
-    """Say something that is not a result."""
-    stderr().print(one_line(message), style="dim", markup=False, highlight=False, soft_wrap=True)
+    """Print information that is not a result."""
+    stderr().print(_clean(message), style="dim", markup=False, highlight=False, soft_wrap=True)
 
 
 def warn(message: str) -> None:
-    """Say something that the user should act on, but that stops nothing."""
-    stderr().print(f"Warning: {one_line(message)}", style="yellow", markup=False, soft_wrap=True)
+    """Print a problem that does not stop the command."""
+    stderr().print(f"Warning: {_clean(message)}", style="yellow", markup=False, soft_wrap=True)
 
 
 def fail(message: str) -> None:
-    """Say the one sentence of an error."""
-    text = Text.assemble(("Error: ", "bold red"), one_line(message))
+    """Print the error that stops the command."""
+    text = Text.assemble(("Error: ", "bold red"), _clean(message))
     stderr().print(text, highlight=False, soft_wrap=True)
 
 
-class Meter(Protocol):
-    """Counts images while they are scored."""
-
-    def advance(self) -> None:
-        """One more is done."""
+@contextmanager
+def status(message: str, *, quiet: bool) -> Iterator[None]:
+    """Show a spinner during the block, if standard error is a terminal."""
+    console = stderr()
+    if quiet or not console.is_terminal:
+        yield
+    else:
+        with console.status(message):
+            yield
 
 
 @contextmanager
-def meter(total: int | None, *, quiet: bool, what: str = "Scoring") -> Iterator[Meter]:
-    """Progress on standard error: a live bar in a terminal, else a line now and then.
-
-    Args:
-        total: how many images there will be, if known.
-        quiet: say nothing.
-        what: the verb in front of it.
-    """
-    console = stderr()
-    if quiet:
-        yield _Silent()
-    elif not console.is_terminal:
-        yield _Lines(total, what)
-    else:
-        columns = (
-            TextColumn("{task.description}"),
-            BarColumn(),
-            MofNCompleteColumn(),
-            _Pace(),
-            TimeRemainingColumn(),
-        )
-        # Results that share the terminal with the bar go above it; those in a pipe are left alone.
-        shared = sys.stdout.isatty()
-        with Progress(
-            *columns, console=console, transient=True, redirect_stdout=shared
-        ) as progress:
-            yield _Bar(progress, progress.add_task(what, total=total))
-
-
-class _Silent:
-    def advance(self) -> None:
-        """Nothing to show."""
-
-
-class _Bar:
-    def __init__(self, progress: Progress, task: int) -> None:
-        self._progress, self._task = progress, task
-
-    def advance(self) -> None:
-        self._progress.advance(self._task)  # type: ignore[arg-type]
-
-
-class _Lines:
-    def __init__(self, total: int | None, what: str) -> None:
-        self._total, self._what, self._done = total, what, 0
-        self._started = self._said = time.monotonic()
-
-    def advance(self) -> None:
-        self._done += 1
-        now = time.monotonic()
-        if now - self._said < PLAIN_EVERY_S:
-            return
-        self._said = now
-        pace = self._done / (now - self._started)
-        of = f" of {self._total}" if self._total is not None else ""
-        left = ""
-        if self._total is not None:
-            left = f", {duration((self._total - self._done) / pace)} left"
-        print(f"{self._what}: {self._done}{of}, {pace:.2f} images/s{left}", file=sys.stderr)
-
-
-class _Pace(ProgressColumn):
-    def render(self, task: Task) -> Text:
-        pace = task.finished_speed or task.speed
-        return Text("" if pace is None else f"{pace:.1f} images/s", style="progress.data.speed")
+def note_if(
+    stopped: type[BaseException] | tuple[type[BaseException], ...], message: str
+) -> Iterator[None]:
+    """Print a note if an exception of this type stops the block."""
+    try:
+        yield
+    except stopped:
+        note(message)
+        raise
 
 
 def duration(seconds: float) -> str:
@@ -151,6 +91,10 @@ def duration(seconds: float) -> str:
     if minutes < 60:
         return f"{minutes} min {rest} s"
     return f"{minutes // 60} h {minutes % 60} min"
+
+
+def _clean(message: str) -> str:
+    return one_line(with_options(message))
 
 
 def _console(*, stderr: bool) -> Console:

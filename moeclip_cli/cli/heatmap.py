@@ -1,138 +1,109 @@
-"""`moeclip heatmap`: pictures without a table."""
+"""`moeclip heatmap`: draw anomaly maps, without a results table."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from moeclip_cli.checkpoints.builtin import DEFAULT_MODEL
-from moeclip_cli.cli import console, inputs, options
-from moeclip_cli.cli.score import SOME_UNREADABLE
-from moeclip_cli.images.prompts_file import DEFAULT_PROMPT
+from moeclip_cli.cli import console, options
+from moeclip_cli.cli.groups import grouped
+from moeclip_cli.cli.progress import meter
+from moeclip_cli.errors import UsageError
+from moeclip_cli.exit_codes import ExitCode
 
 if TYPE_CHECKING:
+    from moeclip_cli.discovery.inputs import ImageRef
     from moeclip_cli.inspection.result import Result
+    from moeclip_cli.runs.heatmap_run import Pictures
 
-# With more images than this, pictures in the terminal would only scroll by.
-_PREVIEWED = 1
+# A terminal shows the picture of a single image only; more would scroll out of sight.
+_MOST_PREVIEWS = 1
 _PREVIEW_CELLS = (48, 24)
 
 
+@dataclass(frozen=True)
+class HeatmapOutput(options.PictureOutput):
+    """Pictures that `moeclip heatmap` writes.
+
+    Attributes:
+        sheet: also write image, map and overlay side by side.
+        mask: show the true mask on the sheet: a mask file, or a folder of masks with the names of
+            the images.
+        experts: also draw the router's first choice of expert after this block.
+    """
+
+    sheet: bool = False
+    mask: Path | None = None
+    experts: Annotated[int | None, typer.Option(metavar="LAYER")] = None
+
+    def pictures(self) -> Pictures:
+        """The pictures to draw.
+
+        Raises:
+            UsageError: if `--mask` names no file or folder.
+        """
+        if self.mask is not None and not self.mask.exists():
+            raise UsageError(f"{self.mask} was not found; check --mask.")
+        from moeclip_cli.runs.heatmap_run import Pictures
+
+        return Pictures(
+            self.out,
+            self.picture_format,
+            sheets=self.sheet or self.mask is not None,
+            masks=self.mask,
+            experts_layer=self.experts,
+        )
+
+
+@grouped
 def heatmap(
-    paths: options.Images,
-    prompt: options.Prompt = DEFAULT_PROMPT,
-    prompts: options.Prompts = None,
-    model: options.Model = DEFAULT_MODEL,
-    backbone_weights: options.BackboneWeights = None,
-    domain: options.DomainOption = None,
-    image_size: options.ImageSize = None,
-    threshold: options.Threshold = None,
-    profile: options.ProfileFile = None,
-    recursive: options.Recursive = True,
-    limit: options.Limit = None,
-    max_pixels: options.MaxPixels = None,
-    out: options.Out = inputs.DEFAULT_OUT,
-    picture_format: options.PictureFormat = options.Picture.png,
-    sheet: Annotated[
-        bool,
-        typer.Option(
-            "--sheet",
-            help="Also write image, map and overlay side by side.",
-            rich_help_panel="Output",
-        ),
-    ] = False,
-    mask: Annotated[
-        Path | None,
-        typer.Option(
-            help="Show the true mask on the sheet: a file, or a folder with the images' names.",
-            rich_help_panel="Output",
-        ),
-    ] = None,
-    experts: Annotated[
-        int | None,
-        typer.Option(
-            metavar="LAYER",
-            help="Also draw which expert the router chose first after this block.",
-            rich_help_panel="Output",
-        ),
-    ] = None,
-    overwrite: options.Overwrite = False,
-    device: options.Device = "auto",
-    precision: options.PrecisionOption = options.Precision.auto,
-    batch_size: options.BatchSize = None,
-    workers: options.Workers = None,
-    quiet: options.Quiet = False,
-    verbose: options.Verbose = False,
-    config: options.Config = None,
-    debug: options.Debug = False,
+    images: options.ImageOptions,
+    product: options.ProductOptions,
+    model: options.ModelOptions,
+    output: HeatmapOutput,
+    run: options.RunOptions,
+    general: options.GeneralOptions,
 ) -> None:
-    """Draw anomaly maps over images: heatmaps/NAME.png, on request sheets and expert maps.
+    """Draw anomaly maps over images: heatmaps/NAME.png, and optionally sheets and expert maps.
+
+    Exit codes: 0 done, 2 usage error, 3 some images could not be read, 4 model not loaded, 130
+    interrupted.
 
     Example: moeclip heatmap img.png --prompt "metal bracket" --sheet
     """
-    if mask is not None and not mask.exists():
-        raise options.no_such_path(mask, "--mask")
-    source, total = inputs.open_source(
-        paths, recursive=recursive, out=out, limit=limit, verbose=verbose, quiet=quiet
-    )
-    kept = inputs.read_profile(profile)
-    prompt = inputs.one_prompt(prompt, prompts, kept)
-    prompt_for = inputs.prompt_rule(prompt, prompts)
+    pictures = output.pictures()
+    found = images.find(output.out, quiet=general.quiet)
+    shown = product.read()
+    if not output.overwrite:
+        pictures.refuse_existing(found)
 
-    from itertools import islice
+    from moeclip_cli.runs.heatmap_run import run_heatmap
 
-    from moeclip_cli.images.inputs import ImageRef
-    from moeclip_cli.runs.heatmap_run import Pictures, run_heatmap
-
-    pictures = Pictures(
-        out,
-        picture_format.value,
-        sheets=sheet or mask is not None,
-        masks=mask,
-        experts_layer=experts,
-    )
-    if not overwrite:
-        pictures.refuse_existing(islice(source, limit))
-    inspector = inputs.load_inspector(
-        quiet,
-        model=model,
-        backbone_weights=backbone_weights,
-        image_size=image_size,
-        domain=domain and domain.value,
-        threshold=threshold,
-        profile=kept,
-        device=device,
-        precision=precision.value,
-        max_pixels=max_pixels,
-    )
+    inspector = model.load_inspector(run, quiet=general.quiet, images=images, product=shown)
     previews: list[tuple[Path, Result]] = []
-    with console.meter(total, quiet=quiet, what="Drawing") as meter:
+    with meter(len(found), quiet=general.quiet, label="Drawing") as advance:
 
         def observe(ref: ImageRef, result: Result) -> None:
-            meter.advance()
+            advance()
             if result.error is not None:
-                if not quiet:
+                if not general.quiet:
                     console.warn(f"{result.path}: {result.error}")
                 return
             for path in pictures.paths(ref.name).values():
                 print(path)
-            if total <= _PREVIEWED and not quiet:
+            if len(found) <= _MOST_PREVIEWS and not general.quiet:
                 previews.append((ref.path, result))
 
         summary = run_heatmap(
-            inspector,
-            islice(source, limit),
-            prompt_for,
-            pictures,
-            inputs.pace(inspector, batch_size, workers),
-            observe,
+            inspector, found, shown.prompt_for, pictures, run.pace(inspector), observe
         )
-    for path, result in previews:  # when no progress bar is in the way any more
+    for path, result in previews:  # after the progress bar is gone
         _preview(path, result)
     if summary.failed:
-        raise typer.Exit(SOME_UNREADABLE)
+        raise typer.Exit(ExitCode.UNREADABLE_IMAGES)
 
 
 def _preview(path: Path, result: Result) -> None:
@@ -140,9 +111,9 @@ def _preview(path: Path, result: Result) -> None:
     terminal = console.stdout()
     if not terminal.is_terminal or terminal.color_system not in ("truecolor", "256"):
         return
+    from moeclip_cli.cli.preview import preview
     from moeclip_cli.images.decode import decode
-    from moeclip_cli.reports.panels import viewing_size
-    from moeclip_cli.reports.preview import preview
+    from moeclip_cli.reports.pictures.panels import viewing_size
     from moeclip_cli.runs.heatmap_run import overlay_of
 
     small = viewing_size(decode(path).pixels)

@@ -1,45 +1,51 @@
-"""Options that several commands share, so that they are spelt and explained the same everywhere."""
+"""Options that several commands share, as groups; their methods give what the options stand for."""
 
 from __future__ import annotations
 
-from enum import Enum
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 import typer
 
+from moeclip_cli.checkpoints.builtin import DEFAULT_MODEL, DEFAULT_TOWER
+from moeclip_cli.choices import PictureFormat, PrecisionChoice
+from moeclip_cli.cli import console
 from moeclip_cli.cli.settings import apply_file
+from moeclip_cli.discovery.prompts_file import DEFAULT_PROMPT, PromptRules
 from moeclip_cli.errors import UsageError
+from moeclip_cli.model.config import Domain
 
+if TYPE_CHECKING:
+    from moeclip_cli.discovery.inputs import ImageRef
+    from moeclip_cli.discovery.source import ImageSource, SourceCounts
+    from moeclip_cli.inspection.inspector import Inspector
+    from moeclip_cli.inspection.profile import Profile
+    from moeclip_cli.runs.stream import Pace
+
+# Panels of the help.
+DATA, IMAGES, MODEL, OUTPUT, RUNNING = "Data", "Images", "Model", "Output", "Running"
+
+DEFAULT_OUT = Path("moeclip-out")
 _DEBUG = "moeclip.debug"
 
-_MODEL = "Model"
-_IMAGES = "Images"
-_OUTPUT = "Output"
-_RUNNING = "Running"
+
+def wants_traceback(ctx: Any) -> bool:
+    """True if `--debug` was given to the command that runs under `ctx`."""
+    return bool(ctx.meta.get(_DEBUG))
 
 
-class Domain(str, Enum):
-    """The two domains of the paper."""
+def require_prompt(prompt: str) -> None:
+    """Check that a prompt names something.
 
-    industrial = "industrial"
-    medical = "medical"
-
-
-class Precision(str, Enum):
-    """Floating-point precision of the vision side."""
-
-    auto = "auto"
-    fp32 = "fp32"
-    bf16 = "bf16"
-    fp16 = "fp16"
-
-
-class Picture(str, Enum):
-    """File format of pictures."""
-
-    png = "png"
-    jpeg = "jpeg"
+    Raises:
+        UsageError: if it is empty.
+    """
+    if not prompt.strip():
+        raise UsageError('The prompt is empty; name the object, e.g. --prompt "metal bracket".')
 
 
 def _remember_debug(ctx: typer.Context, wanted: bool) -> bool:
@@ -47,153 +53,335 @@ def _remember_debug(ctx: typer.Context, wanted: bool) -> bool:
     return wanted
 
 
-def no_such_path(path: Path, option: str) -> UsageError:
-    """The error for an option that names a path that does not exist."""
-    return UsageError(f"There is no {path}; check what {option} names.")
+def _valid_text(argument: str) -> str:
+    r"""Decode an argument as UTF-8 in any locale; a byte that is not UTF-8 becomes e.g. `\xfc`."""
+    return argument.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
 
 
-def wants_traceback(ctx: Any) -> bool:
-    """Whether `--debug` was given to the command that runs under `ctx`."""
-    return bool(ctx.meta.get(_DEBUG))
+def _option(panel: str, help_text: str, *names: str, **more: Any) -> Any:
+    return typer.Option(*names, help=help_text, rich_help_panel=panel, **more)
 
 
-Images = Annotated[
-    list[str],
-    typer.Argument(
-        metavar="PATH",
-        help="An image, a folder, a glob, or - for a list of paths on standard input.",
-        show_default=False,
-    ),
-]
-Prompt = Annotated[
-    str,
-    typer.Option(
-        "--prompt", "-p", help='What is on the images, e.g. "metal bracket".',
-        rich_help_panel=_MODEL,
-    ),
-]  # fmt: skip
-Prompts = Annotated[
+_PROMPT_HELP = 'Name of the object in the images, e.g. "metal bracket".'
+Prompt = Annotated[str, _option(MODEL, _PROMPT_HELP, "--prompt", "-p", callback=_valid_text)]
+DataRoot = Annotated[
     Path | None,
-    typer.Option(
-        help="TOML or JSON file that maps folders or globs to prompts, where products are mixed.",
-        rich_help_panel=_MODEL,
+    _option(
+        DATA, "Folder with one subfolder per dataset.", envvar="MOECLIP_DATA", show_default="./data"
     ),
 ]
-Model = Annotated[
-    str,
-    typer.Option(
-        "--model", "-m",
-        help="A built-in model, a checkpoint file, or hf://owner/repo[/file][@revision].",
-        rich_help_panel=_MODEL,
-    ),
-]  # fmt: skip
-BackboneWeights = Annotated[
-    Path | None,
-    typer.Option(
-        help="CLIP weights to use: OpenAI .pt, open_clip .pt or .safetensors.",
-        rich_help_panel=_MODEL,
-    ),
-]
-DomainOption = Annotated[
-    Domain | None,
-    typer.Option("--domain", help="Overrides the model's.", rich_help_panel=_MODEL),
-]
-ImageSize = Annotated[
-    int | None,
-    typer.Option(
-        help="The one side of the network input in pixels, if not the model's.",
-        rich_help_panel=_MODEL,
-    ),
-]
-Threshold = Annotated[
-    float | None,
-    typer.Option(
-        "--threshold", "-t", help="Score from which an image is anomalous, if not the profile's.",
-        rich_help_panel=_MODEL,
-    ),
-]  # fmt: skip
-ProfileFile = Annotated[
-    Path | None,
-    typer.Option(
-        "--profile", help="Threshold and prompt of `moeclip calibrate` for this product.",
-        rich_help_panel=_MODEL,
-    ),
-]  # fmt: skip
-Recursive = Annotated[
-    bool,
-    typer.Option(
-        "--recursive/--no-recursive", help="Look into subfolders.", rich_help_panel=_IMAGES
-    ),
-]
-Limit = Annotated[
-    int | None,
-    typer.Option(min=1, help="Only the first N images.", rich_help_panel=_IMAGES),
-]
-MaxPixels = Annotated[
-    int | None,
-    typer.Option(min=1, help="Refuse images with more pixels than this.", rich_help_panel=_IMAGES),
-]
-PictureFormat = Annotated[
-    Picture, typer.Option(help="File format of pictures.", rich_help_panel=_OUTPUT)
-]
-Out = Annotated[Path, typer.Option("--out", "-o", help="Output folder.", rich_help_panel=_OUTPUT)]
-Overwrite = Annotated[
-    bool,
-    typer.Option("--overwrite", help="Replace earlier results there.", rich_help_panel=_OUTPUT),
-]
-Device = Annotated[
-    str,
-    typer.Option(
-        "--device", "-d", help="auto, cpu, cuda, cuda:N or mps.", rich_help_panel=_RUNNING
-    ),
-]
-PrecisionOption = Annotated[
-    Precision,
-    typer.Option("--precision", help="auto is fp32 on every device.", rich_help_panel=_RUNNING),
-]
-BatchSize = Annotated[
-    int | None,
-    typer.Option(
-        "--batch-size", "-b", min=1,
-        help="Images at once; default by device, halved by itself when memory runs out.",
-        rich_help_panel=_RUNNING,
-    ),
-]  # fmt: skip
-Workers = Annotated[
-    int | None,
-    typer.Option(
-        "--workers", "-w", min=0, help="Threads that decode and write; default by CPUs.",
-        rich_help_panel=_RUNNING,
-    ),
-]  # fmt: skip
+Out = Annotated[Path, _option(OUTPUT, "Output folder.", "--out", "-o")]
+Overwrite = Annotated[bool, _option(OUTPUT, "Replace existing results.", "--overwrite")]
+_WORKERS_HELP = (
+    "Threads for reading images and writing files. Default: number of CPU cores, at most 8."
+)
+Workers = Annotated[int | None, _option(RUNNING, _WORKERS_HELP, "--workers", "-w", min=0)]
 Processes = Annotated[
-    int,
-    typer.Option(
-        min=1, help="Processes on this machine, one for each GPU.", rich_help_panel=_RUNNING
-    ),
+    int, _option(RUNNING, "Processes on this machine; with CUDA, one per GPU.", min=1)
 ]
-Quiet = Annotated[
-    bool,
-    typer.Option("--quiet", "-q", help="Say nothing but errors.", rich_help_panel=_RUNNING),
-]
-Verbose = Annotated[
-    bool,
-    typer.Option(
-        "--verbose", "-v", help="Also name files that are no images, and notes on images.",
-        rich_help_panel=_RUNNING,
-    ),
-]  # fmt: skip
-Config = Annotated[
-    Path | None,
-    typer.Option(
-        callback=apply_file, is_eager=True, rich_help_panel=_RUNNING,
-        help="Settings file; moeclip.toml in the current folder is read by itself.",
-    ),
-]  # fmt: skip
+_CONFIG_HELP = "Settings file. Default: moeclip.toml in the current folder, if it exists."
+Config = Annotated[Path | None, _option(RUNNING, _CONFIG_HELP, callback=apply_file, is_eager=True)]
+_DEBUG_HELP = "Show the traceback of an error."
 Debug = Annotated[
-    bool,
-    typer.Option(
-        "--debug", callback=_remember_debug, is_eager=True, rich_help_panel=_RUNNING,
-        help="Show the traceback of an error.",
-    ),
-]  # fmt: skip
+    bool, _option(RUNNING, _DEBUG_HELP, "--debug", callback=_remember_debug, is_eager=True)
+]
+
+
+@dataclass(frozen=True)
+class GeneralOptions:
+    """Options of every command that can take minutes.
+
+    Attributes:
+        quiet: print errors only.
+    """
+
+    PANEL: ClassVar[str] = RUNNING
+
+    quiet: Annotated[bool, typer.Option("--quiet", "-q")] = False
+    config: Config = None
+    debug: Debug = False
+
+
+@dataclass(frozen=True)
+class DeviceOptions:
+    """Device and precision of the network.
+
+    Attributes:
+        device: device: auto, cpu, cuda, cuda:N or mps.
+        precision: floating-point precision. auto is fp32 on every device.
+    """
+
+    PANEL: ClassVar[str] = RUNNING
+
+    device: Annotated[str, typer.Option("--device", "-d")] = "auto"
+    precision: PrecisionChoice = "auto"
+
+
+@dataclass(frozen=True)
+class RunOptions(DeviceOptions):
+    """Use of the machine; changes no result but by rounding.
+
+    Attributes:
+        batch_size: images per batch. Default: depends on the device, and halved when memory runs
+            out.
+    """
+
+    batch_size: Annotated[int | None, typer.Option("--batch-size", "-b", min=1)] = None
+    workers: Workers = None
+
+    def pace(self, inspector: Inspector) -> Pace:
+        """Batch size and threads; defaults by device and CPU cores."""
+        from moeclip_cli.parallel.cores import choose_workers
+        from moeclip_cli.parallel.device import default_batch_size
+        from moeclip_cli.runs.stream import Pace
+
+        batch_size = self.batch_size or default_batch_size(inspector.device)
+        return Pace(batch_size, choose_workers(self.workers))
+
+
+@dataclass(frozen=True)
+class PictureOutput:
+    """Output folder of a run that can write pictures.
+
+    Attributes:
+        picture_format: file format of pictures.
+    """
+
+    PANEL: ClassVar[str] = OUTPUT
+
+    out: Out = DEFAULT_OUT
+    overwrite: Overwrite = False
+    picture_format: PictureFormat = "png"
+
+
+@dataclass(frozen=True)
+class ImageOptions:
+    """The images of a run.
+
+    Attributes:
+        paths: image, folder or glob pattern; - reads a list of paths from standard input.
+        recursive: search subfolders.
+        limit: use only the first N images.
+        max_pixels: reject images with more pixels than this.
+        decode_seconds: stop decoding an image after this many seconds.
+        verbose: also list skipped files and per-image notes.
+    """
+
+    PANEL: ClassVar[str] = IMAGES
+
+    paths: Annotated[list[str], typer.Argument(metavar="PATH", show_default=False)]
+    recursive: bool = True
+    limit: Annotated[int | None, typer.Option(min=1)] = None
+    max_pixels: Annotated[int | None, typer.Option(min=1)] = None
+    decode_seconds: Annotated[float | None, typer.Option(min=0.1, show_default="20")] = None
+    verbose: Annotated[bool, typer.Option("--verbose", "-v")] = False
+
+    def find(self, out: Path, *, quiet: bool) -> FoundImages:
+        """Find the images; skipped files are counted, or listed if `verbose`.
+
+        Args:
+            out: the output folder, whose images are not inputs.
+            quiet: print nothing about skipped files.
+
+        Raises:
+            UsageError: if a path is not found or there are no images.
+        """
+        from moeclip_cli.discovery.source import find_images
+
+        source = find_images(self.paths, recursive=self.recursive, stdin=sys.stdin, exclude=out)
+        counts = source.counts()
+        if not quiet:
+            self._mention_skipped(source, counts)
+        return FoundImages(source, min(counts.images, self.limit or counts.images))
+
+    def _mention_skipped(self, source: ImageSource, counts: SourceCounts) -> None:
+        if self.verbose:
+            for entry in source.skipped():
+                console.note(f"Skipped {entry.path} ({entry.reason or 'no image extension'}).")
+            return
+        if counts.other_files:
+            console.note(
+                f"Skipped {counts.other_files} files without an image extension "
+                "(--verbose lists them)."
+            )
+        if counts.unreadable_folders:
+            console.warn(f"Cannot list {counts.unreadable_folders} folders (--verbose lists them).")
+
+
+@dataclass(frozen=True)
+class FoundImages:
+    """The first images of a source. Can be iterated any number of times."""
+
+    _source: ImageSource
+    _count: int
+
+    def __iter__(self) -> Iterator[ImageRef]:
+        return islice(self._source, self._count)
+
+    def __len__(self) -> int:
+        return self._count
+
+
+@dataclass(frozen=True)
+class Product:
+    """The product in the images.
+
+    Attributes:
+        prompt: its name, for images without a rule.
+        rules: other names of some images, by path.
+        rules_text: the text of the file that contains `rules`.
+        threshold: score from which an image is anomalous, if the user chose one.
+        profile: its calibrated threshold.
+    """
+
+    prompt: str
+    rules: PromptRules | None = None
+    rules_text: str | None = None
+    threshold: float | None = None
+    profile: Profile | None = None
+
+    def prompt_for(self, path: Path) -> str:
+        """The name of the object in the image at `path`."""
+        return (self.rules and self.rules.prompt_for(path)) or self.prompt
+
+
+@dataclass(frozen=True)
+class ProductOptions:
+    """Name and threshold of the product in the images.
+
+    Attributes:
+        prompts: TOML or JSON file that maps folders or glob patterns to prompts.
+        threshold: score from which an image is anomalous. Default: threshold of the profile or the
+            checkpoint.
+        profile: profile file written by `moeclip calibrate`: a threshold and its prompt, and with
+            --references the good parts that images are compared with.
+    """
+
+    PANEL: ClassVar[str] = MODEL
+
+    prompt: Prompt = DEFAULT_PROMPT
+    prompts: Path | None = None
+    threshold: Annotated[float | None, typer.Option("--threshold", "-t")] = None
+    profile: Path | None = None
+
+    def read(self) -> Product:
+        """Read the files that the options name.
+
+        Raises:
+            UsageError: if the prompt is empty, a file is invalid, or options contradict each other.
+        """
+        profile = self._load_profile()
+        prompt = self.prompt if profile is None else self._prompt_of(profile)
+        require_prompt(prompt)
+        if self.prompts is None:
+            return Product(prompt, threshold=self.threshold, profile=profile)
+        rules, text = PromptRules.load(self.prompts), self.prompts.read_text(encoding="utf-8")
+        return Product(prompt, rules, text, self.threshold)
+
+    def _load_profile(self) -> Profile | None:
+        if self.profile is None:
+            return None
+        from moeclip_cli.inspection.profile import Profile
+
+        return Profile.load(self.profile)
+
+    def _prompt_of(self, profile: Profile) -> str:
+        if self.prompts is not None:
+            raise UsageError("A profile is for one product; use either --profile or --prompts.")
+        if self.prompt not in (DEFAULT_PROMPT, profile.prompt):
+            raise UsageError(
+                f'The profile is for --prompt "{profile.prompt}", not "{self.prompt}"; omit the '
+                "prompt, or calibrate again."
+            )
+        return profile.prompt
+
+
+@dataclass(frozen=True)
+class ModelOptions:
+    """The model that scores the images.
+
+    Attributes:
+        model: built-in model, checkpoint file, or hf://owner/repo[/file][@revision].
+        reference: image, folder or glob pattern of good parts to compare the images with. Can be
+            repeated. The score is then the distance to the most similar good parts.
+        reference_rotations: number of angles at which each reference is compared. 1 if parts always
+            lie the same way, 8 if they lie in any way.
+        backbone_weights: local CLIP weights file: OpenAI .pt, or open_clip .pt or .safetensors.
+        domain: scoring domain. Default: domain of the checkpoint.
+        image_size: network input size in pixels. Replaces all input sizes stored in the checkpoint.
+    """
+
+    PANEL: ClassVar[str] = MODEL
+
+    model: Annotated[
+        str | None,
+        typer.Option(
+            "--model", "-m", show_default=f"{DEFAULT_MODEL}; with --reference {DEFAULT_TOWER}"
+        ),
+    ] = None
+    reference: Annotated[list[str] | None, typer.Option(show_default=False)] = None
+    reference_rotations: Annotated[int, typer.Option(min=1, max=36)] = 1
+    backbone_weights: Path | None = None
+    domain: Domain | None = None
+    image_size: int | None = None
+
+    def load_inspector(
+        self,
+        device: DeviceOptions,
+        *,
+        quiet: bool,
+        images: ImageOptions | None = None,
+        product: Product | None = None,
+        references: list[Path] | None = None,
+    ) -> Inspector:
+        """Load the model onto the device.
+
+        Args:
+            device: device and precision.
+            quiet: show no status.
+            images: limits on each image; None for the defaults.
+            product: threshold or profile to use; None for the checkpoint's threshold.
+            references: good parts for a profile, of which a few patches are kept; None for those of
+                the option.
+
+        Raises:
+            ModelError, UsageError: see `Inspector.load`.
+        """
+        with console.status("Loading the model", quiet=quiet):
+            # Importing PyTorch takes longer than loading a small model.
+            from moeclip_cli.images.decode import DEFAULT_DECODE_SECONDS, DEFAULT_MAX_PIXELS
+            from moeclip_cli.inspection.inspector import Inspector
+            from moeclip_cli.model.bank import KEPT_PATCHES
+
+            inspector = Inspector.load(
+                self.model,
+                references=self._references() if references is None else references,
+                reference_patches=None if references is None else KEPT_PATCHES,
+                reference_rotations=self.reference_rotations,
+                backbone_weights=self.backbone_weights,
+                image_size=self.image_size,
+                domain=self.domain,
+                threshold=product.threshold if product else None,
+                profile=product.profile if product else None,
+                device=device.device,
+                precision=device.precision,
+                max_pixels=(images and images.max_pixels) or DEFAULT_MAX_PIXELS,
+                decode_seconds=(images and images.decode_seconds) or DEFAULT_DECODE_SECONDS,
+            )
+        built = references is not None or self.reference
+        if inspector.references is not None and built and not quiet:
+            for remark in inspector.references.remarks():
+                console.warn(remark)
+        return inspector
+
+    def _references(self) -> list[Path] | None:
+        """The files of the references, or None if there are none.
+
+        Raises:
+            UsageError: if a path is not found or there are no images.
+        """
+        if not self.reference:
+            return None
+        from moeclip_cli.discovery.source import find_images
+
+        return [ref.path for ref in find_images(self.reference)]

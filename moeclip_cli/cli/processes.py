@@ -1,7 +1,8 @@
-"""`--processes`: a command that runs itself several times."""
+"""The command line of this process, and running it in several processes."""
 
 from __future__ import annotations
 
+import shlex
 import sys
 from typing import TYPE_CHECKING
 
@@ -11,18 +12,23 @@ if TYPE_CHECKING:
     import torch
 
 
+def command_line() -> str:
+    """The command line of this process, quoted for a shell."""
+    return shlex.join(["moeclip", *sys.argv[1:]])
+
+
 def ran_in_several(processes: int, device: torch.device) -> bool:
-    """Run this very command in several processes, unless this is already one of several.
+    """Run this command in several processes, unless this process is already one of several.
 
     Args:
-        processes: how many; with 1, nothing happens.
-        device: where they work.
+        processes: number of processes; 1 runs nothing.
+        device: device of the processes; for CUDA, each gets its own GPU.
 
     Returns:
-        Whether the command is done.
+        True if other processes have run the command to its end.
 
     Raises:
-        UsageError: if there are not enough GPUs.
+        UsageError: if there are too few GPUs.
         ProcessLostError: if a process was killed.
         typer.Exit: with the exit code of the process that failed.
     """

@@ -1,41 +1,37 @@
-"""Settings that need not be typed: `moeclip.toml` and `MOECLIP_*` variables.
+"""Settings instead of options: the file `moeclip.toml` and the variables `MOECLIP_*`.
 
-The command line wins over a variable, a variable over the file. In the file, keys at the top are
-for every command that has such an option, those in a `[score]` table for `moeclip score` alone;
-a `[datasets]` table is for all of that group. Keys are the long options without their dashes.
+The command line overrides variables; variables override the file. Top-level keys of the file are
+for every command that has such an option. A table is for one command, such as `[score]`, or for a
+group of commands, such as `[datasets]`. Keys are long options without the leading dashes.
 """
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, cast
 
 import typer
-from typer.core import TyperCommand, TyperGroup, TyperOption
+from typer.core import TyperGroup, TyperOption
 
+from moeclip_cli.bounded_text import MEGABYTE, parse_toml, read_small_text, shortened
+from moeclip_cli.cli.parameters import Command
 from moeclip_cli.errors import UsageError
-
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
 
 DEFAULT_FILE = "moeclip.toml"
 
 
-class SettingsCommand(TyperCommand):
-    """A command whose every option can also be set by a variable `MOECLIP_<OPTION>`."""
+class SettingsCommand(Command):
+    """A command whose options can also be set by variables `MOECLIP_<OPTION>`."""
 
-    # These say how to run a command, not what it does.
+    # Options that say how to run the command, not what it does.
     not_settings: tuple[str, ...] = ("config", "help", "debug")
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         for name, option in options(self).items():
             option.envvar = option.envvar or f"MOECLIP_{name}".upper()
-            # Naming a variable beside each option would drown the help.
+            # A variable beside each option would clutter the help.
             option.show_envvar = False
 
 
@@ -46,7 +42,7 @@ def options(command: SettingsCommand) -> dict[str, TyperOption]:
 
 
 def _long_name(option: TyperOption) -> str:
-    """As it is typed, not as the code calls it: `format`, `all`."""
+    """The name as the user types it, such as `format`; the code may use another name."""
     return next(name for name in option.opts if name.startswith("--"))[2:].replace("-", "_")
 
 
@@ -54,22 +50,20 @@ def apply_file(ctx: typer.Context, path: Path | None) -> Path | None:
     """Make the settings file the defaults of the command that is being parsed.
 
     Args:
-        ctx: the command's context, before its other options are read.
-        path: the file that `--config` names; otherwise `moeclip.toml` in the current folder is
-            used if there is one.
+        ctx: context of the command, before its other options are parsed.
+        path: file that `--config` names; None for `moeclip.toml` in the current folder, if it
+            exists.
 
     Raises:
-        UsageError: if the file cannot be read or has a setting that no command knows.
+        UsageError: if the file cannot be read or contains an unknown setting.
     """
     file = path or Path(DEFAULT_FILE)
     if path is None and not file.is_file():
         return path
     try:
-        content = tomllib.loads(file.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise UsageError(f"Cannot read the settings in {file}: {error.strerror}.") from error
-    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise UsageError(f"{file} is not valid TOML: {error}.") from error
+        content = parse_toml(read_small_text(file, "settings file", limit=MEGABYTE))
+    except ValueError as error:  # invalid TOML, and text that is not UTF-8
+        raise UsageError(f"{file} is not valid TOML: {shortened(error, 200)}.") from error
     own, shared = _checked(file, content, ctx.find_root().command)
     command = cast(SettingsCommand, ctx.command)
     chosen = shared | own.get(_table(ctx), {})
@@ -80,7 +74,7 @@ def apply_file(ctx: typer.Context, path: Path | None) -> Path | None:
 
 
 def _table(ctx: typer.Context) -> str:
-    """What the command's own table is called: a command in a group has the group's."""
+    """The table of the command: its own name, or the name of its group."""
     while ctx.parent is not None and ctx.parent.parent is not None:
         ctx = cast(typer.Context, ctx.parent)
     return ctx.info_name or ""
@@ -89,7 +83,7 @@ def _table(ctx: typer.Context) -> str:
 def _checked(
     file: Path, content: Mapping[str, Any], program: Any
 ) -> tuple[dict[str, dict[str, Any]], dict[str, Any]]:
-    """The settings of single commands and those of all, every one known to some command."""
+    """The settings by table, and those of all commands, after a check for unknown ones."""
     known = {name: _settings(command) for name, command in program.commands.items()}
     everywhere = {option for names in known.values() for option in names}
     own, shared = {}, {}
@@ -118,7 +112,8 @@ def _underscored(table: Mapping[str, Any]) -> dict[str, Any]:
 def _refuse_unknown(file: Path, table: Mapping[str, Any], known: set[str], where: str) -> None:
     for key in table:
         if key not in known:
-            typed, *names = (name.replace("_", "-") for name in (key, *sorted(known)))
+            unknown, *names = (name.replace("_", "-") for name in (key, *sorted(known)))
             raise UsageError(
-                f"{file} has an unknown setting '{typed}'{where}; known are {', '.join(names)}."
+                f"{file} has an unknown setting '{unknown}'{where}; known settings: "
+                f"{', '.join(names)}."
             )

@@ -1,4 +1,4 @@
-"""Tables on standard output that people can read and programs can cut."""
+"""Tables on standard output: aligned in a terminal, separated by tabs in a pipe."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from collections.abc import Iterable, Sequence
 
 
 def print_rows(header: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
-    """Columns below each other in a terminal, else lines of cells with tabs between them.
+    """Print aligned columns in a terminal, otherwise one line of tab-separated cells per row.
 
-    What is too long is left to the terminal to break, so that it can still be copied whole.
+    Long cells are not wrapped, so that they can be copied as a whole.
     """
     lines = [[one_line(cell) for cell in row] for row in (header, *rows)]
     if not sys.stdout.isatty():
@@ -26,5 +26,5 @@ def print_rows(header: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
 
 
 def one_line(cell: str) -> str:
-    """Text in one line that no terminal takes for a command; file names may hold anything."""
+    """Escape line breaks and control characters; file names may contain any of them."""
     return "".join(c if c.isprintable() else repr(c)[1:-1] for c in cell)

@@ -1,105 +1,51 @@
-"""What `moeclip train` shows while it trains: steps, losses, pace and measurements."""
+"""Progress of `moeclip train`: steps, losses, pace and validation results."""
 
 from __future__ import annotations
 
-import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Protocol
-
-from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TextColumn
-from rich.progress import Progress as Bars
+from typing import TYPE_CHECKING
 
 from moeclip_cli.cli import console
+from moeclip_cli.cli.progress import progress
 
 if TYPE_CHECKING:
-    from moeclip_cli.training.trainer import Progress
-    from moeclip_cli.training.validation import Validation
-
-
-class Display(Protocol):
-    """Shows progress while training."""
-
-    def show(self, progress: Progress) -> None:
-        """A step is done or a validation."""
+    from moeclip_cli.training.monitor import TrainingProgress
+    from moeclip_cli.training.validation import ValidationMetrics
 
 
 @contextmanager
-def training_display(quiet: bool) -> Iterator[Display]:
-    """Progress on standard error: a live line in a terminal, else a line now and then.
+def training_display(*, quiet: bool) -> Iterator[Callable[[TrainingProgress], None]]:
+    """Yield a function that shows the progress of a training.
 
     Args:
-        quiet: say nothing.
+        quiet: show nothing.
     """
-    stderr = console.stderr()
-    if quiet:
-        yield _Silent()
-    elif not stderr.is_terminal:
-        yield _Lines()
-    else:
-        columns = (
-            TextColumn("epoch {task.fields[epoch]}"),
-            BarColumn(bar_width=20),
-            MofNCompleteColumn(),
-            TextColumn("{task.fields[line]}"),
-        )
-        with Bars(*columns, console=stderr, transient=True) as bars:
-            yield _Bar(bars, bars.add_task("", total=None, epoch=1, line=""))
+    with progress(quiet=quiet) as show:
+
+        def observe(now: TrainingProgress) -> None:
+            if now.validation is None:
+                show(f"Epoch {now.epoch}, step", now.step, now.steps, _details(now))
+            elif not quiet:
+                console.note(_validated(now.epoch, now.validation))
+
+        yield observe
 
 
-class _Silent:
-    def show(self, progress: Progress) -> None:
-        """Nothing to show."""
+def _details(now: TrainingProgress) -> str:
+    losses = ", ".join(f"{name} {value:.3f}" for name, value in now.losses.items())
+    left = console.duration(now.seconds_left)
+    return f"{losses}; {now.images_per_second:.1f} images/s, {left} left"
 
 
-class _Bar:
-    def __init__(self, bars: Bars, task: TaskID) -> None:
-        self._bars, self._task = bars, task
-
-    def show(self, progress: Progress) -> None:
-        if progress.validation is not None:
-            console.note(_validated(progress.epoch, progress.validation))
-            return
-        self._bars.update(
-            self._task,
-            completed=progress.step,
-            total=progress.steps,
-            epoch=progress.epoch,
-            line=_losses(progress),
-        )
-
-
-class _Lines:
-    def __init__(self) -> None:
-        self._said: float | None = None
-
-    def show(self, progress: Progress) -> None:
-        if progress.validation is not None:
-            console.note(_validated(progress.epoch, progress.validation))
-            return
-        now = time.monotonic()
-        if self._said is not None and now - self._said < console.PLAIN_EVERY_S:
-            return
-        self._said = now
-        console.note(
-            f"Epoch {progress.epoch}, step {progress.step} of {progress.steps}: {_losses(progress)}"
-        )
-
-
-def _losses(progress: Progress) -> str:
-    parts = ", ".join(f"{name} {value:.3f}" for name, value in progress.losses.items())
-    left = console.duration(progress.seconds_left)
-    return f"{parts}; {progress.images_per_second:.1f} images/s, {left} left"
-
-
-def _validated(epoch: int, validation: Validation) -> str:
-    measured = {
+def _validated(epoch: int, validation: ValidationMetrics) -> str:
+    values = {
         "image AUROC": validation.image_auroc,
         "pixel AUROC": validation.pixel_auroc,
         "pixel AP": validation.pixel_ap,
     }
     shown = ", ".join(
-        f"{name} {'not defined' if value is None else f'{value:.3f}'}"
-        for name, value in measured.items()
+        f"{name} {'undefined' if value is None else f'{value:.3f}'}"
+        for name, value in values.items()
     )
     return f"Epoch {epoch}, on {validation.normal + validation.anomalous} held-out images: {shown}."

@@ -1,1 +1,1 @@
-"""Where training and evaluation images come from."""
+"""Datasets: published ones, the user's own and generated ones."""

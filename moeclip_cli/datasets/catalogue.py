@@ -1,23 +1,24 @@
-"""The 14 datasets of the paper: names, folders, layouts, sizes, prompts, and where to get them."""
+"""Catalogue of the paper's 14 datasets: names, folders, layouts, sizes, prompts, sources."""
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.resources import as_file, files
 from pathlib import Path
 
-from moeclip_cli.checkpoints.configuration import Domain
 from moeclip_cli.datasets import layouts
 from moeclip_cli.datasets.csv_rows import read_csv
 from moeclip_cli.datasets.dataset import Counts
 from moeclip_cli.datasets.folders import subfolders
 from moeclip_cli.datasets.index import Index
 from moeclip_cli.datasets.layouts import Layout
+from moeclip_cli.model.config import Domain
 
-# Offers all 14 in the layouts below.
 AUTHORS_PAGE = "https://github.com/CoCoRessa/MoECLIP"
+"""Page with download links for all 14 datasets in the layouts used here."""
 
 _BMAD = "https://github.com/DorisBao/BMAD"
 _BMAD_PAPER = "Bao et al., BMAD: Benchmarks for Medical Anomaly Detection, CVPR Workshops 2024"
@@ -29,9 +30,9 @@ class Category:
     """A category of a published dataset.
 
     Attributes:
-        name: as in the authors' lists.
-        description: how the paper names it to the model.
-        counts: how many images of it the test split has.
+        name: name in the authors' lists.
+        description: the paper's prompt for it.
+        counts: number of images in the test split.
     """
 
     name: str
@@ -41,20 +42,19 @@ class Category:
 
 @dataclass(frozen=True)
 class DatasetSpec:
-    """What is known about a published dataset.
+    """Description of a published dataset.
 
     Attributes:
-        name: as on the command line.
-        title: as in the paper's tables.
-        domain: decides how scores are formed.
-        folders: names that its folder may have; upper or lower case and -, _ and spaces in any of
-            its names do not matter.
-        layout: how its files lie.
-        inside: the subfolder that the layout starts in.
-        masks: whether its anomalous images have masks.
-        homepage: where to get it.
-        paper: where it was published.
-        licence: the licence that its publishers state, None if they state none that we know of.
+        name: name on the command line.
+        title: name in the paper's tables.
+        domain: scoring domain.
+        folders: possible names of its folder; case, "-", "_" and spaces are ignored.
+        layout: layout of its files.
+        homepage: page to get it from.
+        paper: publication.
+        licence: licence stated by its publishers; None if none is known.
+        subfolder: subfolder in which the layout starts.
+        masks: True if its anomalous images have masks.
     """
 
     name: str
@@ -65,47 +65,47 @@ class DatasetSpec:
     homepage: str
     paper: str
     licence: str | None = None
-    inside: str = ""
+    subfolder: str = ""
     masks: bool = True
 
     @property
     def categories(self) -> tuple[Category, ...]:
-        """Its categories, in the paper's order."""
-        return _CATEGORIES[self.title]
+        """The categories, in the paper's order."""
+        return _categories()[self.title]
 
     @property
     def prompts(self) -> dict[str, str]:
-        """Category -> description."""
+        """Description by category."""
         return {category.name: category.description for category in self.categories}
 
     @property
     def expected(self) -> dict[str, Counts]:
-        """Category -> how many images the test split has."""
+        """Number of images in the test split, by category."""
         return {category.name: category.counts for category in self.categories}
 
     @property
     def where_to_get(self) -> str:
-        """The end of a sentence for somebody who lacks the dataset."""
+        """Clause on where to get the dataset, for error messages."""
         return f"get it from {self.homepage} or, in the layout used here, from {AUTHORS_PAGE}"
 
     def find_folder(self, data_root: Path) -> Path | None:
-        """Its folder among those of `data_root`; the names that come first in `folders` win."""
+        """Return its folder in `data_root`; earlier names in `folders` take precedence."""
         by_key = {_key(folder.name): folder for folder in reversed(subfolders(data_root))}
         return next((by_key[key] for key in self.keys if key in by_key), None)
 
     def index(self, folder: Path) -> Index:
-        """The samples of its test split in its folder."""
+        """Return the samples of the test split in a folder."""
         names = [category.name for category in self.categories]
-        return self.layout.index(folder / self.inside, names, self.masks)
+        return self.layout.index(folder / self.subfolder, names, self.masks)
 
     @property
     def keys(self) -> tuple[str, ...]:
-        """All that it may be called, made comparable."""
+        """Normalised forms of all its names."""
         return tuple(dict.fromkeys(map(_key, (*self.folders, self.name, self.title))))
 
 
 def find_spec(name: str) -> DatasetSpec | None:
-    """The published dataset of a name, in any case, or of one of its folders' names."""
+    """Return the published dataset with a name or folder name, ignoring case; None if unknown."""
     return next((spec for spec in CATALOGUE if _key(name) in spec.keys), None)
 
 
@@ -113,18 +113,17 @@ def _key(name: str) -> str:
     return re.sub(r"[-_ ]", "", name.casefold())
 
 
-def _read_categories() -> Mapping[str, tuple[Category, ...]]:
+@functools.cache
+def _categories() -> Mapping[str, tuple[Category, ...]]:
     columns = ("dataset", "category", "description", "normal", "anomalous")
-    found: dict[str, tuple[Category, ...]] = {}
+    categories: dict[str, tuple[Category, ...]] = {}
     with as_file(files("moeclip_cli.datasets") / "categories.csv") as path:
         for _, row in read_csv(path, columns):
             counts = Counts(int(row["normal"]), int(row["anomalous"]))
             category = Category(row["category"], row["description"], counts)
-            found[row["dataset"]] = (*found.get(row["dataset"], ()), category)
-    return found
+            categories[row["dataset"]] = (*categories.get(row["dataset"], ()), category)
+    return categories
 
-
-_CATEGORIES = _read_categories()
 
 CATALOGUE = (
     DatasetSpec(
@@ -163,7 +162,7 @@ CATALOGUE = (
         domain="industrial",
         folders=("RSDD",),
         layout=layouts.MVTEC_SINGLE,
-        inside="Metal15",
+        subfolder="Metal15",
         homepage=AUTHORS_PAGE,
         paper="Gan et al., A Hierarchical Extractor-Based Visual Rail Surface Inspection System, "
         "IEEE Sensors Journal 2017",
@@ -261,7 +260,7 @@ CATALOGUE = (
         domain="medical",
         folders=("Endo",),
         layout=layouts.IMAGES_AND_MASKS,
-        inside="test dataset",
+        subfolder="test dataset",
         homepage="https://endotect.com",
         paper="Hicks et al., The EndoTect 2020 Challenge, ICPR Workshops 2021",
     ),

@@ -1,4 +1,4 @@
-"""Checking a dataset: what is missing, unpaired, unreadable or does not fit together."""
+"""Dataset check: missing, unpaired and unreadable files, and sizes that do not match."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from moeclip_cli.images.pipeline import prefetch
 
 
 @dataclass(frozen=True)
-class Tally:
-    """How many images of a category there are.
+class CategoryCounts:
+    """Number of images of one category.
 
     Attributes:
-        category: its name.
-        found: as there are.
-        expected: as there should be; None where nobody knows.
-        masks: how many of them have a mask.
+        category: name of the category.
+        found: images present.
+        expected: images published; None if unknown.
+        masks: images that have a mask.
     """
 
     category: str
@@ -32,61 +32,67 @@ class Tally:
 
 
 @dataclass(frozen=True)
-class Report:
-    """What a check found.
+class CheckReport:
+    """Result of a check.
 
     Attributes:
-        dataset: what was checked.
-        tallies: one for each category that there is or should be.
-        problems: everything that is wrong with files.
+        dataset: the dataset that was checked.
+        categories: counts of each category that is present or expected.
+        problems: problems with files.
     """
 
     dataset: Dataset
-    tallies: tuple[Tally, ...]
+    categories: tuple[CategoryCounts, ...]
     problems: tuple[Problem, ...]
 
     @property
-    def found(self) -> Counts:
-        """How many images there are in all."""
-        return Counts.total(tally.found for tally in self.tallies)
+    def total(self) -> Counts:
+        """Number of images present in all categories."""
+        return Counts.total(category.found for category in self.categories)
 
     @property
-    def counts_fit(self) -> bool:
-        """Whether every category whose counts are known has them."""
-        return all(tally.expected in (None, tally.found) for tally in self.tallies)
+    def counts_match(self) -> bool:
+        """True if every category with expected counts has exactly these."""
+        return all(category.expected in (None, category.found) for category in self.categories)
 
     @property
-    def is_fine(self) -> bool:
-        """Whether nothing is wrong."""
-        return self.counts_fit and not self.problems
+    def passed(self) -> bool:
+        """True if all counts match and no file has a problem."""
+        return self.counts_match and not self.problems
 
 
 def check_dataset(
     dataset: Dataset, index: Index, *, workers: int, advance: Callable[[], None]
-) -> Report:
-    """Reads every image and mask of a dataset, and compares sizes and counts.
+) -> CheckReport:
+    """Read every image and mask of a dataset, and compare sizes and counts.
 
     Args:
-        dataset: what `inspect_dataset` returned.
-        index: what it returned beside it.
-        workers: threads that decode.
+        dataset: dataset returned by `inspect_dataset`.
+        index: index returned by `inspect_dataset`.
+        workers: number of decoding threads.
         advance: called after each sample.
     """
     problems = list(index.problems)
-    problems += [Problem("unpaired", mask, "no image has this mask") for mask in index.spare_masks]
-    for found in prefetch(dataset.samples, _check, workers=workers, ahead=4 * workers + 1):
-        problems += found
+    problems += [
+        Problem("unpaired", mask, "no image belongs to this mask") for mask in index.spare_masks
+    ]
+    for sample_problems in prefetch(
+        dataset.samples, _check, workers=workers, ahead=4 * workers + 1
+    ):
+        problems += sample_problems
         advance()
-    return Report(dataset, tally(dataset), tuple(problems))
+    return CheckReport(dataset, count_categories(dataset), tuple(problems))
 
 
-def tally(dataset: Dataset) -> tuple[Tally, ...]:
-    """Counts the images and masks of every category that there is or should be."""
-    found = dataset.counts()
+def count_categories(dataset: Dataset) -> tuple[CategoryCounts, ...]:
+    """Count the images and masks of every category that is present or expected."""
+    counts = dataset.counts()
     masks = Counter(sample.category for sample in dataset.samples if sample.mask is not None)
     return tuple(
-        Tally(name, found.get(name, Counts(0, 0)), dataset.expected.get(name), masks[name])
-        for name in dict.fromkeys((*dataset.expected, *found))
+        CategoryCounts(
+            name, counts.get(name, Counts(0, 0)), dataset.expected.get(name), masks[name]
+        )
+        for name in dict.fromkeys((*dataset.expected, *counts))
     )
 
 
@@ -99,12 +105,12 @@ def _check(sample: Sample) -> list[Problem]:
             problems.append(Problem("unreadable", path, str(error)))
     if sample.mask is not None and len(set(sizes)) == 2:
         (width, height), (mask_width, mask_height) = sizes
-        what = f"{mask_width} x {mask_height} pixels, but its image has {width} x {height}"
-        problems.append(Problem("size", sample.mask, what))
+        message = f"{mask_width} x {mask_height} pixels, but its image has {width} x {height}"
+        problems.append(Problem("size", sample.mask, message))
     return problems
 
 
 def _size(path: Path) -> tuple[int, int]:
-    """Width and height as the image is seen, after reading all of it."""
+    """Decode an image completely and return its upright width and height."""
     height, width = decode(path).pixels.shape[:2]
     return width, height

@@ -1,4 +1,4 @@
-"""A dataset: labelled images with masks, wherever they come from."""
+"""Datasets as labelled images with masks, independent of their source."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from moeclip_cli.checkpoints.configuration import Domain
+from moeclip_cli.model.config import Domain
 
 COLUMNS = ("image_path", "label", "class_name", "mask_path")
 
@@ -20,10 +20,10 @@ class Sample:
     Attributes:
         image: the image file.
         label: 0 normal, 1 anomalous.
-        category: which product or organ it shows.
-        mask: image in which the anomalous pixels are not zero; None where there is none, and then
-            a normal image has no anomalous pixel.
-        variant: the part of the category that is evaluated by itself, if there are such parts.
+        category: product or organ that it shows.
+        mask: image whose non-zero pixels are anomalous; None if there is no mask. A normal image
+            without a mask has no anomalous pixels.
+        variant: part of the category that is evaluated separately, if any.
     """
 
     image: Path
@@ -34,20 +34,20 @@ class Sample:
 
     @property
     def group(self) -> str:
-        """What a metric is computed over: the variant, else the category."""
+        """Group that metrics are computed over: the variant, else the category."""
         return self.variant or self.category
 
 
 @dataclass(frozen=True)
 class Counts:
-    """Numbers of images."""
+    """Number of normal and of anomalous images."""
 
     normal: int
     anomalous: int
 
     @classmethod
     def total(cls, parts: Iterable[Counts]) -> Counts:
-        """The sum of `parts`."""
+        """Return the sum of `parts`."""
         pairs = [(part.normal, part.anomalous) for part in parts]
         return cls(sum(normal for normal, _ in pairs), sum(anomalous for _, anomalous in pairs))
 
@@ -57,13 +57,14 @@ class Dataset:
     """Samples of one or several categories.
 
     Attributes:
-        name: as on the command line, such as "mvtec"; of own data the folder's or file's name.
-        title: as in the paper's tables, such as "Brain MRI"; of own data its name.
-        domain: decides how scores are formed.
-        root: the folder that rows are relative to.
-        samples: in a fixed order.
-        prompts: category -> how it is named to the model.
-        expected: category -> how many images it should have; empty where nobody knows.
+        name: name on the command line, such as "mvtec"; for the user's own data, the name of the
+            folder or file.
+        title: name in the paper's tables, such as "Brain MRI"; for the user's own data, its name.
+        domain: scoring domain.
+        root: folder that rows are relative to.
+        samples: the samples, in a fixed order.
+        prompts: prompt by category.
+        expected: published number of images by category; empty if unknown.
     """
 
     name: str
@@ -76,23 +77,18 @@ class Dataset:
 
     @property
     def categories(self) -> tuple[str, ...]:
-        """The categories that have a sample, in the samples' order."""
+        """Categories that have a sample, in the order of the samples."""
         return tuple(dict.fromkeys(sample.category for sample in self.samples))
 
-    @property
-    def has_masks(self) -> bool:
-        """Whether any sample has a mask."""
-        return any(sample.mask for sample in self.samples)
-
     def counts(self) -> dict[str, Counts]:
-        """How many images each category has."""
-        found = Counter((sample.category, sample.label) for sample in self.samples)
-        return {name: Counts(found[name, 0], found[name, 1]) for name in self.categories}
+        """Count the images of each category."""
+        counter = Counter((sample.category, sample.label) for sample in self.samples)
+        return {name: Counts(counter[name, 0], counter[name, 1]) for name in self.categories}
 
     def rows(self) -> Iterator[dict[str, Any]]:
-        """The samples as rows of `COLUMNS`; `mask_path` only where there is a mask.
+        """Yield the samples as rows of `COLUMNS`, with `mask_path` only if there is a mask.
 
-        Paths are POSIX paths relative to `root`, or absolute where they lie elsewhere. A JSONL or
+        Paths are POSIX paths, relative to `root` if they are below it, else absolute. A JSONL or
         CSV file of these rows in `root` is a manifest of the same dataset.
         """
         for sample in self.samples:
@@ -106,5 +102,5 @@ class Dataset:
             yield row
 
     def relative(self, path: Path) -> str:
-        """A path as rows have it."""
+        """Return a path in the form that rows use."""
         return (path.relative_to(self.root) if path.is_relative_to(self.root) else path).as_posix()

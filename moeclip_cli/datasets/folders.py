@@ -1,4 +1,4 @@
-"""Listing folders of a dataset, and pairing the images of one with the masks of another."""
+"""Folders of a dataset: listing them, and pairing images with masks."""
 
 from __future__ import annotations
 
@@ -9,28 +9,32 @@ from pathlib import Path, PurePath
 
 from moeclip_cli.datasets.dataset import Sample
 from moeclip_cli.datasets.index import Index, Problem
+from moeclip_cli.discovery.inputs import is_image_name
+from moeclip_cli.discovery.walk import natural_key
 from moeclip_cli.errors import DatasetError
-from moeclip_cli.images.inputs import is_image_name
-from moeclip_cli.images.walk import natural_key
 
 _MASK_SUFFIX = "_mask"
 
 
 def image_files(folder: Path) -> list[Path]:
-    """The images directly in a folder, by extension, in natural order.
+    """List the files with an image extension directly in a folder, in natural order.
+
+    A folder that does not exist has none.
 
     Raises:
-        DatasetError: if there is such a folder, but it cannot be listed.
+        DatasetError: if the folder cannot be listed.
     """
     names = sorted((name for name in _names(folder) if is_image_name(name)), key=natural_key)
     return [folder / name for name in names]
 
 
 def subfolders(folder: Path) -> list[Path]:
-    """The folders directly in a folder, but hidden ones, in natural order.
+    """List the folders directly in a folder, except hidden ones, in natural order.
+
+    A folder that does not exist has none.
 
     Raises:
-        DatasetError: if there is such a folder, but it cannot be listed.
+        DatasetError: if the folder cannot be listed.
     """
     names = sorted((name for name in _names(folder) if not name.startswith(".")), key=natural_key)
     try:
@@ -40,7 +44,7 @@ def subfolders(folder: Path) -> list[Path]:
 
 
 def normal_images(folder: Path, category: str, variant: str | None = None) -> Index:
-    """The images of a folder, as normal ones."""
+    """Index the images of a folder as normal images."""
     images = image_files(folder)
     return Index(tuple(Sample(image, 0, category, variant=variant) for image in images))
 
@@ -48,16 +52,16 @@ def normal_images(folder: Path, category: str, variant: str | None = None) -> In
 def anomalous_images(
     folder: Path, masks: Path | None, category: str, variant: str | None = None
 ) -> Index:
-    """The images of a folder, as anomalous ones, with their masks.
+    """Index the images of a folder as anomalous images, with their masks.
 
-    The mask of `NAME.png` is `NAME` or `NAME_mask` with any image extension: the stem has to be
-    exactly that. An image with no mask, or with several, is a problem.
+    The mask of `NAME.png` is `NAME` or `NAME_mask` with any image extension; the stem must match
+    exactly. An image without a mask, or with several, is a problem.
 
     Args:
-        folder: the images.
-        masks: the masks; None if there are none.
-        category: the samples' category.
-        variant: the samples' variant.
+        folder: folder of the images.
+        masks: folder of the masks; None if there are none.
+        category: category of the samples.
+        variant: variant of the samples.
     """
     images = image_files(folder)
     unmasked = Index(tuple(Sample(image, 1, category, None, variant) for image in images))
@@ -65,22 +69,22 @@ def anomalous_images(
         return unmasked
     by_stem = _by_stem(masks)
     if not by_stem:
-        problem = Problem("missing", masks, f"no masks are here, for {len(images)} images")
+        problem = Problem("missing", masks, f"there are no masks for {len(images)} images")
         return replace(unmasked, problems=(problem,))
     paired = Index.joined(_paired(sample, by_stem, masks) for sample in unmasked.samples)
-    wanted = {stem for image in images for stem in _mask_stems(image)}
-    spare = [path for stem, paths in by_stem.items() if stem not in wanted for path in paths]
+    used = {stem for image in images for stem in _mask_stems(image)}
+    spare = [path for stem, paths in by_stem.items() if stem not in used for path in paths]
     return replace(paired, spare_masks=tuple(spare))
 
 
 def _paired(sample: Sample, by_stem: Mapping[str, list[Path]], masks: Path) -> Index:
-    """A sample with its mask among `by_stem`, the masks in the folder `masks`."""
-    found = [path for stem in _mask_stems(sample.image) for path in by_stem.get(stem, ())]
-    if len(found) == 1:
-        return Index((replace(sample, mask=found[0]),))
-    names = " and ".join(path.name for path in found)
-    what = f"{names} could each be its mask" if found else f"it has no mask in {masks}"
-    return Index((sample,), (Problem("unpaired", sample.image, what),))
+    """Pair a sample with its mask among `by_stem`, the masks in the folder `masks`."""
+    candidates = [path for stem in _mask_stems(sample.image) for path in by_stem.get(stem, ())]
+    if len(candidates) == 1:
+        return Index((replace(sample, mask=candidates[0]),))
+    names = " and ".join(path.name for path in candidates)
+    message = f"{names} could each be its mask" if names else f"it has no mask in {masks}"
+    return Index((sample,), (Problem("unpaired", sample.image, message),))
 
 
 def _mask_stems(image: Path) -> tuple[str, str]:
@@ -88,36 +92,36 @@ def _mask_stems(image: Path) -> tuple[str, str]:
 
 
 class Listing:
-    """Looks up listed files, with one look into each folder."""
+    """Lookup of listed files that lists each folder only once."""
 
     def __init__(self) -> None:
         self._folders: dict[Path, dict[str, str]] = {}
 
     def find(self, path: Path) -> Path | None:
-        """The file at `path`, or one whose name differs in the case of the extension alone."""
+        """Return the file at `path`, ignoring the case of its extension; None if it is missing."""
         folder = path.parent
         if folder not in self._folders:
             names = _names(folder)
-            loose = {_loose(name): name for name in names}
-            self._folders[folder] = loose | {name: name for name in names}
-        names_here = self._folders[folder]
-        name = names_here.get(path.name) or names_here.get(_loose(path.name))
+            lowered = {_lower_extension(name): name for name in names}
+            self._folders[folder] = lowered | {name: name for name in names}
+        by_name = self._folders[folder]
+        name = by_name.get(path.name) or by_name.get(_lower_extension(path.name))
         return None if name is None else folder / name
 
     def index(self, sample: Sample) -> Index:
-        """A listed sample with its files as they are called on disk, or what is missing of it."""
+        """Index a listed sample by its file names on disk, or report which file is missing."""
         image = self.find(sample.image)
         if image is None:
-            missing = Problem("missing", sample.image, "it is listed, but not there")
+            missing = Problem("missing", sample.image, "the image is listed, but does not exist")
             return Index(problems=(missing,))
         if sample.mask is None:
             return Index((replace(sample, image=image),))
         mask = self.find(sample.mask)
-        missing = Problem("missing", sample.mask, "this mask is listed, but not there")
+        missing = Problem("missing", sample.mask, "the mask is listed, but does not exist")
         return Index((replace(sample, image=image, mask=mask),), () if mask else (missing,))
 
 
-def _loose(name: str) -> str:
+def _lower_extension(name: str) -> str:
     path = PurePath(name)
     return path.stem + path.suffix.lower()
 
@@ -132,11 +136,11 @@ def _by_stem(folder: Path) -> dict[str, list[Path]]:
 def _names(folder: Path) -> list[str]:
     try:
         return [path.name for path in folder.iterdir()]
-    except (FileNotFoundError, NotADirectoryError, ValueError):  # no path has a NUL
+    except (FileNotFoundError, NotADirectoryError, ValueError):  # ValueError: NUL in the path
         return []
     except OSError as error:
         raise _cannot_list(folder, error) from error
 
 
 def _cannot_list(folder: Path, error: OSError) -> DatasetError:
-    return DatasetError(f"The folder {folder} cannot be listed: {error.strerror}.")
+    return DatasetError(f"Cannot list the folder {folder}: {error.strerror}.")

@@ -1,4 +1,4 @@
-"""What looking through a dataset's folder yields: samples, and what is wrong with the files."""
+"""Index of a dataset's folder: samples, and problems with their files."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from moeclip_cli.datasets.dataset import Sample
 
 @dataclass(frozen=True)
 class Problem:
-    """Something wrong with a dataset.
+    """A problem with a file or folder of a dataset.
 
     Attributes:
         kind: "missing", "unpaired", "unreadable" or "size".
         path: the file or folder.
-        message: what is wrong, as the end of a sentence.
+        message: description of the problem, without capital or full stop.
     """
 
     kind: str
@@ -31,8 +31,8 @@ class Index:
 
     Attributes:
         samples: in natural order of their folders and names.
-        problems: why the samples must not be used as they are.
-        spare_masks: masks that no image uses: odd, but no sample is wrong for it.
+        problems: problems that make the samples unusable until they are solved.
+        spare_masks: masks without an image, which affect no sample.
     """
 
     samples: tuple[Sample, ...] = ()
@@ -41,7 +41,7 @@ class Index:
 
     @classmethod
     def joined(cls, parts: Iterable[Index]) -> Index:
-        """All of `parts` in one."""
+        """Join several indices into one."""
         parts = list(parts)
         return cls(
             tuple(chain.from_iterable(part.samples for part in parts)),

@@ -1,7 +1,8 @@
-"""How the published datasets lie in their folders: one function per kind of layout.
+"""Folder layouts of the published datasets, one function per layout.
 
-Each takes the folder, the names of the dataset's categories and whether it has masks, and returns
-what the folder holds of the test split. A folder in another layout yields no samples.
+Each function takes the folder, the names of the dataset's categories and a flag that tells if the
+dataset has masks, and returns the test split in that folder. A folder in another layout yields no
+samples.
 """
 
 from __future__ import annotations
@@ -28,11 +29,11 @@ _VISA_LABELS = {"normal": 0, "anomaly": 1}
 
 @dataclass(frozen=True)
 class Layout:
-    """A kind of layout.
+    """A folder layout.
 
     Attributes:
-        index: (folder, categories, masks) -> its samples.
-        expects: the folders and files that it looks for, for messages.
+        index: function (folder, categories, masks) that returns the samples.
+        expects: folders and files that it looks for, for messages.
     """
 
     index: Callable[[Path, Sequence[str], bool], Index]
@@ -42,9 +43,9 @@ class Layout:
 def mvtec_category(
     folder: Path, category: str, *, masks: bool, variant: str | None = None
 ) -> Index:
-    """One category in MVTec's layout: `test/good`, `test/DEFECT` and `ground_truth/DEFECT`.
+    """Index one category in MVTec's layout: `test/good`, `test/DEFECT`, `ground_truth/DEFECT`.
 
-    `ok` and `normal` stand for `good` too; every other folder in `test` is a kind of defect.
+    `ok` and `normal` are accepted for `good`; every other folder in `test` is a type of defect.
     """
     parts = []
     for images in subfolders(folder / "test"):
@@ -69,7 +70,7 @@ def _category_folders(folder: Path, categories: Sequence[str], masks: bool) -> I
 
 
 def _variant_folders(folder: Path, categories: Sequence[str], masks: bool) -> Index:
-    """Folders called CATEGORY_NUMBER, each to be evaluated by itself."""
+    """Index folders named CATEGORY_NUMBER, each of which is evaluated separately."""
     parts = []
     for child in subfolders(folder):
         category = child.name.rpartition("_")[0]
@@ -79,7 +80,7 @@ def _variant_folders(folder: Path, categories: Sequence[str], masks: bool) -> In
 
 
 def _good_and_ungood(folder: Path, categories: Sequence[str], masks: bool) -> Index:
-    """The layout of the medical benchmark BMAD."""
+    """Index the layout of the medical benchmark BMAD."""
     ungood = folder / "test" / "Ungood"
     return Index.joined(
         [
@@ -90,13 +91,13 @@ def _good_and_ungood(folder: Path, categories: Sequence[str], masks: bool) -> In
 
 
 def _images_and_masks(folder: Path, categories: Sequence[str], masks: bool) -> Index:
-    """Anomalous images alone, as in sets for segmentation."""
+    """Index anomalous images only, as in segmentation datasets."""
     truth = folder / "masks" if masks else None
     return anomalous_images(folder / "images", truth, categories[0])
 
 
 def _visa_table(folder: Path, categories: Sequence[str], masks: bool) -> Index:
-    """VisA's raw release, whose split is a table."""
+    """Index VisA's raw release, whose split is a CSV table."""
     table = folder / "split_csv" / "1cls.csv"
     if not table.is_file():
         return Index()
@@ -107,7 +108,7 @@ def _visa_table(folder: Path, categories: Sequence[str], masks: bool) -> Index:
             continue
         if row["label"] not in _VISA_LABELS:
             raise DatasetError(
-                f"Line {line} of {table} has an unknown label '{row['label']}'; take the file from "
+                f"Line {line} of {table} has an unknown label '{row['label']}'; use the file from "
                 "the raw release of VisA."
             )
         label = _VISA_LABELS[row["label"]]

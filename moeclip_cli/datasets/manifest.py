@@ -1,4 +1,4 @@
-"""Manifests: CSV or JSONL files that list the images of a dataset, one a row."""
+"""Manifests: CSV or JSONL files that list the images of a dataset, one per row."""
 
 from __future__ import annotations
 
@@ -13,31 +13,31 @@ from moeclip_cli.datasets.folders import Listing
 from moeclip_cli.datasets.index import Index
 from moeclip_cli.errors import DatasetError
 
-# What an image shows where the manifest does not say.
 DEFAULT_CATEGORY = "object"
+"""Category of images for which the manifest names none."""
 
 _REQUIRED, _OPTIONAL = COLUMNS[:2], COLUMNS[2:]
-# A label may be a JSON number, and `1` and `1.0` are the same number.
+# A label may be a JSON number, of which 1 and 1.0 are equal.
 _LABELS = {"0": 0, "0.0": 0, "1": 1, "1.0": 1}
 
 
 def read_manifest(path: Path) -> Index:
-    """The samples that a manifest lists.
+    """Index the samples that a manifest lists.
 
-    Its columns, or its keys where it is JSONL, are `image_path` and `label` (0 or 1), and if
-    wanted `class_name` and `mask_path`. Paths are relative to the manifest's folder, or absolute.
+    Its columns (CSV) or keys (JSONL) are `image_path` and `label` (0 or 1), and optionally
+    `class_name` and `mask_path`. Paths are absolute or relative to the manifest's folder.
 
     Args:
         path: a file with the extension .csv or .jsonl.
 
     Raises:
-        DatasetError: if the file cannot be read or a row is not as said.
+        DatasetError: if the file cannot be read or a row is invalid.
     """
     readers = {".csv": _csv_rows, ".jsonl": _jsonl_rows}
     reader = readers.get(path.suffix.lower())
     if reader is None:
         raise DatasetError(
-            f"{path} is no dataset; name a folder, or a manifest that ends with .csv or .jsonl."
+            f"{path} is not a dataset; use a folder, or a manifest that ends with .csv or .jsonl."
         )
     listing = Listing()
     lines: dict[Path, int] = {}
@@ -47,12 +47,12 @@ def read_manifest(path: Path) -> Index:
         earlier = lines.setdefault(sample.image, line)
         if earlier != line:
             raise DatasetError(
-                f"Lines {earlier} and {line} of {path} list the same image, {row['image_path']}; "
-                "remove one."
+                f"Lines {earlier} and {line} of {path} list the same image {row['image_path']}; "
+                "remove one of them."
             )
         parts.append(listing.index(sample))
     if not parts:
-        raise DatasetError(f"{path} lists no images.")
+        raise DatasetError(f"{path} lists no images; add a row for each image.")
     return Index.joined(parts)
 
 
@@ -90,7 +90,7 @@ def _jsonl_rows(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
     except OSError as error:
         raise DatasetError(f"{path} cannot be read: {error.strerror}.") from error
     except UnicodeDecodeError as error:
-        raise DatasetError(f"{path} is not UTF-8; save it as UTF-8.") from error
+        raise DatasetError(f"{path} is not encoded in UTF-8; save it as UTF-8.") from error
 
 
 def _jsonl_row(path: Path, number: int, line: str) -> dict[str, Any]:
@@ -107,7 +107,6 @@ def _jsonl_row(path: Path, number: int, line: str) -> dict[str, Any]:
     for name in row:
         if name not in COLUMNS:
             raise DatasetError(
-                f"Line {number} of {path} has an unknown key '{name}'; known are "
-                f"{', '.join(COLUMNS)}."
+                f"Line {number} of {path} has an unknown key '{name}'; use {', '.join(COLUMNS)}."
             )
     return row

@@ -1,4 +1,4 @@
-"""Reading a mask: which pixels of an image are anomalous, and nothing between yes and no."""
+"""Masks: binary images of the anomalous pixels."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ from moeclip_cli.images.decode import decode
 def read_mask(
     path: Path, size: int, *, above: int = 0, expected: tuple[int, int] | None = None
 ) -> NDArray[np.uint8]:
-    """A mask at the size of the network's input, resized to the nearest pixel.
+    """Read a mask at the size of the network's input, by nearest-neighbour resizing.
 
     Args:
         path: an image of any format.
         size: side of the square in pixels.
-        above: a pixel is anomalous if any of its channels exceeds this; with 0, any non-zero is.
-        expected: (height, width) of the image that the mask belongs to, if it is to be checked.
+        above: a pixel is anomalous if any of its channels exceeds this value.
+        expected: (height, width) of the image that the mask belongs to; None to skip the check.
 
     Returns:
         (size, size) uint8, 1 where anomalous, else 0.
 
     Raises:
-        DatasetError: if the mask cannot be read, or is not of the expected size.
+        DatasetError: if the mask cannot be read or does not have the expected size.
     """
     try:
         pixels = decode(path).pixels
@@ -40,6 +40,6 @@ def read_mask(
             f"{expected[1]} x {expected[0]}; export it at the size of the image."
         )
     square = np.asarray(Image.fromarray(pixels).resize((size, size), Image.Resampling.NEAREST))
-    # Channel by channel, which is many times faster than a maximum over an axis of three.
+    # Channel by channel, which is faster than a maximum over an axis of length three.
     strongest = np.maximum(np.maximum(square[..., 0], square[..., 1]), square[..., 2])
     return (strongest > above).astype(np.uint8)

@@ -1,1 +1,1 @@
-"""What `moeclip doctor` looks at: what is installed, the machine, a model running on it."""
+"""Checks of `moeclip doctor`: installed packages, hardware, folders and the built-in model."""

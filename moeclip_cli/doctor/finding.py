@@ -1,4 +1,4 @@
-"""One thing that is known about an installation."""
+"""The result of one check of an installation."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Finding:
-    """What was looked at and what was found.
+    """The result of one check.
 
     Attributes:
-        name: what was looked at, such as "torch".
-        value: what was found, in a few words.
-        problem: one sentence that says what is wrong and what to do, if something is.
+        name: subject of the check, such as "torch".
+        value: result in a few words.
+        problem: one sentence with the problem and its remedy; None if there is no problem.
     """
 
     name: str
@@ -20,6 +20,6 @@ class Finding:
     problem: str | None = None
 
 
-def does_not_run(problem: str) -> Finding:
-    """The finding that the built-in model does not run."""
+def model_failure(problem: str) -> Finding:
+    """Return the finding that the built-in model does not run."""
     return Finding("built-in model", "does not work", problem)

@@ -1,4 +1,4 @@
-"""Processors, memory and GPUs, and which of them torch can use."""
+"""CPU, memory and GPUs, as far as PyTorch can use them."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ import torch
 from moeclip_cli.doctor.finding import Finding
 from moeclip_cli.parallel.cores import available_cores
 
-# There as soon as NVIDIA's driver runs, on Linux.
-_DRIVER = Path("/proc/driver/nvidia/version")
+# Exists on Linux if NVIDIA's driver is running.
+_NVIDIA_DRIVER = Path("/proc/driver/nvidia/version")
 
 
 def hardware() -> Iterator[Finding]:
-    """The processor, the memory, and every GPU that torch sees."""
+    """Yield the CPU, the memory and every GPU that PyTorch finds."""
     yield Finding("cpu", f"{available_cores()} cores, torch uses {torch.get_num_threads()}")
     if (memory := _memory()) is not None:
         yield Finding("memory", f"{memory / 2**30:.1f} GiB")
@@ -24,7 +24,7 @@ def hardware() -> Iterator[Finding]:
 
 
 def _memory() -> int | None:
-    """Bytes of memory, where the system tells."""
+    """Return the physical memory in bytes; None if the system does not report it."""
     try:
         return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     except (AttributeError, ValueError, OSError):
@@ -37,21 +37,17 @@ def _gpus() -> Iterator[Finding]:
         value = f"{gpu.name}, {gpu.total_memory / 2**30:.0f} GiB, compute {gpu.major}.{gpu.minor}"
         yield Finding(f"cuda:{index}", value)
     if torch.backends.mps.is_available():
-        yield Finding("mps", "Apple's GPU")
+        yield Finding("mps", "Apple GPU")
     if not torch.cuda.is_available():
         yield _no_cuda()
 
 
 def _no_cuda() -> Finding:
     if torch.version.cuda is None:
-        why = "this torch is not a CUDA build"
-        remedy = f"{why}: install the one that pytorch.org names for this machine"
+        reason = "torch is not a CUDA build"
+        remedy = "install the build that pytorch.org recommends for this machine"
     else:
-        built = f"torch, built for CUDA {torch.version.cuda},"
-        why = f"{built} finds no GPU"
-        remedy = (
-            f"{built} cannot use it: update NVIDIA's driver, or install a torch for the CUDA that "
-            "nvidia-smi shows"
-        )
-    problem = f"There is an NVIDIA GPU, but {remedy}." if _DRIVER.exists() else None
-    return Finding("cuda", f"none ({why})", problem)
+        reason = f"torch for CUDA {torch.version.cuda} finds no GPU"
+        remedy = "update NVIDIA's driver, or install torch for the CUDA version of nvidia-smi"
+    unused = f"The NVIDIA GPU cannot be used: {reason}; {remedy}."
+    return Finding("cuda", f"none ({reason})", unused if _NVIDIA_DRIVER.exists() else None)

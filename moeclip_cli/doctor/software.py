@@ -1,4 +1,4 @@
-"""What is installed beside moeclip, read without importing it: a broken package is found too."""
+"""Installed packages, read from their metadata, so that a broken package is listed too."""
 
 from __future__ import annotations
 
@@ -9,16 +9,15 @@ from importlib import metadata
 
 from packaging.requirements import Requirement
 
-from moeclip_cli import __version__
+from moeclip_cli._version import __version__
 from moeclip_cli.doctor.finding import Finding
 
 _PACKAGE = "moeclip"
-# For people who work on moeclip itself.
-_NOT_FOR_USERS = "dev"
+_DEVELOPMENT_EXTRA = "dev"
 
 
 def software() -> Iterator[Finding]:
-    """Versions of moeclip, Python and the system, then of every package that moeclip uses."""
+    """Yield versions of moeclip, Python, the system and every package that moeclip uses."""
     yield Finding("moeclip", __version__)
     yield Finding("python", f"{platform.python_version()} ({sys.executable})")
     yield Finding("system", platform.platform())
@@ -26,42 +25,49 @@ def software() -> Iterator[Finding]:
         requirements = [Requirement(line) for line in metadata.requires(_PACKAGE) or ()]
         extras = metadata.metadata(_PACKAGE).get_all("Provides-Extra") or []
     except metadata.PackageNotFoundError:
-        problem = "Only the source of moeclip is here: run pip install on its folder."
+        problem = "moeclip is not installed; run pip install on its source folder."
         yield Finding("packages", "unknown", problem)
         return
     optional = []
     for requirement in requirements:
         if _applies(requirement, ""):
-            problem = f"moeclip needs {requirement.name}: pip install '{_plain(requirement)}'."
+            problem = f"moeclip requires {requirement.name}; run {_install_command(requirement)}."
             yield _package(requirement, "not installed", problem)
         else:
             optional.append(requirement)
     for extra in extras:
-        if extra != _NOT_FOR_USERS:
+        if extra != _DEVELOPMENT_EXTRA:
             missing = f'not installed (optional): pip install "{_PACKAGE}[{extra}]"'
-            yield from (_package(one, missing) for one in optional if _applies(one, extra))
+            required = [each for each in optional if _applies(each, extra)]
+            yield from (_package(requirement, missing) for requirement in required)
 
 
 def _applies(requirement: Requirement, extra: str) -> bool:
-    """Whether moeclip, installed with an extra ("" for none), has this requirement here."""
+    """Return True if moeclip with an extra ("" for none) has this requirement on this system."""
     return requirement.marker is None or requirement.marker.evaluate({"extra": extra})
 
 
 def _package(requirement: Requirement, missing: str, problem: str | None = None) -> Finding:
-    """The installed version, and whether it will do; what to say if there is none."""
+    """Check the installed version of a package.
+
+    Args:
+        requirement: the package and its allowed versions.
+        missing: value of the finding if the package is not installed.
+        problem: problem of the finding if the package is not installed.
+    """
     try:
         version = metadata.version(requirement.name)
     except metadata.PackageNotFoundError:
         return Finding(requirement.name, missing, problem)
-    return Finding(requirement.name, version, _too_old(requirement, version))
+    return Finding(requirement.name, version, _version_problem(requirement, version))
 
 
-def _too_old(requirement: Requirement, version: str) -> str | None:
+def _version_problem(requirement: Requirement, version: str) -> str | None:
     if requirement.specifier.contains(version, prereleases=True):
         return None
-    wanted = _plain(requirement)
-    return f"{requirement.name} {version} is not what moeclip needs: pip install '{wanted}'."
+    command = _install_command(requirement)
+    return f"{requirement.name} {version} is not compatible with moeclip; run {command}."
 
 
-def _plain(requirement: Requirement) -> str:
-    return f"{requirement.name}{requirement.specifier}"
+def _install_command(requirement: Requirement) -> str:
+    return f"pip install '{requirement.name}{requirement.specifier}'"

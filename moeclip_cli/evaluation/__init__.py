@@ -1,1 +1,1 @@
-"""How good a model is: metrics, the paper's protocol, the published table."""
+"""Evaluation of models: metrics, the paper's and the deployed protocol, published results."""

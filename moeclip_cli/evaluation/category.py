@@ -1,73 +1,73 @@
-"""One category under one or both protocols, image by image, in one pass."""
+"""Evaluation of one category under one or both protocols, image by image, in one pass."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from moeclip_cli.checkpoints.configuration import Domain
 from moeclip_cli.datasets.dataset import Sample
+from moeclip_cli.evaluation.category_metrics import CategoryMetrics
 from moeclip_cli.evaluation.deployed import DeployedEvaluation
-from moeclip_cli.evaluation.protocol import CategoryMetrics, PaperEvaluation
+from moeclip_cli.evaluation.paper import PaperEvaluation
 from moeclip_cli.evaluation.ranking import Ranking, rank
-from moeclip_cli.evaluation.results import METRICS, Curve, Protocol
+from moeclip_cli.evaluation.results import Curve, MistakeKind, Protocol
 from moeclip_cli.inspection.result import Result
+from moeclip_cli.model.config import Domain
 
 BINS = 40
 _CURVE_POINTS = 120
-_WORST = 3
-# Finer than the grid of patches that a map is made of; 8 kB an image.
-_KEPT_SIDE = 64
+_LISTED_MISTAKES = 3
+# Finer than the patch grid that the maps are made of; 8 kB per image.
+_STORED_MAP_SIDE = 64
 
 
 @dataclass(frozen=True)
-class Wrong:
-    """An image that ranks on the wrong side.
+class Misranked:
+    """A misranked image.
 
     Attributes:
-        kind: "false alarm" or "miss".
+        kind: "false alarm" or "miss"; see `results.Mistake`.
         sample: the image.
-        score: its score.
-        probability: its deployed anomaly map, made small.
+        score: its score under the protocol.
+        probability: (64, 64) float32, its deployed anomaly map, reduced.
     """
 
-    kind: Literal["false alarm", "miss"]
+    kind: MistakeKind
     sample: Sample
     score: float
     probability: NDArray[np.float32]
 
 
 @dataclass(frozen=True)
-class Findings:
-    """What there is to say about a category under one protocol.
+class ProtocolResult:
+    """The evaluation of one category under one protocol.
 
     Attributes:
-        metrics: of its images and pixels, in [0, 1].
+        metrics: metrics of the images and pixels, in [0, 1].
         curves: see `results.Evaluation`.
-        histogram: see there.
-        wrong: the worst mistakes.
+        histogram: see `results.Evaluation`.
+        misranked: the most misranked images.
     """
 
     metrics: CategoryMetrics
     curves: dict[str, Curve]
     histogram: tuple[tuple[int, ...], tuple[int, ...]]
-    wrong: tuple[Wrong, ...]
+    misranked: tuple[Misranked, ...]
 
 
 class CategoryEvaluator:
-    """Collects a category's results. Memory is bounded, but for some 8 kB an image.
+    """Collects the results of a category. Memory is bounded except for about 8 kB per image.
 
-    Parts of a category can be collected apart (by several processes) and merged. Then every number
-    is that of the whole; where `PixelEvaluation` is no longer exact, within its error bound.
+    Several processes can collect parts of a category, which are then merged. Every number is that
+    of the whole category; where `PixelEvaluation` is not exact, it is within its error bound.
 
     Args:
-        protocols: what to evaluate by.
-        domain: decides how the paper's image score is formed.
+        protocols: the protocols to evaluate under.
+        domain: selects how the paper's image score is formed.
     """
 
     def __init__(self, protocols: Sequence[Protocol], domain: Domain) -> None:
@@ -79,15 +79,16 @@ class CategoryEvaluator:
         self._maps: list[NDArray[np.float16]] = []
 
     def add(self, sample: Sample, result: Result, mask: NDArray[np.uint8] | None) -> None:
-        """Take in one image that could be scored.
+        """Add an image that was scored.
 
         Args:
             sample: the image and its label.
-            result: what the inspector says about it.
-            mask: (S, S) not 0 where anomalous; None if nobody knows.
+            result: the inspector's result for the image.
+            mask: (S, S) non-zero where anomalous; None if unknown.
 
         Raises:
-            ModelError: if the map holds a value that is not a finite number.
+            ModelError: if the map contains a value that is not finite.
+            ValueError: if the image was not scored.
         """
         if result.raw_map is None or result.probability is None:
             raise ValueError("an image that was not scored cannot be evaluated")
@@ -98,65 +99,57 @@ class CategoryEvaluator:
         for protocol, evaluation in self._evaluations.items():
             anomaly_map, score = scores[protocol]
             evaluation.update(anomaly_map, float(score or 0.0), bool(sample.label), mask)
-        size = (_KEPT_SIDE, _KEPT_SIDE)
+        size = (_STORED_MAP_SIDE, _STORED_MAP_SIDE)
         small = cv2.resize(result.probability, size, interpolation=cv2.INTER_AREA)
         self._maps.append(small.astype(np.float16))
         self._samples.append(sample)
 
     def merge(self, other: CategoryEvaluator) -> None:
-        """Take in what another one has collected of the same category, by the same protocols."""
+        """Add the images of another evaluator of the same category and protocols."""
         for protocol, evaluation in self._evaluations.items():
             evaluation.merge(other._evaluations[protocol])  # type: ignore[arg-type]
         self._samples += other._samples
         self._maps += other._maps
 
-    def findings(self) -> dict[Protocol, Findings]:
-        """What there is to say about the images so far.
+    def results(self) -> dict[Protocol, ProtocolResult]:
+        """The evaluation of the images added so far, by protocol.
 
         Raises:
-            ModelError: if an image score is not a finite number.
+            ModelError: if an image score is not finite.
         """
         anomalous = np.array([sample.label == 1 for sample in self._samples], dtype=bool)
-        found: dict[Protocol, Findings] = {}
+        results: dict[Protocol, ProtocolResult] = {}
         for protocol, evaluation in self._evaluations.items():
             metrics, scores = evaluation.compute(), evaluation.fused_scores()
             rankings = {"image": rank(scores, anomalous), "pixel": evaluation.pixel_ranking()}
-            wrong = [self._wrong(kind, i, scores[i]) for kind, i in worst(scores, anomalous)]
+            misranked = tuple(
+                self._misranked(kind, index, scores[index])
+                for kind, index in most_misranked(scores, anomalous)
+            )
             histogram = (_histogram(scores[~anomalous]), _histogram(scores[anomalous]))
-            found[protocol] = Findings(metrics, _curves(rankings), histogram, tuple(wrong))
-        return found
+            results[protocol] = ProtocolResult(metrics, _curves(rankings), histogram, misranked)
+        return results
 
-    def _wrong(self, kind: Literal["false alarm", "miss"], index: int, score: float) -> Wrong:
+    def _misranked(self, kind: MistakeKind, index: int, score: float) -> Misranked:
         probability = self._maps[index].astype(np.float32)
-        return Wrong(kind, self._samples[index], float(score), probability)
+        return Misranked(kind, self._samples[index], float(score), probability)
 
 
-def in_percent(metrics: CategoryMetrics) -> dict[str, float | None]:
-    """The values of `results.METRICS`, to 6 decimals."""
-    image, pixel = metrics.image, metrics.pixel
-    values = (
-        *(image.auroc, image.average_precision, image.f1_max),
-        *(pixel.auroc, pixel.average_precision, pixel.pro, pixel.f1_max),
-    )
-    percent = (None if value is None else round(100 * value, 6) for value in values)
-    return dict(zip(METRICS, percent, strict=True))
-
-
-def worst(
+def most_misranked(
     scores: NDArray[np.float64], anomalous: NDArray[np.bool_]
-) -> list[tuple[Literal["false alarm", "miss"], int]]:
-    """The normal images with the highest and the anomalous ones with the lowest scores.
+) -> list[tuple[MistakeKind, int]]:
+    """The normal images with the highest and the anomalous images with the lowest scores.
 
-    A normal image counts only if it scores at least as high as some anomalous one, and an anomalous
-    one only if it scores no higher than some normal one. With one label only there is nothing to
-    compare with, and the extremes of that label are returned.
+    A normal image is listed only if it scores at least as high as some anomalous image, and an
+    anomalous image only if it scores no higher than some normal image. If all images have the same
+    label there is nothing to compare with, and the extremes of that label are listed.
 
     Args:
         scores: (n,) scores.
         anomalous: (n,) labels.
 
     Returns:
-        Kind and index, false alarms before misses, the worst first.
+        Kind and index of at most 3 images of each kind: false alarms before misses, worst first.
     """
     order = np.argsort(scores, kind="stable")
     misses = order[anomalous[order]]
@@ -165,10 +158,10 @@ def worst(
         lowest, highest = scores[misses[0]], scores[alarms[0]]
         misses = misses[scores[misses] <= highest]
         alarms = alarms[scores[alarms] >= lowest]
-    found: list[tuple[Literal["false alarm", "miss"], int]] = []
-    found += [("false alarm", int(index)) for index in alarms[:_WORST]]
-    found += [("miss", int(index)) for index in misses[:_WORST]]
-    return found
+    listed: list[tuple[MistakeKind, int]] = []
+    listed += [("false alarm", int(index)) for index in alarms[:_LISTED_MISTAKES]]
+    listed += [("miss", int(index)) for index in misses[:_LISTED_MISTAKES]]
+    return listed
 
 
 def _histogram(scores: NDArray[np.float64]) -> tuple[int, ...]:

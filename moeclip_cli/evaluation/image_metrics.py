@@ -1,4 +1,4 @@
-"""Metrics of images: one score and one label each."""
+"""Image-level metrics: one score and one label per image."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from moeclip_cli.evaluation.ranking import rank
 
 @dataclass(frozen=True)
 class ImageMetrics:
-    """How well scores separate anomalous from normal images, each in [0, 1].
+    """Separation of anomalous from normal images by their scores, each metric in [0, 1].
 
-    None where a metric is not defined: that is everywhere when all images have the same label.
+    All are None if all images have the same label.
 
     Attributes:
         auroc: area under the ROC curve.
-        average_precision: step-wise, as scikit-learn's.
-        f1_max: the best F1 that any threshold gives.
+        average_precision: step-wise, as in scikit-learn.
+        f1_max: best F1 over all thresholds.
     """
 
     auroc: float | None
@@ -29,18 +29,19 @@ class ImageMetrics:
 
 
 def image_metrics(scores: ArrayLike, anomalous: ArrayLike) -> ImageMetrics:
-    """Metrics of the scores of a category's images.
+    """Metrics of the image scores of one category.
 
     Args:
         scores: (n,) anomaly scores.
-        anomalous: (n,) whether an image is anomalous.
+        anomalous: (n,) labels, true for an anomalous image.
 
     Raises:
-        ModelError: if a score is not a finite number.
+        ModelError: if a score is not finite.
     """
     if not np.isfinite(scores).all():
         raise ModelError(
-            "An image score is not a finite number: try --precision fp32, or another checkpoint."
+            "An image score is not a finite number. Set `precision` to fp32, or use another "
+            "checkpoint."
         )
     ranking = rank(scores, anomalous)
     return ImageMetrics(ranking.auroc(), ranking.average_precision(), ranking.f1_max())

@@ -1,4 +1,4 @@
-"""The lines of a benchmark's tables: categories, their means, published numbers, differences."""
+"""The lines of a benchmark's tables: categories, means, published results and differences."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from moeclip_cli.evaluation.protocol import mean_of_defined
+from moeclip_cli.evaluation.category_metrics import mean_of_defined
 from moeclip_cli.evaluation.published import MOECLIP, published_results
 from moeclip_cli.evaluation.results import METRICS, PROTOCOLS, CategoryResult, Values
 
@@ -20,13 +20,13 @@ class Line:
     """A line of a table.
 
     Attributes:
-        kind: what its values are.
+        kind: meaning of the values.
         dataset: title of the dataset, or `ALL_DATASETS`.
         category: the category; "mean" for the plain mean over categories or datasets.
-        model: the model, or the published method.
-        protocol: "paper" or "deployed"; of a difference, what was subtracted from what.
-        values: metric -> percent; None where it is not defined. Of a difference, in points.
-        normal, anomalous: numbers of images, where they say something.
+        model: name of the model, or of the published method.
+        protocol: "paper", "deployed" or "published"; for a difference, minuend and subtrahend.
+        values: metric -> percent, or percentage points for a difference; None if not defined.
+        normal, anomalous: numbers of images; None for published results and differences.
     """
 
     kind: Kind
@@ -40,32 +40,32 @@ class Line:
 
 
 def benchmark_lines(results: Sequence[CategoryResult], *, compare: bool) -> list[Line]:
-    """All lines about all datasets, dataset by dataset, and over all of them at the end.
+    """The lines of every dataset in turn, followed by the lines over all datasets.
 
     Args:
         results: one for each model and category.
-        compare: whether to give the other published methods too.
+        compare: whether to include the other published methods.
     """
     titles = list(dict.fromkeys(result.title for result in results))
     lines = []
     for title in titles:
-        lines += _dataset([result for result in results if result.title == title])
-        lines += _beside_published(lines, [title], title, compare)
-        lines += _between_protocols(lines, [title], title)
+        lines += _dataset_lines([result for result in results if result.title == title])
+        lines += _published_lines(lines, [title], title, compare)
+        lines += _protocol_differences(lines, [title], title)
     if len(titles) > 1:
         means = [line for line in lines if line.kind == "mean"]
-        lines += list(_means(means, ALL_DATASETS))
-        lines += _beside_published(lines, titles, ALL_DATASETS, compare)
-        lines += _between_protocols(lines, titles, ALL_DATASETS)
+        lines += list(_mean_lines(means, ALL_DATASETS))
+        lines += _published_lines(lines, titles, ALL_DATASETS, compare)
+        lines += _protocol_differences(lines, titles, ALL_DATASETS)
     return lines
 
 
 def summary_lines(lines: Iterable[Line]) -> list[Line]:
-    """The lines about whole datasets, and over all of them."""
+    """The lines of whole datasets and of all datasets together."""
     return [line for line in lines if line.kind != "category"]
 
 
-def _dataset(results: Sequence[CategoryResult]) -> list[Line]:
+def _dataset_lines(results: Sequence[CategoryResult]) -> list[Line]:
     by_category: dict[str, list[Line]] = {}
     for result in results:
         for protocol, evaluation in result.evaluations.items():
@@ -81,28 +81,28 @@ def _dataset(results: Sequence[CategoryResult]) -> list[Line]:
             )
             by_category.setdefault(result.category, []).append(line)
     lines = [line for category in by_category.values() for line in category]
-    return lines + list(_means(lines, results[0].title))
+    return lines + list(_mean_lines(lines, results[0].title))
 
 
-def _means(lines: Sequence[Line], title: str) -> Iterator[Line]:
-    """The plain mean of lines, one for each model and protocol, of what is defined."""
+def _mean_lines(lines: Sequence[Line], title: str) -> Iterator[Line]:
+    """The mean of the defined values of `lines`, for each model and protocol."""
     for model in dict.fromkeys(line.model for line in lines):
         for protocol in PROTOCOLS:
-            alike = [line for line in lines if (line.model, line.protocol) == (model, protocol)]
-            if alike:
-                values = {name: mean_of_defined(a.values[name] for a in alike) for name in METRICS}
-                normal = sum(line.normal or 0 for line in alike)
-                anomalous = sum(line.anomalous or 0 for line in alike)
+            group = [line for line in lines if (line.model, line.protocol) == (model, protocol)]
+            if group:
+                values = {name: mean_of_defined(g.values[name] for g in group) for name in METRICS}
+                normal = sum(line.normal or 0 for line in group)
+                anomalous = sum(line.anomalous or 0 for line in group)
                 yield Line("mean", title, "mean", model, protocol, values, normal, anomalous)
 
 
-def _beside_published(
+def _published_lines(
     lines: Sequence[Line], titles: Sequence[str], title: str, compare: bool
 ) -> list[Line]:
-    """Published lines of datasets that were evaluated, and how far MoECLIP's are from ours.
+    """Published results of the evaluated datasets, and our differences from MoECLIP's.
 
-    Ours are those by the paper's protocol, or by the deployed one where it is the only one. Over
-    several datasets, only those count that are published and were evaluated.
+    Ours are the results under the paper's protocol, or under the deployed one if there are no
+    others. Only datasets that are both published and evaluated count.
     """
     table = published_results()
     known = table[MOECLIP].keys() & set(titles)
@@ -110,24 +110,24 @@ def _beside_published(
     protocol = "paper" if any(line.protocol == "paper" for line in means) else "deployed"
     means = [line for line in means if line.protocol == protocol]
     evaluated = {line.dataset for line in means}
-    found = []
+    published = []
     for method in table if compare else (MOECLIP,):
         shared = [values for name, values in table[method].items() if name in evaluated]
         if shared:
             values = {name: mean_of_defined(each.get(name) for each in shared) for name in METRICS}
-            found.append(Line("published", title, "mean", method, "published", values))
+            published.append(Line("published", title, "mean", method, "published", values))
     for model in dict.fromkeys(line.model for line in means):
         pairs = [
             (line.values, table[MOECLIP][line.dataset]) for line in means if line.model == model
         ]
-        what = f"{protocol} - {MOECLIP} published"
-        found.append(_mean_difference(title, model, what, pairs))
-    return found
+        operands = f"{protocol} - {MOECLIP} published"
+        published.append(_mean_difference(title, model, operands, pairs))
+    return published
 
 
-def _between_protocols(lines: Sequence[Line], titles: Sequence[str], title: str) -> list[Line]:
-    """What a user loses against the paper's evaluation, over datasets with both protocols."""
-    found = []
+def _protocol_differences(lines: Sequence[Line], titles: Sequence[str], title: str) -> list[Line]:
+    """Deployed minus paper results, over the datasets that have both."""
+    differences = []
     means = [line for line in lines if line.kind == "mean" and line.dataset in titles]
     paper = {(line.model, line.dataset): line for line in means if line.protocol == "paper"}
     deployed = [
@@ -141,20 +141,20 @@ def _between_protocols(lines: Sequence[Line], titles: Sequence[str], title: str)
             for line in deployed
             if line.model == model
         ]
-        found.append(_mean_difference(title, model, "deployed - paper", pairs))
-    return found
+        differences.append(_mean_difference(title, model, "deployed - paper", pairs))
+    return differences
 
 
 def _mean_difference(
-    title: str, model: str, what: str, pairs: Sequence[tuple[Values, Values]]
+    title: str, model: str, operands: str, pairs: Sequence[tuple[Values, Values]]
 ) -> Line:
-    """The mean of the first minus the second of pairs, where both are defined."""
+    """The mean over pairs of the first value minus the second, where both are defined."""
     values = {
-        name: mean_of_defined(_minus(one[name], other.get(name)) for one, other in pairs)
+        name: mean_of_defined(_difference(one[name], other.get(name)) for one, other in pairs)
         for name in METRICS
     }
-    return Line("difference", title, "mean", model, what, values)
+    return Line("difference", title, "mean", model, operands, values)
 
 
-def _minus(value: float | None, other: float | None) -> float | None:
+def _difference(value: float | None, other: float | None) -> float | None:
     return None if value is None or other is None else value - other

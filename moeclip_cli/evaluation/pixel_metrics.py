@@ -1,4 +1,4 @@
-"""Metrics of pixels, in one pass over the anomaly maps and in bounded memory."""
+"""Pixel-level metrics, in one pass over the anomaly maps and in bounded memory."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from moeclip_cli.evaluation.score_sketch import Run, ScoreSketch, SketchLimits
 
 @dataclass(frozen=True)
 class PixelMetrics:
-    """How well maps separate anomalous from normal pixels, each in [0, 1].
+    """Separation of anomalous from normal pixels by their map values, each metric in [0, 1].
 
-    None where a metric is not defined: without masks, or with pixels of one label only.
+    All are None if there are no masks or all pixels have the same label.
 
     Attributes:
         auroc: area under the ROC curve.
-        average_precision: step-wise, as scikit-learn's.
-        f1_max: the best F1 that any threshold gives.
+        average_precision: step-wise, as in scikit-learn.
+        f1_max: best F1 over all thresholds.
         pro: per-region overlap up to a false-positive rate of 0.3, normalised.
         error_bound: proven bound on the error of `auroc` and `average_precision`, 0 if exact.
     """
@@ -35,28 +35,29 @@ class PixelMetrics:
 
 
 class PixelEvaluation:
-    """Collects maps and masks, one image at a time, and gives the metrics of all their pixels.
+    """Collects maps and masks, one image at a time, and computes the metrics of all pixels.
 
-    Parts of a category can be collected apart (by several processes) and merged.
+    Several processes can collect parts of a category, which are then merged.
 
     Args:
-        limits: what is kept of normal pixels. Of anomalous ones, which are fewer and count for more
-            in AP, an eighth as many are buffered, and cells are half as large.
+        limits: limits of the sketch of normal pixels. The sketch of anomalous pixels, which are
+            fewer and count for more in AP, has an eighth of the buffer and cells half as large.
 
-    Accuracy. A sketch each of normal and of anomalous pixels knows how many lie at or above any
-    threshold, FP and TP, to relative errors f and e (see `score_sketch`). Then
+    Accuracy. One sketch of the normal and one of the anomalous pixels count the pixels at or above
+    any threshold, FP and TP, with relative errors f and e (see `score_sketch`). Then
 
-    - AUROC is off by at most the larger of f and e: moving normal pixels changes it by at most
-      f * (1 - AUROC), moving anomalous ones by at most e * AUROC.
-    - AP, the mean of q = TP / (TP + FP) over anomalous pixels, is off by at most f / 4 + 1.25 * e.
-      An error of FP or of TP changes q by q * (1 - q) <= 1 / 4 of it. Besides, a group of at most
-      e * TP anomalous pixels may have been moved past normal ones over which q falls by d. The sum
-      of TP * d over all groups is at most the number of anomalous pixels, because TP * q starts at
-      0, stays positive, and rises by no more than TP does: that costs another e.
+    - the error of AUROC is at most the larger of f and e: moving normal pixels changes AUROC by at
+      most f * (1 - AUROC), moving anomalous ones by at most e * AUROC.
+    - the error of AP, the mean of q = TP / (TP + FP) over anomalous pixels, is at most
+      f / 4 + 1.25 * e. An error of FP or TP changes q by q * (1 - q) <= 1 / 4 of it. In addition, a
+      group of at most e * TP anomalous pixels may have been moved past normal ones over which q
+      falls by d. The sum of TP * d over all groups is at most the number of anomalous pixels,
+      because TP * q starts at 0, stays positive, and rises by no more than TP does: this adds
+      another e.
 
-    The bound grows with the logarithm of the number of pixels; for 10^9 it is below 5e-5 (0.005
-    points of 100), even if half of them are anomalous. Moves up and down cancel, so the true error
-    is far smaller: `benchmarks/pixel_metrics.py` measures it.
+    The bound grows with the logarithm of the number of pixels; for 10^9 pixels it is below 5e-5
+    (0.005 percentage points), even if half of them are anomalous. Moves up and down cancel, so the
+    actual error is far smaller: `benchmarks/pixel_metrics.py` measures it.
     """
 
     def __init__(self, limits: SketchLimits | None = None) -> None:
@@ -70,17 +71,17 @@ class PixelEvaluation:
         """Count the pixels of one image.
 
         Args:
-            anomaly_map: (H, W) anomaly scores in any range; taken as float32.
-            mask: (H, W) not 0 where anomalous.
+            anomaly_map: (H, W) anomaly scores in any range; converted to float32.
+            mask: (H, W) non-zero where anomalous.
 
         Raises:
-            ModelError: if the map holds a value that is not a finite number.
-            ValueError: if the two differ in shape.
+            ModelError: if the map contains a value that is not finite.
+            ValueError: if map and mask differ in shape.
         """
         scores = finite_map(anomaly_map)
         defects = np.asarray(mask).astype(bool)
         if scores.ndim != 2 or scores.shape != defects.shape:
-            raise ValueError(f"a map of shape {scores.shape} has a mask of {defects.shape}")
+            raise ValueError(f"map has shape {scores.shape}, but mask has shape {defects.shape}")
         normal = scores[~defects]
         self._normal.add(normal)
         self._normals += normal.size
@@ -88,17 +89,17 @@ class PixelEvaluation:
             self._anomalous.add(scores[defects], region_weights(defects))
 
     def merge(self, other: PixelEvaluation) -> None:
-        """Take in what another one has collected."""
+        """Add the pixels of another evaluation."""
         self._normal.merge(other._normal)
         self._anomalous.merge(other._anomalous)
         self._normals += other._normals
 
     def ranking(self) -> Ranking:
-        """How the anomalous pixels so far rank, for curves."""
+        """Ranking of the pixels so far, for curves."""
         return self._rank(self._anomalous.run())
 
     def compute(self) -> PixelMetrics:
-        """The metrics of all pixels so far."""
+        """Metrics of the pixels so far."""
         anomalous = self._anomalous.run()
         ranking = self._rank(anomalous)
         f, e = self._normal.error, self._anomalous.error
@@ -119,13 +120,13 @@ def finite_map(anomaly_map: ArrayLike) -> NDArray[np.float32]:
     """The map as a float32 array.
 
     Raises:
-        ModelError: if it holds a value that is not a finite number.
+        ModelError: if it contains a value that is not finite.
     """
     scores = np.asarray(anomaly_map, dtype=np.float32)
     # Either extreme is NaN if any value is.
     if not np.isfinite((scores.min(), scores.max())).all():
         raise ModelError(
-            "An anomaly map holds values that are not finite numbers: "
-            "try --precision fp32, or another checkpoint."
+            "An anomaly map contains values that are not finite numbers. Set `precision` to fp32, "
+            "or use another checkpoint."
         )
     return scores

@@ -1,4 +1,4 @@
-"""What a benchmark is to evaluate: datasets, their categories, and what is odd about them."""
+"""Selection of the datasets and categories that a benchmark evaluates."""
 
 from __future__ import annotations
 
@@ -8,25 +8,25 @@ from pathlib import Path
 
 import numpy as np
 
-from moeclip_cli.checkpoints.configuration import Domain
 from moeclip_cli.datasets.catalogue import CATALOGUE, DatasetSpec
-from moeclip_cli.datasets.check import Tally, tally
+from moeclip_cli.datasets.check import CategoryCounts, count_categories
 from moeclip_cli.datasets.dataset import Dataset, Sample
 from moeclip_cli.datasets.opening import open_dataset, resolve_data_root
 from moeclip_cli.errors import DatasetError, UsageError
 from moeclip_cli.evaluation.results import PROTOCOLS, Protocol
+from moeclip_cli.model.config import Domain
 
 
 @dataclass(frozen=True)
 class Part:
-    """A category that is evaluated by itself.
+    """A part of a benchmark: one category of a dataset, or one variant of a category.
 
     Attributes:
-        dataset: whose it is.
-        category: its name; of a variant, the variant's.
-        prompt: how the object is named to the model.
+        dataset: the dataset that it belongs to.
+        category: name of the category or variant.
+        prompt: name of the object for the model.
         samples: its images.
-        protocols: what to evaluate by.
+        protocols: the protocols to evaluate under.
     """
 
     dataset: Dataset
@@ -38,12 +38,13 @@ class Part:
 
 @dataclass(frozen=True)
 class Selection:
-    """Datasets that were found, and what was not.
+    """The datasets to evaluate, and those that are missing or broken.
 
     Attributes:
-        datasets: opened ones.
-        missing: those of the 14 that are not there, if all were asked for.
-        broken: what is wrong with each of those that are there but could not be opened.
+        datasets: opened datasets.
+        missing: published datasets that were not found, if all were requested.
+        broken: an error message for each published dataset that was found but could not be opened,
+            if all were requested.
     """
 
     datasets: tuple[Dataset, ...]
@@ -51,32 +52,32 @@ class Selection:
     broken: tuple[str, ...] = ()
 
     def remarks(self, limit: int | None = None) -> list[str]:
-        """What a reader of the numbers has to know, a sentence each.
+        """Caveats about the numbers, one sentence each.
 
         Args:
-            limit: most images of each category that are evaluated.
+            limit: maximum number of images evaluated per category.
         """
         remarks = self._oddities()
         remarks += [f"{spec.title} was not found; {spec.where_to_get}." for spec in self.missing]
         if limit is not None:
             remarks.append(
-                f"No more than {limit} of each category's images were evaluated; the numbers are "
-                "not comparable with published ones."
+                f"At most {limit} images per category were evaluated; the numbers are not "
+                "comparable with published ones."
             )
         return remarks
 
     def require_as_published(self) -> None:
-        """Refuse datasets with other numbers of images than published, or that are broken.
+        """Check that every dataset has the published numbers of images and that none is broken.
 
         Raises:
-            DatasetError: naming the first.
+            DatasetError: about the first dataset that fails the check.
         """
         for sentence in self._oddities():
             raise DatasetError(sentence)
 
     def _oddities(self) -> list[str]:
-        odd = [odd_counts(dataset) for dataset in self.datasets]
-        return [*filter(None, odd), *(f"Left out: {sentence}" for sentence in self.broken)]
+        counts = [count_mismatch(dataset) for dataset in self.datasets]
+        return [*filter(None, counts), *(f"Skipped: {sentence}" for sentence in self.broken)]
 
 
 def select_datasets(
@@ -91,16 +92,16 @@ def select_datasets(
     """Open the datasets to evaluate.
 
     Args:
-        names: names of published datasets, or paths.
+        names: names of published datasets, or paths of own data.
         own: folders and manifests of own data.
-        data_root: where the published ones lie.
-        everything: all of the 14 that are there, besides.
-        prompt: how the objects of own data are called, if not like their categories; published
-            datasets keep their prompts.
-        domain: of own data, likewise.
+        data_root: folder that contains the published datasets.
+        everything: whether to add all of the 14 published datasets that are found.
+        prompt: name of the objects in own data; by default the category names. Published datasets
+            keep their prompts.
+        domain: domain of own data; by default the dataset's. Published datasets keep theirs.
 
     Raises:
-        DatasetError: if a named one cannot be opened, or nothing is there at all.
+        DatasetError: if a named dataset cannot be opened, or no dataset is found.
         UsageError: if two different datasets have the same name.
     """
     datasets = [open_dataset(name, data_root) for name in names]
@@ -116,9 +117,9 @@ def select_datasets(
             except DatasetError as error:
                 broken.append(str(error))
     datasets += [open_dataset(Path(path)) for path in own]
-    datasets = [each if each.expected else _own(each, prompt, domain) for each in datasets]
+    datasets = [each if each.expected else _with(each, prompt, domain) for each in datasets]
     if not datasets:
-        raise DatasetError(broken[0] if broken else _nothing(resolve_data_root(data_root)))
+        raise DatasetError(broken[0] if broken else _none_found(resolve_data_root(data_root)))
     by_place = {(dataset.name, dataset.root): dataset for dataset in datasets}
     _require_different_names(list(by_place.values()))
     return Selection(tuple(by_place.values()), tuple(missing), tuple(broken))
@@ -127,13 +128,13 @@ def select_datasets(
 def parts(
     dataset: Dataset, protocols: Sequence[Protocol] | None, limit: int | None
 ) -> Iterator[Part]:
-    """The categories of a dataset, or their variants, in its order.
+    """The categories or variants of a dataset, in its order.
 
     Args:
-        dataset: what to evaluate.
-        protocols: what by; None for the paper's on the paper's datasets and the deployed one on
-            own data.
-        limit: most images of each, taken evenly from normal and anomalous ones.
+        dataset: the dataset to evaluate.
+        protocols: the protocols to evaluate under; None for "paper" on published datasets and
+            "deployed" on own data.
+        limit: maximum number of images per part, half of them normal if possible.
     """
     by_group: dict[str, list[Sample]] = {}
     for sample in dataset.samples:
@@ -141,59 +142,61 @@ def parts(
     default: Sequence[Protocol] = PROTOCOLS[:1] if dataset.expected else PROTOCOLS[1:]
     for group, samples in by_group.items():
         prompt = dataset.prompts[samples[0].category]
-        chosen = samples if limit is None else _thinned(samples, limit)
-        yield Part(dataset, group, prompt, tuple(chosen), tuple(protocols or default))
+        limited = samples if limit is None else _limited(samples, limit)
+        yield Part(dataset, group, prompt, tuple(limited), tuple(protocols or default))
 
 
-def odd_counts(dataset: Dataset) -> str | None:
-    """A sentence about categories whose numbers of images are not the published ones."""
-    odd = [each for each in tally(dataset) if each.expected not in (None, each.found)]
-    if not odd:
+def count_mismatch(dataset: Dataset) -> str | None:
+    """A sentence about categories whose image counts differ from the published ones, if any."""
+    different = [
+        each for each in count_categories(dataset) if each.expected not in (None, each.found)
+    ]
+    if not different:
         return None
-    more = f", and {len(odd) - 1} more categories differ" if len(odd) > 1 else ""
+    more = f", and {len(different) - 1} more categories differ" if len(different) > 1 else ""
     return (
-        f"{dataset.title} is not the published test split: {_difference(odd[0])}{more}; "
-        f"'moeclip datasets check {dataset.name}' lists all."
+        f"{dataset.title} is not the published test split: {_describe(different[0])}{more}. "
+        f"To list all differences, run 'moeclip datasets check {dataset.name}'."
     )
 
 
-def _difference(odd: Tally) -> str:
-    expected = odd.expected
-    wanted = "" if expected is None else f"{expected.normal} and {expected.anomalous}"
+def _describe(different: CategoryCounts) -> str:
+    found, expected = different.found, different.expected
+    published = "" if expected is None else f"{expected.normal} and {expected.anomalous}"
     return (
-        f"{odd.category} has {odd.found.normal} normal and {odd.found.anomalous} anomalous images "
-        f"instead of {wanted}"
+        f"{different.category} has {found.normal} normal and {found.anomalous} anomalous images "
+        f"instead of {published}"
     )
 
 
-def _own(dataset: Dataset, prompt: str | None, domain: Domain | None) -> Dataset:
+def _with(dataset: Dataset, prompt: str | None, domain: Domain | None) -> Dataset:
     prompts = dataset.prompts if prompt is None else dict.fromkeys(dataset.prompts, prompt)
     return replace(dataset, prompts=prompts, domain=domain or dataset.domain)
 
 
-def _nothing(root: Path) -> str:
+def _none_found(root: Path) -> str:
     folders = ", ".join(spec.folders[0] for spec in CATALOGUE)
     return (
-        f"None of the 14 datasets is in {root}; put their folders ({folders}) into one folder and "
-        "name it with --data-root or MOECLIP_DATA; 'moeclip datasets' says where to get each."
+        f"None of the 14 datasets is in {root}. Put their folders ({folders}) into one folder and "
+        "set `data_root` or MOECLIP_DATA to it; 'moeclip datasets list' shows where to get them."
     )
 
 
 def _require_different_names(datasets: Sequence[Dataset]) -> None:
     seen: dict[str, Dataset] = {}
     for dataset in datasets:
-        # Either names a file or a line of a table.
+        # The name is part of file names, the title of table lines.
         for name in (dataset.name.casefold(), dataset.title.casefold()):
             other = seen.setdefault(name, dataset)
             if other is not dataset:
                 raise UsageError(
-                    f"{other.root} and {dataset.root} are both called {dataset.title}; rename one, "
-                    "or evaluate them in two runs."
+                    f"{other.root} and {dataset.root} are both called {dataset.title}. Rename one, "
+                    "or evaluate them in separate runs."
                 )
 
 
-def _thinned(samples: Sequence[Sample], limit: int) -> list[Sample]:
-    """At most `limit` samples, spread over each label, both labels alike as far as they go."""
+def _limited(samples: Sequence[Sample], limit: int) -> list[Sample]:
+    """At most `limit` samples, evenly spread over each label; half of each label if possible."""
     labels = [[i for i, sample in enumerate(samples) if sample.label == label] for label in (0, 1)]
     fewer, more = sorted(labels, key=len)
     first = min(len(fewer), limit // 2)

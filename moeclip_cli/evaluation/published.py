@@ -9,7 +9,7 @@ from moeclip_cli.datasets.csv_rows import read_csv
 
 MOECLIP = "MoECLIP"
 _COLUMNS = ("level", "dataset", "method", "auroc", "ap")
-# The table's own means over datasets; here they are formed over the datasets of a run.
+# The paper's mean over datasets; a benchmark forms means over its own datasets instead.
 _AVERAGE = "Average"
 
 Published = dict[str, dict[str, float]]
@@ -17,9 +17,9 @@ Published = dict[str, dict[str, float]]
 
 @cache
 def published_results() -> dict[str, Published]:
-    """Method -> title of a dataset -> metric, as in `results.METRICS`, in percent.
+    """Method -> title of a dataset -> metric name of `results.METRICS` -> percent.
 
-    MoECLIP comes first, the others in the paper's order.
+    MoECLIP comes first, followed by the other methods in the paper's order.
     """
     table: dict[str, Published] = {MOECLIP: {}}
     with as_file(files("moeclip_cli.evaluation") / "paper_table.csv") as path:

@@ -1,8 +1,8 @@
 """AUROC, average precision, F1-max, areas and curves, from counts at the anomalous items' scores.
 
-A threshold calls everything at or above it anomalous; items of equal score share a threshold. Only
+Items at or above a threshold are predicted anomalous; items of equal score share a threshold. Only
 the scores of anomalous items matter as thresholds: between two of them the ROC curve is flat, and
-F1 and precision fall. t is the number of those distinct scores, in descending order.
+F1 and precision fall. Shapes: t is the number of those distinct scores, in descending order.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ Values = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Ranking:
-    """How anomalous items rank among normal ones.
+    """The ranking of anomalous items among normal ones.
 
-    Where items of either label are missing nothing can be ranked, and every metric is None.
+    If there are no anomalous or no normal items, every metric is None.
 
     Attributes:
-        positives: (t,) anomalous items at each threshold.
-        above: (t,) normal items above it.
-        at_or_above: (t,) normal items at or above it, the false positives.
+        positives: (t,) number of anomalous items at each threshold.
+        above: (t,) number of normal items above each threshold.
+        at_or_above: (t,) number of normal items at or above each threshold, the false positives.
         normals: number of normal items.
     """
 
@@ -35,24 +35,25 @@ class Ranking:
 
     @property
     def defined(self) -> bool:
-        """Whether there are items of both labels."""
+        """True if there are items of both labels."""
         return self.positives.size > 0 and self.normals > 0
 
     def auroc(self) -> float | None:
-        """Area under the ROC curve: the chance that an anomalous item ranks higher, ties half."""
+        """Area under the ROC curve: probability that an anomalous item ranks higher, ties half."""
         return self.area_under(self.positives)
 
     def area_under(self, weights: NDArray[np.floating], limit: float = 1.0) -> float | None:
         """Area under a weighted ROC curve up to a false-positive rate, divided by that rate.
 
-        The curve's height is the weight of all anomalous items found, as a share of the whole. From
-        the false-positive rate at which an item is found on, it adds its share to the height: so
-        the area is the mean of what is left of the axis then, max(0, limit - rate). At a tie the
-        rate is spread evenly between those without and with the tie (a straight line in the curve).
+        The height of the curve is the weight of the detected anomalous items, as a share of the
+        total weight. An item adds its share from the false-positive rate at which it is detected:
+        so the area is the weighted mean of the rest of the axis, max(0, limit - rate). At a tie the
+        rate runs evenly from the one without to the one with the tie (a straight line in the
+        curve).
 
         Args:
             weights: (t,) weight of the anomalous items at each threshold.
-            limit: false-positive rate, in (0, 1], at which the area ends.
+            limit: false-positive rate, in (0, 1], up to which the area is taken.
         """
         if not self.defined:
             return None
@@ -64,28 +65,28 @@ class Ranking:
         return float(np.sum(weights * mean_left) / np.sum(weights) / limit)
 
     def average_precision(self) -> float | None:
-        """Sum over thresholds of precision times the recall gained, without interpolation."""
+        """Sum over thresholds of precision times gain in recall, without interpolation."""
         if not self.defined:
             return None
         found = np.cumsum(self.positives)
         return float(np.sum(self.positives * found / (found + self.at_or_above)) / found[-1])
 
     def f1_max(self) -> float | None:
-        """The largest harmonic mean of precision and recall that any threshold gives."""
+        """The largest harmonic mean of precision and recall over all thresholds."""
         if not self.defined:
             return None
         found = np.cumsum(self.positives)
         return float(np.max(2 * found / (found + self.at_or_above + found[-1])))
 
     def roc_curve(self, points: int) -> tuple[Values, Values]:
-        """False-positive rates and recalls, from (0, 0) to (1, 1), thinned to some `points`."""
+        """False-positive rates and recalls, from (0, 0) to (1, 1), thinned to about `points`."""
         found = np.append(0.0, np.cumsum(self.positives)).repeat(2)
         false = np.column_stack((self.above, self.at_or_above)).ravel()
         false = np.concatenate(([0.0], false, [self.normals]))
         return _evenly(false / self.normals, found / found[-1], points)
 
     def precision_recall_curve(self, points: int) -> tuple[Values, Values]:
-        """Recalls and precisions, from the highest threshold down, thinned to some `points`."""
+        """Recalls and precisions, from the highest threshold down, thinned to about `points`."""
         found = np.cumsum(self.positives)
         return _evenly(found / found[-1], found / (found + self.at_or_above), points)
 
@@ -95,7 +96,7 @@ def rank(scores: ArrayLike, anomalous: ArrayLike) -> Ranking:
 
     Args:
         scores: (n,) finite anomaly scores.
-        anomalous: (n,) whether an item is anomalous (bool, or 0 and 1).
+        anomalous: (n,) labels (bool, or 0 and 1).
     """
     values, labels = np.asarray(scores), np.asarray(anomalous).astype(bool)
     thresholds, positives = np.unique(values[labels], return_counts=True)
@@ -111,7 +112,7 @@ def rank(scores: ArrayLike, anomalous: ArrayLike) -> Ranking:
 
 
 def _evenly(x: Values, y: Values, points: int) -> tuple[Values, Values]:
-    """Points of a curve that lie evenly along it, with both ends."""
+    """Points at even distances along a curve, including both ends."""
     length = np.cumsum(np.abs(np.diff(x, prepend=x[0])) + np.abs(np.diff(y, prepend=y[0])))
     kept = np.searchsorted(length, np.linspace(0.0, length[-1], points))
     kept = np.unique(np.append(kept, x.size - 1))

@@ -1,4 +1,4 @@
-"""What a benchmark found in one category: metrics, curves and the worst mistakes, as JSON."""
+"""The result of one category as it is reported and stored as JSON."""
 
 from __future__ import annotations
 
@@ -7,7 +7,16 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 Protocol = Literal["paper", "deployed"]
+"""The scores that an evaluation uses.
+
+"paper": raw image scores and anomaly maps, normalised over the whole test set of the category, as
+in the paper. "deployed": the score and the anomaly map that a user gets for each image, in [0, 1]
+and independent of the other images.
+"""
 PROTOCOLS: tuple[Protocol, ...] = ("paper", "deployed")
+ProtocolChoice = Literal[Protocol, "both"]
+
+MistakeKind = Literal["false alarm", "miss"]
 
 METRICS = {
     "image_auroc": "image AUROC",
@@ -18,17 +27,17 @@ METRICS = {
     "pixel_pro": "pixel PRO",
     "pixel_f1_max": "pixel F1-max",
 }
-"""Names of the metrics in files, and in words; PRO up to a false-positive rate of 0.3."""
+"""Metric names in files -> titles in tables. PRO is up to a false-positive rate of 0.3."""
 
 Values = Mapping[str, "float | None"]
 
 
 @dataclass(frozen=True)
 class Curve:
-    """A curve, thinned to be drawn.
+    """A curve, thinned for drawing.
 
     Attributes:
-        x, y: its points, in [0, 1].
+        x, y: coordinates of its points, in [0, 1].
     """
 
     x: tuple[float, ...]
@@ -37,16 +46,17 @@ class Curve:
 
 @dataclass(frozen=True)
 class Mistake:
-    """An image that ranks on the wrong side.
+    """A misranked image, as reports show it.
 
     Attributes:
-        kind: "false alarm" for a normal image, "miss" for an anomalous one.
-        path: the image, relative to its dataset's folder.
-        score: its score.
+        kind: "false alarm" for a normal image that scores at least as high as an anomalous one;
+            "miss" for an anomalous image that scores no higher than a normal one.
+        path: the image, relative to the dataset's folder.
+        score: its score under the protocol.
         overlay: a small JPEG of its overlay, base64; empty if it could not be drawn.
     """
 
-    kind: Literal["false alarm", "miss"]
+    kind: MistakeKind
     path: str
     score: float
     overlay: str = ""
@@ -57,11 +67,11 @@ class Evaluation:
     """A category under one protocol.
 
     Attributes:
-        metrics: one value in percent for each of `METRICS`; None where it is not defined.
+        metrics: a value in percent for each of `METRICS`; None where it is not defined.
         error_bound: proven bound on the error of pixel AUROC and AP in percent; 0 if exact.
-        curves: "image ROC", "image PR", "pixel ROC" and "pixel PR", those that are defined.
+        curves: "image ROC", "image PR", "pixel ROC" and "pixel PR", if they are defined.
         histogram: counts of the image scores in equal bins of [0, 1]; normal, then anomalous.
-        mistakes: the worst of them.
+        mistakes: the most misranked images.
     """
 
     metrics: dict[str, float | None]
@@ -73,19 +83,19 @@ class Evaluation:
 
 @dataclass(frozen=True)
 class CategoryResult:
-    """One model on one category.
+    """The result of one model on one category.
 
     Attributes:
-        model: what the model is called in tables.
+        model: name of the model in tables.
         dataset: name of the dataset.
-        title: the dataset's title in tables.
-        category: the category, or the variant that is evaluated by itself.
-        prompt: how the object was named to the model.
-        normal, anomalous: numbers of images that were evaluated.
-        masks: how many of them have a mask.
-        errors: one sentence for each image that was left out, because it could not be read.
-        notes: what a reader has to know about the numbers.
-        evaluations: protocol -> metrics and more.
+        title: title of the dataset in tables.
+        category: the category, or the variant that is evaluated separately.
+        prompt: name of the object that the model was given.
+        normal, anomalous: numbers of evaluated images.
+        masks: number of evaluated images that have a mask.
+        errors: one sentence for each image that was skipped because it could not be read.
+        notes: caveats about the numbers.
+        evaluations: protocol -> evaluation.
     """
 
     model: str
@@ -101,15 +111,15 @@ class CategoryResult:
     evaluations: dict[Protocol, Evaluation]
 
     def to_dict(self) -> dict[str, Any]:
-        """Everything, in JSON's types."""
+        """All fields in JSON types."""
         return asdict(self)
 
     @classmethod
     def from_dict(cls, content: Mapping[str, Any]) -> CategoryResult:
-        """What `to_dict` made, after a detour through JSON.
+        """Restore a result from `to_dict`, also after a round trip through JSON.
 
         Raises:
-            KeyError, TypeError, ValueError: if it is anything else.
+            KeyError, TypeError, ValueError: if `content` is not such a result.
         """
         evaluations = {name: _evaluation(each) for name, each in content["evaluations"].items()}
         sequences = {name: tuple(content[name]) for name in ("errors", "notes")}

@@ -1,18 +1,18 @@
-"""Any number of float32 scores in bounded memory, with a proven bound on every rank.
+"""A sketch of any number of float32 scores in bounded memory, with a proven bound on every rank.
 
-Exact metrics need every score: 3,715 maps of 518 x 518 are 10^9 of them. A histogram on a fixed
-grid needs the range beforehand, and merges what lies close together, which may be most of the
-scores. This sketch keeps distinct scores and how many lie on each, and when there are too many of
-them it merges neighbours that *together* are next to nothing among all that rank at or above them.
-So it adapts to ranks, not to values: the highest scores stay as they are, whatever their range.
+Exact metrics need every score: 3,715 maps of 518 x 518 pixels are 10^9 scores. A histogram on a
+fixed grid needs to know the range in advance and merges scores that are close together, which may
+be most of them. This sketch keeps distinct scores and their counts. When there are too many, it
+merges neighbours whose combined count is a tiny share of the number of scores at or above them. So
+it adapts to ranks, not to values: the highest scores stay exact, whatever their range.
 
 The bound. Let C(t) be the number of scores at or above t. Thinning moves the scores of a group onto
-one of them. Groups are disjoint intervals, so only the group around t can change C(t), by no more
-than its mass, and a group holds at most 1.5 * `cell` of C at its lowest score. Runs are combined
+one of them. Groups are disjoint intervals, so only the group around t can change C(t), by at most
+its count, and a group contains at most 1.5 * `cell` of C at its lowest score. Runs are combined
 like the digits of a binary counter, so a score is thinned once for each doubling of the number of
-scores, not once for each buffer: 6 times among 10^9. Each run's error is a share of its own
-C(t), so runs side by side do not add up; thinnings on top of one another do, and every run carries
-their sum, as measured, in `error`.
+scores, not once for each buffer: 6 times for 10^9 scores. The error of a run is a share of its own
+C(t), so the errors of separate runs do not add up. Those of successive thinnings do; every run
+stores their measured sum in `error`.
 """
 
 from __future__ import annotations
@@ -28,14 +28,14 @@ _Counts = tuple[NDArray[np.float64], NDArray[np.float64]]
 
 @dataclass(frozen=True)
 class SketchLimits:
-    """What a sketch may keep.
+    """Memory and resolution of a sketch.
 
     Attributes:
-        buffer: scores that are kept as they are before they are counted.
-        rows: distinct scores of a run; it is thinned when it has more.
-        cell: share by which the rank C grows from one cell to the next. A score that holds half a
-            cell or more is never merged with higher ones, so that heavy ties stay where they are.
-        weight_cell: share of the sum of all weights that a cell may hold.
+        buffer: number of scores that are buffered before they are counted.
+        rows: maximum number of distinct scores in a run before it is thinned.
+        cell: share by which the rank C grows from one cell to the next. A score whose count is at
+            least half a cell is never merged with higher ones, so that heavy ties stay exact.
+        weight_cell: maximum share of the sum of all weights in a cell.
     """
 
     buffer: int = 2**25
@@ -46,14 +46,14 @@ class SketchLimits:
 
 @dataclass(frozen=True)
 class Run:
-    """Distinct scores and what lies on each, n rows.
+    """Distinct scores with their counts and weights, n rows.
 
     Attributes:
         scores: (n,) float32, ascending.
-        counts: (n,) float64, scores that lie on each.
-        weights: (n,) float32, the sum of their weights; (0,) if they have none.
-        generation: how often runs of equal generation were combined to make this one.
-        error: bound on the relative error of C(t), for every t; 0 if nothing was ever merged.
+        counts: (n,) float64, number of scores at each value.
+        weights: (n,) float32, sum of their weights; (0,) if they have none.
+        generation: number of times that runs of equal generation were combined to form this one.
+        error: bound on the relative error of C(t) for every t; 0 if nothing was merged.
     """
 
     scores: NDArray[np.float32]
@@ -64,20 +64,20 @@ class Run:
 
 
 class ScoreSketch:
-    """Counts float32 scores, or sums a weight over them as well, in bounded memory.
+    """Counts float32 scores, and optionally sums their weights, in bounded memory.
 
-    Exact up to `limits.buffer` scores, or any number with at most `limits.rows` distinct ones.
-    Sketches of parts merge into one with the same bound as a sketch of the whole.
+    Exact for up to `limits.buffer` scores, and for any number of scores with at most `limits.rows`
+    distinct values. Sketches of parts merge into one with the same bound as a sketch of the whole.
 
     Args:
-        weighted: whether each score comes with a weight.
-        limits: what it may keep.
+        weighted: whether each score has a weight.
+        limits: memory and resolution.
     """
 
     def __init__(self, weighted: bool, limits: SketchLimits) -> None:
         self._weighted = weighted
         self._limits = limits
-        self._scores, self._weights = self._room()
+        self._scores, self._weights = self._new_buffers()
         self._buffered = 0
         self._runs: dict[int, Run] = {}
 
@@ -87,11 +87,11 @@ class ScoreSketch:
         return max((run.error for run in self._runs.values()), default=0.0)
 
     def add(self, scores: NDArray[np.float32], weights: NDArray[np.float32] | None = None) -> None:
-        """Take in scores.
+        """Count scores.
 
         Args:
             scores: (n,) finite scores.
-            weights: (n,) their weights, if this sketch is weighted.
+            weights: (n,) their weights; required if the sketch is weighted.
         """
         capacity = self._limits.buffer
         for start in range(0, scores.size, capacity):
@@ -106,14 +106,14 @@ class ScoreSketch:
             self._buffered += size
 
     def merge(self, other: ScoreSketch) -> None:
-        """Take in what another sketch of the same kind has counted."""
+        """Add the counts of another sketch with the same parameters."""
         for run in other._runs.values():
             self._push(run)
         filled = slice(other._buffered)
         self.add(other._scores[filled], other._weights[filled] if self._weighted else None)
 
     def counts(self, thresholds: NDArray[np.float32]) -> _Counts:
-        """How many scores lie above each threshold, and how many at or above it.
+        """The numbers of scores above each threshold, and at or above it.
 
         Args:
             thresholds: (t,) in ascending order.
@@ -122,10 +122,10 @@ class ScoreSketch:
             Two arrays (t,).
 
         Raises:
-            ValueError: if the sketch is weighted: sorting would part its weights from their scores.
+            ValueError: if the sketch is weighted: sorting would separate weights and scores.
         """
         if self._weighted:
-            raise ValueError("a weighted sketch gives its counts by run()")
+            raise ValueError("a weighted sketch has no counts(); use run()")
         above, at_or_above = np.zeros(thresholds.size), np.zeros(thresholds.size)
         buffered = self._scores[: self._buffered]
         buffered.sort()
@@ -138,12 +138,12 @@ class ScoreSketch:
         return above, at_or_above
 
     def run(self) -> Run:
-        """Everything counted so far as one run, of a few million rows unless all were buffered."""
+        """All counts so far as one run: a few million rows, unless all scores are buffered."""
         if not self._runs:
             return self._sorted_buffer()
         if self._buffered:
             self._empty_buffer()
-        # From the smallest: then all of them together add no more error than one generation.
+        # Smallest first: then all of them together add no more error than one generation.
         for generation in sorted(self._runs)[:-1]:
             small = self._runs.pop(generation)
             following = min(self._runs)
@@ -151,8 +151,8 @@ class ScoreSketch:
             self._runs[following] = _thin(run, self._limits)
         return next(iter(self._runs.values()))
 
-    def _room(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """An empty buffer of scores and one of weights; memory is taken as they are filled."""
+    def _new_buffers(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Empty buffers for scores and weights; the system allocates pages as they are filled."""
         size = self._limits.buffer
         return np.empty(size, np.float32), np.empty(size if self._weighted else 0, np.float32)
 
@@ -161,8 +161,8 @@ class ScoreSketch:
             run = _thin(self._sorted_buffer(), self._limits)
         else:
             run = _count(self._scores[: self._buffered], self._limits)
-        # A new one, so that the pages of the full one are free while runs are combined.
-        self._scores, self._weights = self._room()
+        # New buffers, so that the pages of the full ones are free while runs are combined.
+        self._scores, self._weights = self._new_buffers()
         self._buffered = 0
         self._push(run)
 
@@ -182,25 +182,25 @@ class ScoreSketch:
         self._runs[run.generation] = run
 
     def __getstate__(self) -> dict[str, Any]:
-        # Another process gets what is in the buffer, not the room that is left.
+        # Only the filled part of the buffers is sent to another process.
         filled = slice(self._buffered)
         return self.__dict__ | {"_scores": self._scores[filled], "_weights": self._weights[filled]}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
-        self._scores, self._weights = self._room()
+        self._scores, self._weights = self._new_buffers()
         self._scores[: self._buffered] = state["_scores"]
         if self._weighted:
             self._weights[: self._buffered] = state["_weights"]
 
 
 def _count(scores: NDArray[np.float32], limits: SketchLimits) -> Run:
-    """A run of plain scores, in any order; sorts them in place and thins them if need be."""
+    """A run of unweighted scores in any order; sorts them in place, and thins if necessary."""
     scores.sort()
     total = scores.size
     starts = np.append(True, scores[1:] != scores[:-1])
     if np.count_nonzero(starts) > limits.rows:
-        # A cell ends at every one of these scores; all that are equal to it go with it.
+        # A cell ends at each of these scores; equal scores belong to the same cell.
         bounds = scores[total - _cell_ranks(total, limits.cell)]
         first = np.searchsorted(scores, bounds)
         end = np.searchsorted(scores, bounds, side="right")
@@ -218,7 +218,7 @@ def _count(scores: NDArray[np.float32], limits: SketchLimits) -> Run:
 
 
 def _combine(a: Run, b: Run, generation: int) -> Run:
-    """One run with all that lies in two, not thinned yet: what this needs is to be freed first."""
+    """The union of two runs, not thinned, so that this function's memory is freed before that."""
     scores = np.concatenate((a.scores, b.scores))
     # Two ascending runs: a stable sort finds and merges them in linear time.
     order = np.argsort(scores, kind="stable")
@@ -234,9 +234,9 @@ def _combine(a: Run, b: Run, generation: int) -> Run:
 
 
 def _thin(run: Run, limits: SketchLimits) -> Run:
-    """Merge rows of `run` that share a cell, if it has too many.
+    """Merge the rows of `run` that share a cell, if it has too many.
 
-    n scores without heavy ties leave (1 + log(n * cell)) / cell rows, 1.8 million for 10^9.
+    n scores without heavy ties leave (1 + log(n * cell)) / cell rows: 1.8 million for 10^9 scores.
     """
     rows = run.scores.size
     if rows <= limits.rows:
@@ -258,7 +258,7 @@ def _thin(run: Run, limits: SketchLimits) -> Run:
     counts = _sums(run.counts, slice(None), first)
     share = counts / _from_the_top(counts)
     return Run(
-        # The middle row of each, so that moves up and down cancel.
+        # The middle row of each group, so that moves up and down cancel.
         run.scores[(first + end) // 2],
         counts,
         _sums(run.weights, slice(None), first),
@@ -268,26 +268,26 @@ def _thin(run: Run, limits: SketchLimits) -> Run:
 
 
 def _first_rows(scores: NDArray[np.float32]) -> NDArray[np.intp]:
-    """Where each distinct score begins, given them in ascending order."""
+    """Index of the first row of each distinct score; `scores` are in ascending order."""
     return np.flatnonzero(np.append(True, scores[1:] != scores[:-1])[: scores.size])
 
 
 def _sums(
     column: NDArray[Any], order: NDArray[np.intp] | slice, first: NDArray[np.intp]
 ) -> NDArray[Any]:
-    """Sums of a column, put in order, over groups that begin at `first`; nothing if it is empty."""
+    """Sums of a reordered column over groups that start at `first`; empty if the column is."""
     if not column.size:
         return column
     return np.add.reduceat(column[order], first, dtype=np.float64).astype(column.dtype, copy=False)
 
 
 def _cell_ranks(total: int, cell: float) -> NDArray[np.intp]:
-    """The ranks, from the top, at which cells end: each of the first 1 / cell, then ever fewer."""
+    """Ranks from the top at which cells end: the first 1 / cell ranks, then increasingly few."""
     single = np.arange(1, min(total, int(1 / cell)) + 1)
     growing = np.arange(1, int(np.log(max(1.0, total * cell)) / cell) + 1)
     return np.concatenate((single, np.exp(growing * cell) / cell)).astype(np.intp)
 
 
 def _from_the_top(column: NDArray[np.floating]) -> NDArray[np.float64]:
-    """(n,) what lies on each row and all higher ones."""
+    """(n,) sum of each row and all higher rows."""
     return np.cumsum(column[::-1], dtype=np.float64)[::-1]

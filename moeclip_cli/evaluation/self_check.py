@@ -1,7 +1,7 @@
-"""Whether an installation gives the numbers that it should, on a few generated images.
+"""Self-check of an installation: scores and metrics of generated images against recorded ones.
 
-What a model gave where it was made is recorded in `self_check.json`, by the digests of its files;
-`benchmarks/record_self_check.py` records it anew.
+`self_check.json` contains the numbers of the built-in models, by the digests of their files;
+`workshop/record_self_check.py` records them again.
 """
 
 from __future__ import annotations
@@ -20,7 +20,8 @@ import torch
 from moeclip_cli.datasets.dataset import Sample
 from moeclip_cli.datasets.synthetic import HELD_OUT_FAMILIES, TRAINING_DEFECTS, generate
 from moeclip_cli.errors import ModelError
-from moeclip_cli.evaluation.category import CategoryEvaluator, in_percent
+from moeclip_cli.evaluation.category import CategoryEvaluator
+from moeclip_cli.evaluation.category_metrics import in_percent
 from moeclip_cli.evaluation.results import PROTOCOLS
 from moeclip_cli.inspection.inspector import Inspector
 
@@ -33,11 +34,11 @@ Metrics = dict[str, "float | None"]
 
 @dataclass(frozen=True)
 class Tolerance:
-    """How far numbers may be off.
+    """Maximum differences that pass the self-check.
 
     Attributes:
-        score: of an image's score.
-        metric: of a metric, in points of 100.
+        score: difference of an image's score.
+        metric: difference of a metric in percentage points.
     """
 
     score: float
@@ -46,20 +47,20 @@ class Tolerance:
 
 TOLERANCES = {
     torch.float32: Tolerance(0.002, 0.5),
-    # Of 40 images, two that change places move an F1 by more than two points.
+    # With 40 images, two that swap ranks change F1 by more than two percentage points.
     torch.float16: Tolerance(0.01, 3.0),
-    # 8 bits of a similarity, times 100 before the softmax, leave no more.
+    # bfloat16 keeps 8 bits of a similarity, which is multiplied by 100 before the softmax.
     torch.bfloat16: Tolerance(0.05, 3.0),
 }
 
 
 @dataclass(frozen=True)
 class Measurement:
-    """What a model gives on the generated images.
+    """Scores and metrics of a model on the generated images.
 
     Attributes:
-        images: digest of the images' pixels.
-        scores: deployed score of each image, clean and defective ones in turn.
+        images: SHA-256 digest of the images' pixels.
+        scores: deployed score of each image; clean and defective images alternate.
         metrics: protocol -> metric -> percent.
     """
 
@@ -68,22 +69,23 @@ class Measurement:
     metrics: dict[str, Metrics]
 
     def to_dict(self) -> dict[str, Any]:
-        """Everything, in JSON's types."""
+        """All fields in JSON types."""
         return {"images": self.images, "scores": list(self.scores), "metrics": self.metrics}
 
     @classmethod
     def from_dict(cls, content: Mapping[str, Any]) -> Measurement:
-        """What `to_dict` made."""
+        """Restore a measurement from `to_dict`."""
         return cls(content["images"], tuple(content["scores"]), content["metrics"])
 
 
 @dataclass(frozen=True)
-class Comparison:
-    """A measurement beside the recorded one.
+class SelfCheckResult:
+    """The result of a self-check.
 
     Attributes:
-        recorded, measured: the two.
-        tolerance: how far they may be apart.
+        recorded: the expected measurement.
+        measured: the measurement of this installation.
+        tolerance: maximum differences between them.
     """
 
     recorded: Measurement
@@ -92,13 +94,13 @@ class Comparison:
 
     @property
     def score_error(self) -> float:
-        """Largest difference of a score."""
+        """Largest difference between scores."""
         pairs = zip(self.recorded.scores, self.measured.scores, strict=True)
         return max(abs(one - other) for one, other in pairs)
 
     @property
     def metric_error(self) -> float:
-        """Largest difference of a metric, in points; a metric that is missing is all of them."""
+        """Largest difference between metrics in percentage points; 100 if only one is defined."""
         return max(
             _difference(value, self.measured.metrics[protocol][name])
             for protocol, values in self.recorded.metrics.items()
@@ -107,35 +109,35 @@ class Comparison:
 
     @property
     def same_images(self) -> bool:
-        """Whether the very same images were generated here."""
+        """True if exactly the recorded images were generated."""
         return self.recorded.images == self.measured.images
 
     @property
     def passed(self) -> bool:
-        """Whether all numbers are within the tolerance."""
+        """True if all differences are within the tolerance."""
         tolerance = self.tolerance
         return self.score_error <= tolerance.score and self.metric_error <= tolerance.metric
 
 
-def self_check(inspector: Inspector, advance: Callable[[], None]) -> Comparison:
-    """Measure a model and compare with what is recorded of it.
+def self_check(inspector: Inspector, advance: Callable[[], None]) -> SelfCheckResult:
+    """Measure a model and compare the result with the recorded one.
 
     Args:
-        inspector: the model, at its own image size, domain and threshold.
+        inspector: the model, with its default image size, domain and threshold.
         advance: called after each of 2 * `PAIRS` images.
 
     Raises:
-        ModelError: if nothing is recorded of this model.
+        ModelError: if there is no record of this model.
     """
     record = json.loads(files("moeclip_cli.evaluation").joinpath(RECORD).read_text("utf-8"))
     recorded = record.get(record_key(inspector))
     if recorded is None:
         raise ModelError(
-            f"Nothing is recorded of {inspector.model.name} for a self-check; leave --model and "
-            "--backbone-weights out, or install moeclip again if its files were changed."
+            f"There is no self-check record of {inspector.model.name}. Use a built-in `model` "
+            "without `backbone_weights`; if its files were modified, reinstall moeclip."
         )
     measured = measure(inspector, advance)
-    return Comparison(Measurement.from_dict(recorded), measured, TOLERANCES[inspector.dtype])
+    return SelfCheckResult(Measurement.from_dict(recorded), measured, TOLERANCES[inspector.dtype])
 
 
 def measure(inspector: Inspector, advance: Callable[[], None]) -> Measurement:
@@ -160,13 +162,13 @@ def measure(inspector: Inspector, advance: Callable[[], None]) -> Measurement:
         scores.append(round(float(result.score or 0.0), 6))
         advance()
     metrics: dict[str, Metrics] = {
-        protocol: in_percent(found.metrics) for protocol, found in evaluator.findings().items()
+        protocol: in_percent(each.metrics) for protocol, each in evaluator.results().items()
     }
     return Measurement(digest, tuple(scores), metrics)
 
 
 def record_key(inspector: Inspector) -> str:
-    """What a model's numbers are recorded under: the digests of its files, and its image sizes."""
+    """The key of a model in the record: the digests of its files, and its image sizes."""
     model = inspector.model
     sizes = "+".join(map(str, inspector.sizes))
     return f"{model.digest}:{model.backbone_digest}:{sizes}"

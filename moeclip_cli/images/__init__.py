@@ -1,1 +1,1 @@
-"""Images: finding, decoding, scaling and loading them. Every bad input is met here."""
+"""Images: decoding, encoding, preprocessing and loading, with errors for every invalid input."""

@@ -1,4 +1,4 @@
-"""Loading ahead: threads decode the next images while the network works on these."""
+"""Prefetching: threads decode the next images while the network processes the current ones."""
 
 from __future__ import annotations
 
@@ -15,24 +15,25 @@ _R = TypeVar("_R")
 def prefetch(
     items: Iterable[_T], load: Callable[[_T], _R], *, workers: int, ahead: int
 ) -> Iterator[_R]:
-    """Applies `load` to each item in threads and yields the results in the items' order.
+    """Apply `load` to each item in threads and yield the results in the order of the items.
 
     At most `ahead` items are loading or waiting at a time, so that endless inputs need constant
-    memory. What `load` or the iterable raises is raised here, in its turn. When the iterator is
-    closed or an exception passes through it, waiting items are dropped and the threads end.
+    memory. An exception from `load` or from the iterable is raised at its place in the order. When
+    the iterator is closed or an exception passes through it, waiting items are dropped and the
+    threads end.
 
     Args:
         items: the inputs; read in the calling thread, as late as possible.
-        load: what to do with each; called from many threads at once.
+        load: function of one item; called from several threads at the same time.
         workers: number of threads; 0 loads in the calling thread, one item at a time.
-        ahead: number of items to keep in flight, at least 1.
+        ahead: number of items in flight, at least 1.
 
     Raises:
-        ValueError: if `workers` or `ahead` is too small.
+        ValueError: if `workers` is negative or `ahead` is less than 1.
     """
     if workers < 0 or ahead < 1:
         raise ValueError(
-            f"workers must be at least 0 and ahead at least 1, not {workers}, {ahead}."
+            f"`workers` must be at least 0 and `ahead` at least 1, not {workers} and {ahead}."
         )
     if workers == 0:
         return map(load, items)

@@ -1,4 +1,4 @@
-"""From decoded pixels to the network's input, as the MoECLIP authors do it."""
+"""From decoded pixels to the network's input."""
 
 from __future__ import annotations
 
@@ -7,37 +7,44 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image
 
-# CLIP's statistics over its training images (Radford et al., 2021), for RGB in [0, 1].
-MEAN = (0.48145466, 0.4578275, 0.40821073)
-STD = (0.26862954, 0.26130258, 0.27577711)
+from moeclip_cli.model.preprocessing import Interpolation, Preprocessing
+
+_FILTERS: dict[Interpolation, Image.Resampling] = {
+    "bicubic": Image.Resampling.BICUBIC,
+    "bilinear": Image.Resampling.BILINEAR,
+}
 
 
-def preprocess(pixels: NDArray[np.uint8], size: int) -> torch.Tensor:
-    """Resizes to a square and normalises by CLIP's mean and standard deviation.
+def preprocess(pixels: NDArray[np.uint8], size: int, preprocessing: Preprocessing) -> torch.Tensor:
+    """Resize to a square and normalise, as a backbone expects it.
 
     Args:
         pixels: (H, W, 3) uint8 RGB.
         size: side of the network's input in pixels.
+        preprocessing: of the backbone.
 
     Returns:
         (3, size, size) float32.
     """
-    channels = resize_to_square(pixels, size).transpose(2, 0, 1)
-    # In numpy, as torch would start threads of its own in each thread that loads images.
-    normalised = np.divide(channels, 255, dtype=np.float32, order="C")
-    normalised -= np.array(MEAN, dtype=np.float32)[:, None, None]
-    normalised /= np.array(STD, dtype=np.float32)[:, None, None]
+    square = resize_to_square(pixels, size, preprocessing.interpolation)
+    # In NumPy, as torch would start threads of its own in each thread that loads images.
+    normalised = np.divide(square.transpose(2, 0, 1), 255, dtype=np.float32, order="C")
+    normalised -= np.array(preprocessing.mean, dtype=np.float32)[:, None, None]
+    normalised /= np.array(preprocessing.std, dtype=np.float32)[:, None, None]
     return torch.from_numpy(normalised)
 
 
-def resize_to_square(pixels: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
-    """Resizes to (size, size, 3) uint8 by Pillow's antialiased bicubic filter.
+def resize_to_square(
+    pixels: NDArray[np.uint8], size: int, interpolation: Interpolation
+) -> NDArray[np.uint8]:
+    """Resize to (size, size, 3) uint8 by one of Pillow's antialiased filters.
 
-    The ratio of the sides is not kept. Pixels that have the size already come out unchanged.
+    The aspect ratio is not kept. Pixels that have the size already are returned unchanged.
 
     Args:
         pixels: (H, W, 3) uint8 RGB.
         size: side of the square in pixels.
+        interpolation: the filter.
     """
-    square = Image.fromarray(pixels).resize((size, size), Image.Resampling.BICUBIC)
+    square = Image.fromarray(pixels).resize((size, size), _FILTERS[interpolation])
     return np.array(square)

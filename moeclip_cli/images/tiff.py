@@ -1,4 +1,4 @@
-"""The header of a TIFF file: what decides who can read its pixels."""
+"""TIFF headers, which decide between Pillow and OpenCV as the reader of the pixels."""
 
 from __future__ import annotations
 
@@ -12,10 +12,16 @@ from moeclip_cli.errors import ImageError
 
 _BITS, _COMPRESSION, _PHOTOMETRIC = 258, 259, 262
 _WIDTH, _HEIGHT, _CHANNELS, _PLANES = 256, 257, 277, 284
+_PAGE_TYPE, _SUBPAGES, _DNG_VERSION = 254, 330, 50706
 _EXTRA_CHANNELS, _SAMPLE_FORMAT = 338, 339
 _CHUNKS = ((273, 279), (324, 325))  # offsets and byte counts of strips, of tiles
 
 _CMYK = 5
+
+# Raw photos are TIFF files whose first page is a preview, or the values of a sensor.
+_RAW_PHOTOMETRICS = (32803, 34892)
+_RAW_COMPRESSIONS = (32767, 34713, 65535)  # Sony, Nikon, Pentax
+_REDUCED = 1
 _UNSIGNED, _FLOAT = 1, 3
 _PREMULTIPLIED_ALPHA, _ALPHA = 1, 2
 
@@ -27,16 +33,16 @@ class TiffHeader:
     Attributes:
         width, height: size in pixels, as stored.
         channels: values per pixel.
-        bits: bits per value; the largest, if channels differ.
-        unsigned: whether values are unsigned integers.
-        floating: whether values are floating-point numbers.
-        planar: whether the channels are stored one after the other.
-        alpha: whether a fourth channel is transparency, as it is if nothing else is said.
-        white_is_zero: whether a grey image is stored as its negative.
-        cmyk: whether the channels are printing inks.
-        compressed: whether the pixels are compressed.
-        complete: whether all pixel data lies within the file.
-        more_pages: whether other pages follow.
+        bits: bits per value; the maximum if channels differ.
+        unsigned: True if values are unsigned integers.
+        floating: True if values are floating-point numbers.
+        planar: True if the channels are stored one after the other.
+        alpha: True if a fourth channel is alpha, which is the default.
+        white_is_zero: True if a grey image is stored inverted.
+        cmyk: True if the channels are printing inks.
+        compressed: True if the pixels are compressed.
+        complete: True if all pixel data is within the file.
+        more_pages: True if another page follows.
     """
 
     width: int
@@ -54,38 +60,44 @@ class TiffHeader:
     more_pages: bool
 
     @property
-    def beyond_pillow(self) -> bool:
-        """Whether Pillow would refuse the pixels or keep only 8 bits of each value."""
+    def needs_opencv(self) -> bool:
+        """True if Pillow would reject the pixels or truncate each value to 8 bits."""
         return self.bits > 8 and not self.cmyk and (self.channels > 1 or self.bits > 32)
 
     def require_readable(self) -> None:
-        """Refuses what Pillow and OpenCV would both misread.
+        """Reject files that both Pillow and OpenCV would misread.
 
         Raises:
-            ImageError: if the file is cut short or of a kind that neither library reads.
+            ImageError: if the file is truncated or of a variant that neither library reads.
         """
-        if not self.complete and (self.compressed or self.beyond_pillow):
-            raise ImageError("The TIFF file is cut short; copy or export it again.")
+        if not self.complete and (self.compressed or self.needs_opencv):
+            raise ImageError("The TIFF file is truncated; copy or export it again.")
         odd_floats = self.floating and self.bits not in (32, 64)
-        odd_channels = self.beyond_pillow and (self.planar or self.channels not in (1, 3, 4))
+        odd_channels = self.needs_opencv and (self.planar or self.channels not in (1, 3, 4))
         if odd_floats or odd_channels:
             layout = "separate planes" if self.planar and self.channels > 1 else "pixels"
             numbers = "floating-point numbers" if self.floating else "integers"
             raise ImageError(
-                f"This kind of TIFF ({layout} of {self.channels} x {self.bits}-bit {numbers}) is "
+                f"This TIFF variant ({layout} of {self.channels} x {self.bits}-bit {numbers}) is "
                 "not supported; save it as PNG or as an ordinary grey or RGB TIFF."
             )
 
 
 def read_tiff_header(stream: BinaryIO) -> TiffHeader:
-    """Reads the first page's header; damaged ones raise what Pillow's parser happens to raise."""
+    """Read the header of the first page.
+
+    Raises:
+        ImageError: if the file is a raw photo.
+        Exception: of nearly any type from Pillow's parser, if the header is corrupt.
+    """
     stream.seek(0)
-    start = stream.read(8)
-    if start[2:4] in (b"+\0", b"\0+"):  # BigTIFF
-        start += stream.read(8)
-    tags = TiffImagePlugin.ImageFileDirectory_v2(start)
+    start = stream.read(16)
+    big = start[2:4] in (b"+\0", b"\0+")
+    tags = TiffImagePlugin.ImageFileDirectory_v2(start if big else start[:8])
     stream.seek(tags.next)
     tags.load(stream)
+    if start[8:10] == b"CR" or _is_raw_photo(tags):
+        raise ImageError("This is a raw photo, which is not supported; convert it to PNG or TIFF.")
     size = os.fstat(stream.fileno()).st_size
     sample_format = _numbers(tags.get(_SAMPLE_FORMAT, _UNSIGNED))[0]
     photometric = tags.get(_PHOTOMETRIC)
@@ -103,6 +115,16 @@ def read_tiff_header(stream: BinaryIO) -> TiffHeader:
         compressed=tags.get(_COMPRESSION, 1) != 1,
         complete=_is_complete(tags, size),
         more_pages=tags.next != 0,
+    )
+
+
+def _is_raw_photo(tags: Any) -> bool:
+    has_preview = _PAGE_TYPE in tags and int(tags[_PAGE_TYPE]) & _REDUCED and _SUBPAGES in tags
+    return (
+        _DNG_VERSION in tags
+        or bool(has_preview)
+        or tags.get(_PHOTOMETRIC) in _RAW_PHOTOMETRICS
+        or tags.get(_COMPRESSION) in _RAW_COMPRESSIONS
     )
 
 

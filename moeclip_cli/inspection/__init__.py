@@ -1,1 +1,1 @@
-"""The main job: images in, one result each out."""
+"""Inspection: one result for each image."""

@@ -1,39 +1,49 @@
-"""A profile: the threshold for one product, and the settings that it holds for."""
+"""Profiles: the threshold of one product, the settings that it is valid for, and its references."""
 
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
-from moeclip_cli import __version__
+from moeclip_cli._version import __version__
+from moeclip_cli.bounded_text import read_small_text, require_regular_file
 from moeclip_cli.checkpoints.configuration import read_record
 from moeclip_cli.errors import ModelError, UsageError
+from moeclip_cli.files import replacing
+from moeclip_cli.inspection.conformal import attainable_rate, conformal_threshold
+from moeclip_cli.model.config import Domain
 
 if TYPE_CHECKING:
-    from moeclip_cli.inspection.inspector import Inspector
+    from moeclip_cli.inspection.references import References
 
-FORMAT = 1
+FORMAT = 2
+
+Rule = Literal["split", "jackknife+"]
+"""Origin of the scores of a threshold: images apart from all else, or the references themselves."""
 
 # A file may be renamed; its digest tells what it is.
 _NAMES = ("model", "backbone")
 
 _READING_ERRORS = (ModelError, ValueError, TypeError, LookupError, AttributeError, RecursionError)
-"""What reading a file of another kind can raise."""
+"""Exceptions from reading a file of another kind."""
 
 
 @dataclass(frozen=True)
 class Profile:
-    """What `moeclip calibrate` found.
+    """The result of `moeclip calibrate`.
 
     Attributes:
         threshold: a score in [0, 1].
         false_alarms: share of good images that may reach it.
         images: number of good images that it was found on.
-        prompt: what is on them.
-        settings: what else decides the scores, see `scoring_settings`.
-        version: the moeclip that wrote it.
+        prompt: name of the object on them.
+        settings: everything else that the scores depend on, `Inspector.settings`.
+        version: version of moeclip that wrote it.
+        scores: of the good images, ascending; empty in a profile of format 1.
+        rule: "split" if the images are not references, "jackknife+" if they are.
     """
 
     threshold: float
@@ -42,67 +52,245 @@ class Profile:
     prompt: str
     settings: dict[str, Any]
     version: str = __version__
+    scores: tuple[float, ...] = ()
+    rule: Rule = "split"
 
     @property
     def source(self) -> str:
-        """Where the threshold came from, in a few words for tables and reports."""
-        return f"profile: {100 * self.false_alarms:.3g}% false alarms on {self.images} good images"
+        """Origin of the threshold, in a few words for tables and reports."""
+        found = f"profile: {self._rate} false alarms on {self.images}"
+        if self.rule == "split":
+            return f"{found} good images"
+        return f"{found} references, each left out in turn"
+
+    @property
+    def guarantee(self) -> str:
+        """The meaning of the rate of false alarms, in one sentence."""
+        if self.rule == "split":
+            return (
+                f"Split conformal: a further good part is flagged with a probability of "
+                f"{self._rate} at most, on average over calibrations."
+            )
+        return (
+            "Jackknife+: each good part was scored against the others; a further one is flagged "
+            f"with a probability near {self._rate} if there are many parts, and of "
+            f"{100 * min(1, 2 * self.false_alarms):.3g}% in the worst case."
+        )
+
+    @property
+    def _rate(self) -> str:
+        return f"{100 * self.false_alarms:.3g}%"
 
     def to_json(self) -> str:
-        """What `load` reads, for people to read too."""
-        return json.dumps({"format": FORMAT, **asdict(self)}, indent=2, ensure_ascii=False)
+        """The text that `load` reads, indented for readers; references are not part of it."""
+        content = {entry.name: getattr(self, entry.name) for entry in fields(Profile)}
+        return json.dumps({"format": FORMAT, **content}, indent=2, ensure_ascii=False)
+
+    def write(self, path: Path) -> None:
+        """Write the file that `load` reads; an earlier one stays whole until then.
+
+        Raises:
+            UsageError: if the file cannot be written.
+        """
+        with replacing(path, "profile", durable=True) as stream:
+            stream.write(f"{self.to_json()}\n".encode())
+
+    @classmethod
+    def from_json(cls, text: str) -> Profile:
+        """Read the text of `to_json`; format 1 lacks scores and rule.
+
+        Raises:
+            ModelError, ValueError, TypeError, LookupError, AttributeError, RecursionError: if the
+                text is anything else.
+        """
+        content = json.loads(text)
+        version = content.pop("format")
+        if version == 1:
+            content |= {"scores": [], "rule": "split"}
+        elif version != FORMAT:
+            raise ValueError("unknown format")
+        profile: Profile = read_record(Profile, content, "")
+        if not all(0 <= number <= 1 for number in (profile.threshold, *profile.scores)):
+            raise ValueError("a score is outside [0, 1]")
+        return profile
 
     @classmethod
     def load(cls, path: Path) -> Profile:
-        """Read a file with what `to_json` gave.
+        """Read a profile: the text of `to_json`, or a file with references.
 
         Raises:
-            UsageError: if there is no such file, or it is no profile.
+            UsageError: if the file cannot be read, is too large (10 MB, with references 500 MB) or
+                is not a profile.
         """
         try:
-            content = json.loads(path.read_text(encoding="utf-8"))
-            version = content.pop("format")
-            profile: Profile = read_record(cls, content, "")
-        except OSError as error:
-            raise UsageError(f"Cannot read the profile {path}: {error.strerror}.") from error
+            if _has_references(path):
+                return _load_with_references(path)
+            return cls.from_json(read_small_text(path, "profile"))
         except _READING_ERRORS as error:
-            raise _no_profile(path) from error
-        if version != FORMAT or not 0 <= profile.threshold <= 1:
-            raise _no_profile(path)
-        return profile
+            raise _not_a_profile(path) from error
 
-    def check(self, inspector: Inspector) -> None:
-        """Refuse an inspector whose scores mean something else.
+    def check(self, settings: Mapping[str, Any]) -> None:
+        """Refuse settings that give other scores than those of the calibration.
+
+        Args:
+            settings: `Inspector.settings` of the inspector that uses this profile.
 
         Raises:
-            UsageError: naming the first setting that differs.
+            UsageError: if a setting differs.
         """
-        for key, now in scoring_settings(inspector).items():
-            before = self.settings.get(key)
+        for key in {**settings, **self.settings}:
+            before, now = self.settings.get(key), settings.get(key)
             if now != before and key not in _NAMES:
                 raise UsageError(
-                    f"The profile does not fit: its {key.replace('_', ' ')} is {before}, here it "
-                    f"is {now}. Give the same settings, or calibrate again."
+                    f"The profile does not fit: its {key.replace('_', ' ')} is {before}, but here "
+                    f"it is {now}. Use the same settings, or calibrate again."
                 )
 
 
-def scoring_settings(inspector: Inspector) -> dict[str, Any]:
-    """What decides the scores of an inspector, beside image and prompt.
+@dataclass(frozen=True)
+class ReferenceProfile(Profile):
+    """A profile whose scores are distances to references, which it contains.
 
-    Device, batch size and workers are not among it: they do not change a score.
+    Attributes:
+        requested: rate of false alarms that was asked for; `false_alarms` is higher as long as the
+            images are too few for it.
+        references: the good parts that images are compared with.
     """
-    model = inspector.model
-    return {
-        "model": model.name,
-        "model_digest": model.digest,
-        "backbone": model.config.backbone.name,
-        "backbone_digest": model.backbone_digest,
-        "image_size": inspector.image_size,
-        "scales": list(model.config.scales),
-        "domain": inspector.domain,
-        "precision": inspector.precision,
-    }
+
+    requested: float = field(kw_only=True)
+    references: References = field(kw_only=True, compare=False, repr=False)
+
+    def write(self, path: Path) -> None:
+        """Write the file that `Profile.load` reads; an earlier one stays whole until then.
+
+        Raises:
+            UsageError: if the file cannot be written.
+        """
+        # Tensors need torch, whose import takes seconds.
+        from moeclip_cli.inspection.bundle import Bundle, write_bundle
+
+        write_bundle(path, Bundle(self.to_json(), self.requested, self.references))
+
+    def updated(self, references: References) -> ReferenceProfile:
+        """The profile with other references.
+
+        If its threshold is from their scores, it is found anew, at the rate that was asked for or
+        the lowest one that the number of references allows.
+
+        Raises:
+            UsageError: if fewer than two references are left.
+        """
+        settings = self.settings | {"references": references.digest}
+        if self.rule == "split":
+            _require_two(references)
+            return replace(self, references=references, settings=settings)
+        return calibrated(
+            references, references.scores, self.prompt, settings, "jackknife+", self.requested
+        )
+
+    def merged(self, other: ReferenceProfile) -> ReferenceProfile:
+        """One profile with the references and good scores of both.
+
+        Raises:
+            UsageError: if prompt or settings differ.
+        """
+        if self.prompt != other.prompt:
+            raise UsageError(
+                f'The profiles are for different prompts, "{self.prompt}" and "{other.prompt}".'
+            )
+        same = {"references": self.settings["references"]}
+        self.check(other.settings | same)
+        references = self.references.joined(other.references)
+        rules = {self.rule, other.rule}
+        rule: Rule = "split" if rules == {"split"} else "jackknife+"
+        own = rules == {"jackknife+"}
+        scores = references.scores if own else self.scores + other.scores
+        settings = self.settings | {"references": references.digest}
+        requested = min(self.requested, other.requested)
+        return calibrated(references, scores, self.prompt, settings, rule, requested)
 
 
-def _no_profile(path: Path) -> UsageError:
-    return UsageError(f"{path} is no profile that this moeclip can read; see `moeclip calibrate`.")
+def calibrated(
+    references: References,
+    scores: Iterable[float],
+    prompt: str,
+    settings: dict[str, Any],
+    rule: Rule,
+    false_alarms: float,
+) -> ReferenceProfile:
+    """The profile of references with the conformal threshold of good scores.
+
+    Args:
+        references: the good parts that images are compared with.
+        scores: of good images, at least one: the references themselves, each left out in turn, or
+            others.
+        prompt: name of the object.
+        settings: `Inspector.settings`.
+        rule: "jackknife+" if the scores are those of the references, else "split".
+        false_alarms: rate in (0, 1); a higher one is used if the scores are too few for it.
+
+    Raises:
+        UsageError: if there are fewer than two references, or the rate is out of range.
+    """
+    ordered = tuple(sorted(scores))
+    _require_two(references)
+    rate = attainable_rate(len(ordered), false_alarms)
+    threshold = conformal_threshold(ordered, rate)
+    return ReferenceProfile(
+        threshold, rate, len(ordered), prompt, settings,
+        scores=ordered, rule=rule, requested=false_alarms, references=references,
+    )  # fmt: skip
+
+
+def _require_two(references: References) -> None:
+    if len(references.names) < 2:
+        raise UsageError("A profile with references takes at least two different good parts.")
+
+
+def require_references(profile: Profile, path: Path) -> ReferenceProfile:
+    """The profile, if it contains references.
+
+    Raises:
+        UsageError: if it is a threshold only.
+    """
+    if isinstance(profile, ReferenceProfile):
+        return profile
+    raise UsageError(
+        f"{path} contains no references; make a profile that does with "
+        "'moeclip calibrate --references'."
+    )
+
+
+def _load_with_references(path: Path) -> ReferenceProfile:
+    from moeclip_cli.inspection.bundle import read_bundle
+
+    bundle = read_bundle(path)
+    profile, references = Profile.from_json(bundle.profile), bundle.references
+    settings = profile.settings
+    kinds = {"model": str, "image_size": int, "scales": list}
+    if not all(type(settings[key]) is kind for key, kind in kinds.items()):
+        raise ValueError("settings of the wrong type")
+    if settings["domain"] not in get_args(Domain):
+        raise ValueError("unknown domain")
+    expected = (references.digest, references.rotations)
+    if not profile.scores or (settings["references"], settings["reference_rotations"]) != expected:
+        raise ValueError("profile and references do not belong together")
+    return ReferenceProfile(**vars(profile), requested=bundle.requested, references=references)
+
+
+def _not_a_profile(path: Path) -> UsageError:
+    return UsageError(
+        f"{path} is not a profile that moeclip {__version__} can read; make one with "
+        "'moeclip calibrate'."
+    )
+
+
+def _has_references(path: Path) -> bool:
+    """True for a safetensors file: the length of its header in 8 bytes, then JSON."""
+    try:
+        require_regular_file(path)
+        with path.open("rb") as file:
+            head = file.read(9)
+    except (OSError, ValueError):  # reading it as text tells the reason
+        return False
+    return head[8:] == b"{" and int.from_bytes(head[:8], "little") <= path.stat().st_size

@@ -1,4 +1,4 @@
-"""Connected regions of an anomaly map, with boxes in the original image's pixels."""
+"""Connected regions of an anomaly map, with boxes in pixels of the original image."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from moeclip_cli.inspection.result import Region
 def find_regions(
     probability: NDArray[np.float32], threshold: float, width: int, height: int
 ) -> tuple[Region, ...]:
-    """The connected regions at or above `threshold`, largest first.
+    """Connected regions at or above `threshold`, largest first.
 
-    They are found at the map's own resolution, so that a 100-megapixel image costs no more than a
+    They are found at the resolution of the map, so a 100-megapixel image takes no longer than a
     small one; boxes are scaled to the original and rounded outwards.
 
     Args:

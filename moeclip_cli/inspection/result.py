@@ -1,4 +1,4 @@
-"""What inspection says about one image: the result in memory and its row in a table."""
+"""The inspection of one image: the result in memory and its row in a table."""
 
 from __future__ import annotations
 
@@ -17,24 +17,30 @@ ANOMALOUS = "anomalous"
 
 @dataclass(frozen=True)
 class Row:
-    """One line of a results table; the fields, in this order, are its columns.
+    """One row of a results table; the fields, in this order, are its columns.
 
-    An image that could not be read has only `path`, `prompt`, `model` and `error`.
+    An image that cannot be read has only `path`, `prompt`, `model` and `error`.
 
     Attributes:
-        path: the image as the user named it.
+        path: path of the image as the user gave it.
         score: anomaly score in [0, 1].
         verdict: "anomalous" if score >= threshold, else "normal".
-        threshold: the threshold that was applied.
+        threshold: the applied threshold.
         map_max: maximum of the raw summed anomaly map (unbounded).
         image_score: raw image score ((v T)[abnormal] + 1) / 2, in [0, 1].
+        zero_shot: score without references, in [0, 1], if the model has one and references are in
+            use.
+        references: number of references that the image was compared with; it is one less for an
+            image that is a reference itself.
+        percentile: share of the good parts of the profile, or of the references, whose score is
+            lower, in percent; 100 if it is higher than all of them.
         area_fraction: share of the image at or above the threshold, in [0, 1].
         regions: number of connected regions at or above the threshold.
         x0, y0, x1, y1: box of the largest region in original pixels, x1 and y1 exclusive.
         width, height: size of the original image in pixels, after EXIF orientation.
-        prompt: name of the object that was used.
-        model: the model that was used.
-        error: one sentence, if the image could not be scored.
+        prompt: name of the object.
+        model: name of the model.
+        error: one sentence, if the image cannot be scored.
     """
 
     path: str
@@ -43,6 +49,9 @@ class Row:
     threshold: float | None = None
     map_max: float | None = None
     image_score: float | None = None
+    zero_shot: float | None = None
+    references: int | None = None
+    percentile: float | None = None
     area_fraction: float | None = None
     regions: int | None = None
     x0: int | None = None
@@ -82,17 +91,20 @@ class Result:
     """The inspection of one image.
 
     Attributes:
-        path: the image as the user named it; "" for an image given as an array.
-        prompt: name of the object that was used.
-        model: the model that was used.
-        error: one sentence if the image could not be scored; everything below is then empty.
-        score, verdict, threshold, map_max, image_score, area_fraction: as in `Row`.
+        path: path of the image as the user gave it; "" for an image given as an array.
+        prompt: name of the object.
+        model: name of the model.
+        error: one sentence, if the image cannot be scored; everything below is then empty.
+        score, verdict, threshold, map_max, image_score, zero_shot, references, percentile,
+            area_fraction: as in `Row`.
         regions: connected regions at or above the threshold, largest first.
         width, height: size of the original image in pixels, after EXIF orientation.
-        probability: (S, S) float32 in [0, 1], the anomaly probability at network resolution.
+        probability: (S, S) float32 in [0, 1], anomaly probability at network resolution.
         raw_map: (S, S) float32, the paper's summed anomaly map (unbounded).
-        experts: (g, g) int, the router's first choice for each patch, where a layer was asked for.
-        notes: what happened on the way that a user may want to know ("first of 3 pages").
+        experts: (g, g) int, the router's first choice for each patch, if a layer was requested.
+        notes: remarks on how the image was read ("first of several pages").
+        temporary: whether the cause of the error is the system and not the content of the file, so
+            that another try may succeed.
     """
 
     path: str
@@ -104,6 +116,9 @@ class Result:
     threshold: float | None = None
     map_max: float | None = None
     image_score: float | None = None
+    zero_shot: float | None = None
+    references: int | None = None
+    percentile: float | None = None
     area_fraction: float | None = None
     regions: tuple[Region, ...] = ()
     width: int | None = None
@@ -112,10 +127,11 @@ class Result:
     raw_map: NDArray[np.float32] | None = field(default=None, repr=False)
     experts: NDArray[np.int64] | None = field(default=None, repr=False)
     notes: tuple[str, ...] = ()
+    temporary: bool = False
 
     @property
     def anomaly_map(self) -> NDArray[np.float32] | None:
-        """The scored probability map at the original size, (height, width) float32 in [0, 1]."""
+        """The probability map at the original size, (height, width) float32 in [0, 1]."""
         if self.probability is None or self.width is None or self.height is None:
             return None
         size = (self.width, self.height)
@@ -125,7 +141,7 @@ class Result:
         return resized
 
     def row(self) -> Row:
-        """The line of a results table that this result is."""
+        """The row of this result in a results table."""
         if self.error is not None:
             return Row(path=self.path, prompt=self.prompt, model=self.model, error=self.error)
         box = self.regions[0] if self.regions else None
@@ -136,6 +152,9 @@ class Result:
             threshold=self.threshold,
             map_max=self.map_max,
             image_score=self.image_score,
+            zero_shot=self.zero_shot,
+            references=self.references,
+            percentile=self.percentile,
             area_fraction=self.area_fraction,
             regions=len(self.regions),
             x0=box.x0 if box else None,
@@ -149,7 +168,7 @@ class Result:
         )
 
     def to_dict(self) -> dict[str, object]:
-        """The row as a dictionary, plus all regions: what JSON output holds."""
+        """The row as a dictionary, plus all regions, for JSON output."""
         row: dict[str, object] = {name: getattr(self.row(), name) for name in COLUMNS}
         row["boxes"] = [vars(region) for region in self.regions]
         return row

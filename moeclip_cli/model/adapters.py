@@ -1,4 +1,4 @@
-"""All that MoECLIP trains, in one module: its state dict is what a checkpoint holds."""
+"""The trained parts of MoECLIP in one module; its state dict is the content of a checkpoint."""
 
 from __future__ import annotations
 
@@ -10,17 +10,18 @@ from moeclip_cli.model.heads import ImageHead, Projection, TextLayer
 
 
 class Adapters(nn.Module):
-    """The trained parts around a frozen CLIP.
+    """The trained parts around a frozen backbone.
 
     Args:
         config: the network's configuration.
         vision_width: width D of the vision tower.
-        text_width: width W of the text tower.
+        text_width: width W of the text tower; None for a backbone without one, which needs no text
+            layer.
         joint_dim: dimension C in which patches and text are compared.
     """
 
     def __init__(
-        self, config: NetworkConfig, vision_width: int, text_width: int, joint_dim: int
+        self, config: NetworkConfig, vision_width: int, text_width: int | None, joint_dim: int
     ) -> None:
         super().__init__()
         self.moe = nn.ModuleList(MoEAdapter(config, vision_width) for _ in config.layers)
@@ -28,4 +29,4 @@ class Adapters(nn.Module):
             Projection(vision_width, joint_dim, config.relu) for _ in range(config.projections)
         )
         self.image_head = ImageHead(vision_width, joint_dim)
-        self.text_layer = TextLayer(text_width, joint_dim)
+        self.text_layer = None if text_width is None else TextLayer(text_width, joint_dim)

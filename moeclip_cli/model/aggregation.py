@@ -16,14 +16,14 @@ def aggregate(patches: Tensor, windows: tuple[int, ...] = WINDOWS) -> Iterator[T
     The zero padding counts in the mean, so patches at the border are dimmed, as in the paper.
 
     Args:
-        patches: (B, L, D) on a square grid, class token dropped.
+        patches: (B, L, D) on a square grid, without prefix tokens.
         windows: odd window sizes in patches.
 
     Yields:
         (B, L, D) per window.
     """
     grid = round(patches.shape[1] ** 0.5)
-    # The tokens' own layout is what channels-last pooling wants: no copy on the way in.
+    # The tokens' layout is channels-last, which the pooling takes without a copy.
     plane = patches.transpose(1, 2).unflatten(-1, (grid, grid))
     for window in windows:
         if window == 1:

@@ -1,10 +1,30 @@
-"""Everything that decides what the network computes, in one immutable record."""
+"""The configuration of the network: one immutable record of all that it computes."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
+from moeclip_cli.bounded_text import shortened
 from moeclip_cli.errors import ModelError
+
+Domain = Literal["industrial", "medical"]
+
+PAPER_BACKBONE = "ViT-L-14-336"
+"""open_clip's name of the CLIP that the paper uses, with OpenAI's weights."""
+
+PAPER_IMAGE_SIZE = 518
+"""Side in pixels of the network input in the paper."""
+
+MAX_IMAGE_SIZE = 4096
+"""Largest side in pixels of a network input."""
+
+MAX_BLOCKS = 256
+"""Most blocks of a tower; the largest published CLIP has 56."""
+
+# Larger numbers make no sense in a network, and could exhaust memory if a hostile file has them.
+_LARGEST = {"rank": 1024, "experts": 256, "top_k": 256}
+_LARGEST_ALPHA = 1e6
 
 
 @dataclass(frozen=True)
@@ -12,20 +32,20 @@ class NetworkConfig:
     """Configuration of the MoECLIP network (Park et al., CVPR 2026, sections 3 and 4).
 
     Attributes:
-        layers: 1-based numbers of the transformer blocks that an adapter follows, ascending; their
+        layers: transformer blocks that an adapter follows, numbered from 1, ascending; their
             outputs are also the feature levels. The paper uses the quarter depths of the tower.
         rank: rank r of each LoRA expert.
-        experts: number K of experts in every adapter.
-        top_k: how many experts the router picks for a token.
-        alpha: LoRA scale; an expert's output is multiplied by alpha / rank.
+        experts: number K of experts per adapter.
+        top_k: number of experts that the router selects for each token.
+        alpha: LoRA scale; the output of an expert is multiplied by alpha / rank.
         dropout: probability of dropping an input feature of the experts, in training only.
         mix: weight w of the adapted token in the residual mixture w * adapted + (1 - w) * token.
-        fofs: whether every expert reads its own frozen orthonormal slice of the features (FOFS).
-        aggregation: whether each level yields three maps (1x1, 3x3 and 5x5 means) instead of one.
-        shared_projections: whether the maps of a level share one projection.
-        relu: whether a LeakyReLU follows each projection.
-        quick_gelu: whether the towers use QuickGELU; the authors run exact GELU.
-        image_size: side in pixels of the square network input.
+        fofs: give each expert its own frozen orthonormal slice of the features (FOFS).
+        aggregation: compute three maps per level (1x1, 3x3 and 5x5 means) instead of one.
+        shared_projections: use one projection for all maps of a level.
+        relu: apply a LeakyReLU after each projection.
+        quick_gelu: use QuickGELU in the towers; the authors use exact GELU.
+        image_size: side of the square network input in pixels.
     """
 
     layers: tuple[int, ...] = (6, 12, 18, 24)
@@ -40,19 +60,28 @@ class NetworkConfig:
     shared_projections: bool = True
     relu: bool = False
     quick_gelu: bool = False
-    image_size: int = 518
+    image_size: int = PAPER_IMAGE_SIZE
 
     def __post_init__(self) -> None:
         if not self.layers or list(self.layers) != sorted(set(self.layers)) or self.layers[0] < 1:
             raise ModelError(
-                f"Adapter layers must be ascending block numbers from 1, not {list(self.layers)}."
+                "`layers` must be ascending block numbers from 1, not "
+                f"{shortened(list(self.layers))}."
             )
-        for name in ("rank", "experts", "top_k", "image_size"):
-            if getattr(self, name) < 1:
-                raise ModelError(f"{name} must be at least 1, not {getattr(self, name)}.")
+        if self.layers[-1] > MAX_BLOCKS:
+            raise ModelError(f"`layers` must be at most {MAX_BLOCKS}, not {self.layers[-1]}.")
+        for name, largest in _LARGEST.items():
+            _require(
+                1 <= getattr(self, name) <= largest, name, f"at least 1 and at most {largest}", self
+            )
+        check_image_side(self.image_size)
+        alpha = f"above 0 and at most {_LARGEST_ALPHA:,.0f}"
+        _require(0 < self.alpha <= _LARGEST_ALPHA, "alpha", alpha, self)
+        _require(0 <= self.dropout < 1, "dropout", "at least 0 and below 1", self)
+        _require(0 <= self.mix <= 1, "mix", "between 0 and 1", self)
         if self.top_k > self.experts:
             raise ModelError(
-                f"top_k is {self.top_k}, but there are only {self.experts} experts to pick from."
+                f"`top_k` is {self.top_k}, but there are only {self.experts} experts; lower it."
             )
 
     @property
@@ -67,8 +96,29 @@ class NetworkConfig:
 
     @property
     def projections(self) -> int:
-        """Number of segmentation projections."""
+        """Number of patch projections."""
         return len(self.layers) if self.shared_projections else self.maps
+
+
+def check_image_side(side: int, name: str = "image_size") -> None:
+    """Refuse a side of the network input that no network has, before anything is built for it.
+
+    Args:
+        side: in pixels.
+        name: parameter that it comes from, for messages.
+
+    Raises:
+        ModelError: if it is out of range.
+    """
+    if not 1 <= side <= MAX_IMAGE_SIZE:
+        raise ModelError(
+            f"`{name}` must be at least 1 and at most {MAX_IMAGE_SIZE} pixels, not {side}."
+        )
+
+
+def _require(valid: bool, name: str, range_: str, config: NetworkConfig) -> None:
+    if not valid:
+        raise ModelError(f"`{name}` must be {range_}, not {getattr(config, name)}.")
 
 
 def quarter_depths(blocks: int) -> tuple[int, ...]:
@@ -78,5 +128,5 @@ def quarter_depths(blocks: int) -> tuple[int, ...]:
         ModelError: if the tower has fewer than four blocks.
     """
     if blocks < 4:
-        raise ModelError(f"A tower of {blocks} blocks has no quarter depths; name the layers.")
+        raise ModelError(f"A tower of {blocks} blocks has no quarter depths; set `layers`.")
     return tuple(blocks * quarter // 4 for quarter in (1, 2, 3, 4))

@@ -1,4 +1,4 @@
-"""What is trained after the towers: patch projections, image head, text layer.
+"""The trained parts after the towers: patch projections, image head, text layer.
 
 Shapes: B images, L patches, D vision width, W text width, C joint dimension.
 """
@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import torch.nn.functional as F
 from torch import Tensor, nn
+
+from moeclip_cli.model.finite import unit_vectors
 
 LEAKY_SLOPE = 0.01
 
@@ -23,7 +25,7 @@ class Projection(nn.Linear):
         projected = super().forward(patches)
         if self.relu:
             projected = F.leaky_relu(projected, LEAKY_SLOPE)
-        return F.normalize(projected.float(), dim=-1)
+        return unit_vectors(projected.float())
 
 
 class ImageHead(nn.Module):
@@ -36,10 +38,10 @@ class ImageHead(nn.Module):
         self.pointwise = nn.Conv1d(width, joint_dim, 1, bias=False)
 
     def forward(self, patches: Tensor) -> Tensor:
-        """(B, L, D) to (B, C): the mean of unit vectors, itself not normalised again."""
+        """(B, L, D) to (B, C): the mean of unit vectors, which is not normalised again."""
         sequence = self.norm(patches).transpose(1, 2)
         features = self.pointwise(F.gelu(self.depthwise(sequence))).transpose(1, 2)
-        return F.normalize(features.float(), dim=-1).mean(dim=1)
+        return unit_vectors(features.float()).mean(dim=1)
 
 
 class TextLayer(nn.Linear):
@@ -50,4 +52,4 @@ class TextLayer(nn.Linear):
 
     def forward(self, features: Tensor) -> Tensor:
         """(n, W) to unit vectors (n, C)."""
-        return F.normalize(F.leaky_relu(super().forward(features), LEAKY_SLOPE), dim=-1)
+        return unit_vectors(F.leaky_relu(super().forward(features), LEAKY_SLOPE))

@@ -30,8 +30,8 @@ def segmentation_loss(similarity: Tensor, mask: Tensor) -> Tensor:
     """Sum over the maps of focal and dice loss.
 
     P is the softmax of the similarities resized bilinearly (align_corners) to the mask. With two
-    classes it is the sigmoid of their difference, and the probability that a pixel's true class
-    gets says all that either loss needs.
+    classes it is the sigmoid of their difference, and both losses follow from the probability of
+    each pixel's true class.
 
     Args:
         similarity: (M, B, L, 2) patch similarities times CLIP's temperature.
@@ -40,7 +40,7 @@ def segmentation_loss(similarity: Tensor, mask: Tensor) -> Tensor:
     difference = (similarity[..., 1] - similarity[..., 0]).float()
     grid = round(difference.shape[-1] ** 0.5)
     maps = difference.unflatten(-1, (grid, grid))
-    # Full-size maps would outweigh a block of the tower; made again in the backward pass.
+    # Full-size maps would outweigh a block of the tower, so the backward pass makes them again.
     losses = [
         checkpoint(_map_loss, one_map, mask, use_reentrant=False, preserve_rng_state=False)
         for one_map in maps
@@ -61,7 +61,7 @@ def focal_loss(true: Tensor) -> Tensor:
     """Focal loss without class weights.
 
     Args:
-        true: (B, S, S) probability that each pixel's true class gets.
+        true: (B, S, S) probability of each pixel's true class.
     """
     p = (1 - _FOCAL_EPS) * true + _FOCAL_EPS * (1 - true) + _FOCAL_EPS
     return -((1 - p) ** _FOCAL_GAMMA * p.log()).mean()
@@ -71,14 +71,14 @@ def dice_loss(true: Tensor, mask: Tensor) -> Tensor:
     """Dice loss of the normal plus that of the abnormal class, each the mean over images.
 
     Args:
-        true: (B, S, S) probability that each pixel's true class gets.
+        true: (B, S, S) probability of each pixel's true class.
         mask: (B, S, S), 1 where anomalous, else 0.
     """
     pixels = mask[0].numel()
     abnormal = mask.sum(dim=(-2, -1))
     found = (true * mask).sum(dim=(-2, -1))
     passed = (true * (1 - mask)).sum(dim=(-2, -1))
-    # What is not given to a pixel's true class is given to the other one.
+    # The probability that the true class lacks belongs to the other class.
     false_alarms, missed = pixels - abnormal - passed, abnormal - found
     losses = [
         1 - (2 * right + _DICE_SMOOTH) / (right + wrong + size + _DICE_SMOOTH)
@@ -96,8 +96,8 @@ def etf_loss(routing: Routing, adapter: MoEAdapter) -> Tensor:
     For every token the outputs of *all* experts, chosen or not, are L2-normalised; their Gram
     matrix is compared with 1 on the diagonal and -1 / (K - 1) elsewhere, by mean squared error.
 
-    Outputs B_e a_e are never made: their inner products are a_e^T (B_e^T B_f) a_f, r x r at a time.
-    As in `F.normalize`, a length below 1e-6 divides as 1e-6 and has no gradient of its own.
+    The outputs B_e a_e are not computed: their inner products are a_e^T (B_e^T B_f) a_f, r x r at a
+    time. As in `F.normalize`, a length below 1e-6 counts as 1e-6 and has no gradient.
 
     Args:
         routing: of the layer; `low_rank` (b, t, K, r) are the a_e.
@@ -115,14 +115,14 @@ def etf_loss(routing: Routing, adapter: MoEAdapter) -> Tensor:
 
 
 def expert_load(routing: Routing) -> Tensor:
-    """How much of all tokens' probability each expert of one layer gets, (K,)."""
+    """Sum of the router's probabilities over all tokens for each expert of one layer, (K,)."""
     return routing.probabilities.sum(dim=(0, 1))
 
 
 def balance_loss(load: Tensor) -> Tensor:
     """Squared coefficient of variation of the experts' loads (K,), with the unbiased deviation.
 
-    Not additive: for a batch in parts, add up their loads first.
+    It is not additive: for a batch in parts, add up their loads first.
     """
     if len(load) == 1:
         return load.sum() * 0

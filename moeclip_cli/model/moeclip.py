@@ -6,20 +6,23 @@ M anomaly maps (N, or 3 N with aggregation).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
+from moeclip_cli.bounded_text import shortened
 from moeclip_cli.errors import ModelError
 from moeclip_cli.model.adapters import Adapters
 from moeclip_cli.model.aggregation import WINDOWS, aggregate
-from moeclip_cli.model.backbone import Backbone, run_block
+from moeclip_cli.model.backbones.family import Backbone
 from moeclip_cli.model.config import NetworkConfig
 from moeclip_cli.model.experts import Routing
+from moeclip_cli.model.finite import is_finite, unit_vectors
 from moeclip_cli.model.precision import without_autocast
+from moeclip_cli.model.preprocessing import Preprocessing
 from moeclip_cli.model.prompts import ABNORMAL_STATES, NORMAL_STATES, sentences
 
 _STATES = (NORMAL_STATES, ABNORMAL_STATES)
@@ -35,16 +38,39 @@ class Comparison:
     Attributes:
         patches: (M, B, L, 2) cosine similarity of each patch in each map, level-major.
         image: (B, 2) similarity of the image feature.
-        routing: the router's decisions, one per adapter.
+        routing: the router's decisions for all tokens, one per adapter.
     """
 
     patches: Tensor
     image: Tensor
     routing: tuple[Routing, ...]
 
+    def first_choice(self, adapter: int) -> Tensor:
+        """The most probable expert of each patch, (B, g, g).
+
+        Args:
+            adapter: index of the adapter, counted from 0.
+        """
+        length = self.patches.shape[2]
+        grid = round(length**0.5)
+        # The patches are the last tokens, behind the tower's prefix.
+        return self.routing[adapter].choice[:, -length:, 0].unflatten(1, (grid, grid))
+
+
+class Levels(NamedTuple):
+    """Adapted tokens of an image.
+
+    Attributes:
+        tokens: patch tokens (B, L, D) of each level, without the prefix.
+        routing: the router's decisions for all tokens, one per adapter.
+    """
+
+    tokens: list[Tensor]
+    routing: tuple[Routing, ...]
+
 
 class MoECLIP(nn.Module):
-    """A frozen CLIP with MoECLIP's adapters.
+    """A frozen backbone with MoECLIP's adapters.
 
     Args:
         config: the network's configuration.
@@ -57,15 +83,26 @@ class MoECLIP(nn.Module):
 
     def __init__(self, config: NetworkConfig, backbone: Backbone, adapters: Adapters) -> None:
         super().__init__()
-        check_image_size(config.image_size, backbone.patch_size)
-        if config.layers[-1] > backbone.blocks:
+        architecture = backbone.architecture
+        check_image_size(config.image_size, architecture.patch_size)
+        if config.layers[-1] > architecture.blocks:
             raise ModelError(
-                f"An adapter is to follow block {config.layers[-1]}, "
-                f"but the backbone has only {backbone.blocks} blocks."
+                f"The last adapter follows block {config.layers[-1]}, but the backbone has only "
+                f"{architecture.blocks} blocks; change `layers`."
             )
         self.config = config
         self.backbone = backbone
         self.adapters = adapters
+
+    @property
+    def preprocessing(self) -> Preprocessing:
+        """Resizing and normalisation that the vision tower expects of images."""
+        return self.backbone.architecture.family.preprocessing
+
+    @property
+    def device(self) -> torch.device:
+        """Device of the trained parts."""
+        return next(self.adapters.parameters()).device
 
     def train(self, mode: bool = True) -> MoECLIP:
         """Set the training mode of the adapters; the frozen backbone always evaluates."""
@@ -74,35 +111,68 @@ class MoECLIP(nn.Module):
         return self
 
     def set_precision(self, dtype: torch.dtype) -> None:
-        """Run the vision side in `dtype`; router, similarities and the text side stay float32."""
-        self.backbone.visual.to(dtype)
+        """Run the vision side in `dtype`; router, similarities and the text side stay float32.
+
+        Raises:
+            ModelError: if a weight is too large for `dtype`; the network is then unusable.
+        """
+        self.backbone.vision.to(dtype)
         self.adapters.projections.to(dtype)
         self.adapters.image_head.to(dtype)
         for adapter in self.adapters.moe:
             adapter.lora_a.data = adapter.lora_a.data.to(dtype)
             adapter.lora_b.data = adapter.lora_b.data.to(dtype)
+        for name, weight in self.named_parameters():
+            if not is_finite(weight):
+                kind = str(dtype).removeprefix("torch.")
+                raise ModelError(
+                    f"The weight '{shortened(name)}' has numbers that are not finite in {kind}; "
+                    "set `precision` to fp32."
+                )
 
     def encode_text(self, names: Sequence[str]) -> Tensor:
-        """Text features (n, C, 2) of object names: column 0 normal, column 1 abnormal."""
-        return self.text_features(self.read_names(names))
+        """Text features (n, C, 2) of object names: column 0 normal, column 1 abnormal.
 
-    def read_names(self, names: Sequence[str]) -> Tensor:
-        """What the frozen text tower makes of each name's sentences, (n, sentences, W)."""
+        Raises:
+            ModelError: if the backbone has no text tower.
+        """
+        return self.text_features(self.encode_prompts(names))
+
+    def encode_prompts(self, names: Sequence[str]) -> Tensor:
+        """Text-tower features of every prompt of every name, (n, prompts, W).
+
+        Raises:
+            ModelError: if the backbone has no text tower.
+        """
+        tower = self.backbone.text
+        if tower is None:
+            raise _no_text_tower()
         groups = [sentences(states, name) for name in names for states in _STATES]
-        tokens = self.backbone.tokenize([sentence for group in groups for sentence in group])
-        features: Tensor = self.backbone.text(tokens)
+        tokens = tower.tokenize([sentence for group in groups for sentence in group])
+        features: Tensor = tower(tokens)
         return features.unflatten(0, (len(names), -1))
 
-    def text_features(self, read: Tensor) -> Tensor:
-        """Text features (n, C, 2) from what `read_names` returned, by the trained text layer."""
+    def text_features(self, encoded: Tensor) -> Tensor:
+        """Text features (n, C, 2) of what `encode_prompts` returned, by the trained text layer.
+
+        Raises:
+            ModelError: if the network has no text layer.
+        """
+        layer = self.adapters.text_layer
+        if layer is None:
+            raise _no_text_tower()
         counts = [len(sentences(states, "")) for states in _STATES]
-        parts = self.adapters.text_layer(read).split(counts, dim=1)
+        parts = layer(encoded).split(counts, dim=1)
         means = torch.stack([part.mean(dim=1) for part in parts], dim=-1)
-        return F.normalize(means, dim=1)
+        return unit_vectors(means, dim=1)
 
     def encode_image(self, images: Tensor) -> tuple[Tensor, Tensor, tuple[Routing, ...]]:
         """Patch features (M, B, L, C), image features (B, C) and the routing."""
-        return self._read(images, lambda patches: patches)
+        levels = self.levels(images)
+        maps = list(self._maps(levels.tokens))
+        patches = [self._project(number, tokens) for number, tokens in enumerate(maps)]
+        feature = self.adapters.image_head(maps[self._image_map])
+        return torch.stack(patches), feature, levels.routing
 
     def forward(self, images: Tensor, text: Tensor) -> Comparison:
         """Compare images with text features.
@@ -111,72 +181,88 @@ class MoECLIP(nn.Module):
             images: (B, 3, S, S) normalised.
             text: (C, 2) for all images or (B, C, 2), one per image.
         """
+        return self.compare(self.levels(images), text)
+
+    def compare(self, levels: Levels, text: Tensor) -> Comparison:
+        """Compare the levels of images with text features.
+
+        Args:
+            levels: of B images.
+            text: (C, 2) for all images or (B, C, 2), one per image.
+        """
 
         def compare(features: Tensor) -> Tensor:
             with without_autocast(features.device):
                 return features @ text
 
-        patches, feature, routing = self._read(images, compare)
-        image = compare(feature) if text.ndim == 2 else compare(feature.unsqueeze(1)).squeeze(1)
-        return Comparison(patches, image, routing)
-
-    def _read(
-        self, images: Tensor, of_patches: Callable[[Tensor], Tensor]
-    ) -> tuple[Tensor, Tensor, tuple[Routing, ...]]:
-        """`of_patches` of each map's patch features, stacked; image features; routing.
-
-        Maps are made and dropped one at a time: together they outweigh the tower's activations.
-        """
-        levels, routing = self._levels(images)
-        shared_by = self.config.maps // self.config.projections
-        read = []
-        for number, tokens in enumerate(self._maps(levels)):
-            read.append(of_patches(self.adapters.projections[number // shared_by](tokens)))
+        patches = []
+        # One map at a time: together they outweigh the tower's activations.
+        for number, tokens in enumerate(self._maps(levels.tokens)):
+            patches.append(compare(self._project(number, tokens)))
             if number == self._image_map:
                 feature = self.adapters.image_head(tokens)
-        return torch.stack(read), feature, routing
+        image = compare(feature) if text.ndim == 2 else compare(feature.unsqueeze(1)).squeeze(1)
+        return Comparison(torch.stack(patches), image, levels.routing)
 
-    @property
-    def _image_map(self) -> int:
-        """The map that the image feature is read from: as in the authors' code, the third last.
-
-        With aggregation it is the last level's plain map; without, the last level but two.
-        """
-        return max(0, self.config.maps - 3)
-
-    def _levels(self, images: Tensor) -> tuple[list[Tensor], tuple[Routing, ...]]:
-        """Adapted patch tokens (B, L, D) of each level, class token dropped, and the routing."""
-        visual = self.backbone.visual
-        x = visual.embed(images.to(visual.class_embedding.dtype))
+    def levels(self, images: Tensor) -> Levels:
+        """Adapted tokens of each level of normalised images (B, 3, S, S)."""
+        vision = self.backbone.vision
+        x = vision.embed(images.to(vision.dtype))
         adapters = dict(zip(self.config.layers, self.adapters.moe, strict=True))
         levels, routing = [], []
-        for number, block in enumerate(visual.blocks[: self.config.layers[-1]], start=1):
-            x = run_block(block, x)
+        for number, block in enumerate(vision.blocks[: self.config.layers[-1]], start=1):
+            x = block(x)
             if number in adapters:
                 x, decided = adapters[number](x)
-                levels.append(x[:, 1:])
+                levels.append(vision.patches(x))
                 routing.append(decided)
-        return levels, tuple(routing)
+        return Levels(levels, tuple(routing))
 
     def _maps(self, levels: list[Tensor]) -> Iterator[Tensor]:
         """The M maps (B, L, D) after the tower's last layer norm, level-major."""
         windows = WINDOWS if self.config.aggregation else WINDOWS[:1]
         for level in levels:
             for pooled in aggregate(level, windows):
-                yield self.backbone.visual.ln_post(pooled)
+                yield self.backbone.vision.norm(pooled)
+
+    def _project(self, number: int, tokens: Tensor) -> Tensor:
+        """Patch features (B, L, C) of map `number`, unit vectors."""
+        shared_by = self.config.maps // self.config.projections
+        features: Tensor = self.adapters.projections[number // shared_by](tokens)
+        return features
+
+    @property
+    def _image_map(self) -> int:
+        """Number of the map that the image feature is read from: the third last, as the authors do.
+
+        With aggregation it is the plain map of the last level; without, the map of the last level
+        but two.
+        """
+        return max(0, self.config.maps - 3)
 
 
 def check_image_size(image_size: int, patch_size: int) -> None:
     """Refuse a network input that the patches do not tile or that is too small to blur.
 
+    Args:
+        image_size: side of the network input in pixels.
+        patch_size: side of a patch in pixels.
+
     Raises:
-        ModelError: naming sizes that would do.
+        ModelError: naming sizes that fit.
     """
     grid, rest = divmod(image_size, patch_size)
     if rest == 0 and grid >= MIN_GRID:
         return
     below = max(MIN_GRID, grid) * patch_size
     raise ModelError(
-        f"The image size must be a multiple of the patch size {patch_size} and at least "
-        f"{MIN_GRID * patch_size}, not {image_size}; try {below} or {below + patch_size}."
+        f"The network input must be a multiple of the patch size {patch_size} and at least "
+        f"{MIN_GRID * patch_size} pixels, not {image_size}; set `image_size` to {below} or "
+        f"{below + patch_size}."
+    )
+
+
+def _no_text_tower() -> ModelError:
+    return ModelError(
+        "This backbone has no text tower, so prompts cannot be encoded; give text features."
     )

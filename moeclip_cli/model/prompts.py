@@ -1,4 +1,4 @@
-"""The prompt ensemble: which sentences stand for a normal and for an abnormal object."""
+"""The prompt ensemble: sentences that stand for a normal and for an abnormal object."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ TEMPLATES = ("{}.", "a photo of {}.")
 
 
 def sentences(states: tuple[str, ...], name: str) -> list[str]:
-    """Every state of the object `name` in every template."""
+    """All states of the object `name` in all templates."""
     return [
         template.replace("{}", state.replace("{}", name))
         for state in states

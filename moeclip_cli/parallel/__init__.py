@@ -1,1 +1,1 @@
-"""Processor cores, and several processes that share one training or one benchmark."""
+"""Devices, CPU cores, and processes that share one training or benchmark run."""

@@ -1,20 +1,20 @@
-"""How many processor cores there are to work with."""
+"""Number of CPU cores and of worker threads."""
 
 from __future__ import annotations
 
 import os
 
-# Decoding more images at once than this only takes memory.
-_MOST_THREADS = 8
+# More threads use more memory without decoding faster.
+_MAX_THREADS = 8
 
 
 def available_cores() -> int:
-    """Cores that this process may use: those that a cluster's scheduler or a container left it."""
+    """Return the number of cores available to this process, as limited by a scheduler."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1  # macOS and Windows
 
 
-def choose_workers(asked: int | None) -> int:
-    """Threads or processes that prepare images: what the user asked for, else what suits."""
-    return min(_MOST_THREADS, available_cores()) if asked is None else asked
+def choose_workers(requested: int | None) -> int:
+    """Return the number of workers that prepare images: `requested`, or by default one per core."""
+    return min(_MAX_THREADS, available_cores()) if requested is None else requested

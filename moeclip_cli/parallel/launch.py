@@ -1,4 +1,4 @@
-"""Several processes of one command on this machine."""
+"""Launcher: one command in several processes on this machine."""
 
 from __future__ import annotations
 
@@ -11,43 +11,44 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from typing import IO
 
 import torch
 
-from moeclip_cli.errors import ProcessLostError, UsageError
+from moeclip_cli.errors import ProcessLostError, Terminated, UsageError
+from moeclip_cli.exit_codes import ExitCode
 from moeclip_cli.parallel.cores import available_cores
 
-# A process that waits for a failed one never ends by itself.
+# After this time, processes that still wait for a failed one are killed.
 _GRACE_S = 10.0
 _POLL_S = 0.1
-_PARENT_EVERY_S = 0.1
-_LAUNCHED = "MOECLIP_LAUNCHED"
-# What a shell reports for a program that SIGINT ended.
-_INTERRUPTED = 128 + signal.SIGINT
+_LAUNCHED_VARIABLE = "MOECLIP_LAUNCHED"
 
 
 def launch(arguments: Sequence[str], processes: int, device: torch.device) -> int:
-    """Run `moeclip ARGUMENTS` in several processes that know of each other.
+    """Run `moeclip ARGUMENTS` in several processes that form one distributed run.
 
-    The first one speaks for all; of the others only what a failed one says is shown.
+    Only the first process writes to the terminal. If another one fails, its error output is
+    printed at the end.
 
     Args:
-        arguments: of the command, without the program's name.
-        processes: how many.
-        device: where they work; a CUDA device stands for one GPU for each.
+        arguments: arguments of the command, without the program's name.
+        processes: number of processes.
+        device: device of the processes; a CUDA device means one GPU per process.
 
     Returns:
-        The exit code: that of the process that failed first by itself, else 0.
+        The exit code of the process that failed first for a reason of its own, else 0.
 
     Raises:
         UsageError: if there are not enough GPUs.
         ProcessLostError: if a process was killed.
     """
     if device.type == "cuda" and processes > (gpus := torch.cuda.device_count()):
-        raise UsageError(f"There are {gpus} GPUs for {processes} --processes; use at most {gpus}.")
+        raise UsageError(
+            f"There are {gpus} GPUs for {processes} processes; set `processes` to at most {gpus}."
+        )
     command = [sys.executable, "-m", "moeclip_cli", *arguments]
     threads = max(1, available_cores() // processes)
     common = {
@@ -56,94 +57,96 @@ def launch(arguments: Sequence[str], processes: int, device: torch.device) -> in
         "MASTER_ADDR": "127.0.0.1",
         "MASTER_PORT": str(_free_port()),
         "WORLD_SIZE": str(processes),
-        _LAUNCHED: "1",
+        _LAUNCHED_VARIABLE: "1",
     }
     with ExitStack() as stack:
-        stack.enter_context(_termination_as_interrupt())
-        said = [stack.enter_context(tempfile.TemporaryFile()) for _ in range(processes)]
+        outputs = [stack.enter_context(tempfile.TemporaryFile()) for _ in range(processes)]
         running: list[subprocess.Popen[bytes]] = []
         try:
             for rank in range(processes):
                 env = common | {"RANK": str(rank), "LOCAL_RANK": str(rank)}
-                running.append(_start(command, env, None if rank == 0 else said[rank]))
-            failed = _wait(running)
-        except KeyboardInterrupt:
+                running.append(_start(command, env, None if rank == 0 else outputs[rank]))
+            failed = _wait_for_all(running)
+        except KeyboardInterrupt as stop:
             _interrupt(running)
-            return _INTERRUPTED
+            return ExitCode.TERMINATED if isinstance(stop, Terminated) else ExitCode.INTERRUPTED
         finally:
             _kill(running)
         if failed is None:
             return 0
         code = int(running[failed].returncode)
-        if code != running[0].returncode:  # else the first one has said it
-            said[failed].seek(0)
-            sys.stderr.write(said[failed].read().decode(errors="replace"))
+        if code != running[0].returncode:  # otherwise the first process has printed the error
+            outputs[failed].seek(0)
+            sys.stderr.write(outputs[failed].read().decode(errors="replace"))
         if code < 0:
             raise ProcessLostError(
-                f"Process {failed + 1} of {processes} was ended by {signal.Signals(-code).name}, "
-                "perhaps because memory ran out; use fewer --processes or a smaller --batch-size."
+                f"Process {failed + 1} of {processes} was terminated by "
+                f"{signal.Signals(-code).name}, possibly because memory ran out; lower `processes` "
+                "or `batch_size`."
             )
         return code
 
 
 def end_with_launcher() -> None:
-    """In a process that `launch` started: interrupt it once `launch` is gone, so that none is left.
+    """Interrupt this process as soon as the `launch` that started it has ended.
 
-    In any other process this does nothing.
+    Does nothing in a process that `launch` has not started.
     """
-    if _LAUNCHED not in os.environ:
+    if _LAUNCHED_VARIABLE not in os.environ:
         return
     launcher = os.getppid()
 
     def watch() -> None:
         while os.getppid() == launcher:
-            time.sleep(_PARENT_EVERY_S)
+            time.sleep(_POLL_S)
         os.kill(os.getpid(), signal.SIGINT)
 
     threading.Thread(target=watch, name="moeclip-launcher", daemon=True).start()
 
 
 def _start(
-    command: Sequence[str], env: Mapping[str, str], said: IO[bytes] | None
+    command: Sequence[str], env: Mapping[str, str], error_output: IO[bytes] | None
 ) -> subprocess.Popen[bytes]:
-    """Start a process that speaks to the user, or one whose errors go to `said`."""
+    """Start a process that writes to the terminal, or one that writes to `error_output` only."""
     return subprocess.Popen(
         command,
         env=env,
-        stdout=None if said is None else subprocess.DEVNULL,
-        stderr=said,
-        # A session of its own, so that Ctrl-C reaches it once, through this process.
+        stdout=None if error_output is None else subprocess.DEVNULL,
+        stderr=error_output,
+        # In its own session, so that Ctrl-C reaches it once, through this process.
         start_new_session=True,
     )
 
 
-def _wait(running: Sequence[subprocess.Popen[bytes]]) -> int | None:
-    """Wait for all; the number of the one that failed first.
+def _wait_for_all(running: Sequence[subprocess.Popen[bytes]]) -> int | None:
+    """Wait for all processes; return the rank of the one that failed first.
 
-    After a failure the others have some time to end by themselves. One that ended because another
-    one did counts only if there is no other.
+    After a failure, the others get `_GRACE_S` seconds to end. A process that reports a lost process
+    is returned only if no other one failed.
     """
     failed: list[int] = []
     deadline = math.inf
     while True:
         ended = [process.poll() is not None for process in running]
         failed += [
-            rank for rank, each in enumerate(running) if each.returncode and rank not in failed
+            rank
+            for rank, process in enumerate(running)
+            if process.returncode and rank not in failed
         ]
         if failed and deadline == math.inf:
             deadline = time.monotonic() + _GRACE_S
         if all(ended) or time.monotonic() >= deadline:
             break
         time.sleep(_POLL_S)
-    by_itself = [rank for rank in failed if running[rank].returncode != ProcessLostError.exit_code]
-    return next(iter(by_itself or failed), None)
+    causes = [rank for rank in failed if running[rank].returncode != ProcessLostError.exit_code]
+    return next(iter(causes or failed), None)
 
 
 def _interrupt(running: Sequence[subprocess.Popen[bytes]]) -> None:
-    """Ask all to save and end; the first one takes its time, but no other is waited for long.
+    """Ask all processes to save and end; wait for the first one, and `_GRACE_S` for the others.
 
     Raises:
-        KeyboardInterrupt: at a second Ctrl-C.
+        KeyboardInterrupt: on a second Ctrl-C.
     """
     for process in running:
         if process.poll() is None:
@@ -156,23 +159,10 @@ def _interrupt(running: Sequence[subprocess.Popen[bytes]]) -> None:
 
 
 def _kill(running: Sequence[subprocess.Popen[bytes]]) -> None:
-    """End what is still running."""
+    """Kill the processes that are still running."""
     for process in running:
         process.kill()
         process.wait()
-
-
-@contextmanager
-def _termination_as_interrupt() -> Iterator[None]:
-    """Within the block, SIGTERM is what Ctrl-C is."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
 
 
 def _free_port() -> int:

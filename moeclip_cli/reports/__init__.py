@@ -1,1 +1,1 @@
-"""What a run leaves on disk: tables, pictures and a report."""
+"""Result files of runs: tables, pictures and HTML reports."""

@@ -1,1 +1,1 @@
-"""What a command does on disk: an output folder claimed, filled and finished."""
+"""Runs on disk: output folders, run cards, and the work of score, heatmap and benchmark."""

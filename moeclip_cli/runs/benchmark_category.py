@@ -1,4 +1,4 @@
-"""Evaluating one category: scoring, masks and metrics side by side, in one process or several."""
+"""Evaluation of one category: scoring, masks and metrics run concurrently."""
 
 from __future__ import annotations
 
@@ -12,19 +12,17 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from moeclip_cli.datasets.dataset import Dataset, Sample
+from moeclip_cli.datasets.dataset import Sample
 from moeclip_cli.datasets.masks import read_mask
 from moeclip_cli.errors import DatasetError, ImageError
-from moeclip_cli.evaluation.category import CategoryEvaluator, Findings, Wrong, in_percent
-from moeclip_cli.evaluation.plan import Part
+from moeclip_cli.evaluation.category import CategoryEvaluator, Misranked, ProtocolResult
+from moeclip_cli.evaluation.category_metrics import in_percent
 from moeclip_cli.evaluation.results import CategoryResult, Evaluation, Mistake
-from moeclip_cli.images.decode import decode
+from moeclip_cli.images.encode import encode_picture
 from moeclip_cli.images.pipeline import prefetch
-from moeclip_cli.inspection.inspector import Inspector
-from moeclip_cli.parallel.world import World
-from moeclip_cli.reports.overlay import render_overlay
-from moeclip_cli.reports.panels import shrunk
-from moeclip_cli.reports.pictures import encode_picture
+from moeclip_cli.reports.pictures.overlay import render_overlay
+from moeclip_cli.reports.pictures.panels import shrunk
+from moeclip_cli.runs.benchmark_job import Execution, Task
 from moeclip_cli.runs.stream import Pace
 
 # Maps that may wait for the metrics: 128 MB at 518 x 518.
@@ -37,143 +35,131 @@ _TRUTH = (0, 120, 255)
 
 @dataclass(frozen=True)
 class _Mask:
-    """A mask at the size of the maps, or why there is none."""
+    """A mask at the size of the maps, or the reason why there is none."""
 
     pixels: NDArray[np.uint8] | None = None
     error: str | None = None
 
 
 @dataclass
-class _Found:
-    """What one process finds in its share of a category."""
+class _Share:
+    """The evaluated images of a category in one process, or in several merged ones."""
 
     evaluator: CategoryEvaluator
     samples: list[Sample] = field(default_factory=list)
     errors: list[str] = field(default_factory=list)
 
-    def merge(self, other: _Found) -> None:
-        """Take in what the process with the next share has found."""
+    def merge(self, other: _Share) -> None:
+        """Append the share of the next process."""
         self.evaluator.merge(other.evaluator)
         self.samples += other.samples
         self.errors += other.errors
 
 
-class CategoryRunner:
-    """Evaluates categories one after the other; metrics are computed in a thread of their own.
+def evaluate_category(
+    task: Task,
+    execution: Execution,
+    pool: ThreadPoolExecutor,
+    keep: Callable[[CategoryResult], None],
+) -> Future[None]:
+    """Score this process's share of a category; the metrics follow in the thread of `pool`.
 
-    The network works on the next category while the metrics of the last one are computed.
+    The caller can score the next category in the meantime.
 
     Args:
-        pace: batch size and threads.
-        mask_cut: a mask's pixel is anomalous above this value.
-        pool: of one thread, which keeps the order, of what the processes exchange too.
-        world: the processes that share every category.
+        task: a model on a category.
+        execution: batch size, threads and processes; `advance` is called after each image.
+        pool: of one thread, so that metrics and exchanges between processes stay in order.
+        keep: called with the result in the thread of `pool`, in the first process only.
+
+    Returns:
+        Done when `keep` has returned or, in other processes, the share has been sent; raises the
+        error if there was one.
+
+    Raises:
+        ModelError: if the model yields values that are not finite numbers.
     """
+    part, world = task.part, execution.world
+    share = _Share(CategoryEvaluator(part.protocols, part.dataset.domain))
+    added = _score(task, execution, pool, share)
 
-    def __init__(self, pace: Pace, mask_cut: int, pool: ThreadPoolExecutor, world: World) -> None:
-        self._pace = pace
-        self._mask_cut = mask_cut
-        self._pool = pool
-        self._world = world
+    # Runs after all additions in the same thread, and meets their errors first.
+    def finish() -> None:
+        for future in added:
+            future.result()
+        merged = world.gather(share)
+        if merged is not None:
+            keep(_result(task, merged))
 
-    def evaluate(
-        self,
-        inspector: Inspector,
-        model: str,
-        part: Part,
-        advance: Callable[[], None],
-        done: Callable[[CategoryResult], None],
-    ) -> Future[None]:
-        """Score this process's share of a category; its metrics come later, in the first process.
-
-        Args:
-            inspector: what scores.
-            model: what to call it.
-            part: the category.
-            advance: called after each image.
-            done: called in the metrics' thread of the first process, once they are there.
-
-        Returns:
-            Ends when `done` has returned, or the share is handed over; has the error, if there was
-            one.
-
-        Raises:
-            ModelError: if the model yields values that are not finite numbers.
-        """
-        found = _Found(CategoryEvaluator(part.protocols, part.dataset.domain))
-        waiting: deque[Future[None]] = deque()
-        samples = part.samples[self._world.share(len(part.samples), self._pace.batch_size)]
-        masked = any(sample.mask for sample in part.samples)
-        masks = self._masks(samples, inspector.image_size, masked)
-        results = inspector.score(
-            [sample.image for sample in samples],
-            prompt=part.prompt,
-            batch_size=self._pace.batch_size,
-            workers=self._pace.workers,
-        )
-        for sample, result, mask in zip(samples, results, masks, strict=True):
-            error = result.error or mask.error
-            if error is None:
-                found.samples.append(sample)
-                add = found.evaluator.add
-                waiting.append(self._pool.submit(add, sample, result, mask.pixels))
-            else:
-                found.errors.append(f"{part.dataset.relative(sample.image)}: {error}")
-            while waiting and (len(waiting) > _BACKLOG or waiting[0].done()):
-                waiting.popleft().result()
-            advance()
-        # Behind all of the above in the same thread, whose errors it meets first.
-        added = list(waiting)
-
-        def finish() -> None:
-            for future in added:
-                future.result()
-            whole = self._world.merged(found)
-            if whole is not None:
-                done(_result(inspector, model, part, self._mask_cut, whole))
-
-        return self._pool.submit(finish)
-
-    def _masks(self, samples: Sequence[Sample], size: int, masked: bool) -> Iterator[_Mask]:
-        """The masks of samples; where the category has some, a normal image's is empty."""
-
-        def load(sample: Sample) -> _Mask:
-            if sample.mask is None:
-                normal = masked and not sample.label
-                return _Mask(np.zeros((size, size), np.uint8) if normal else None)
-            try:
-                return _Mask(read_mask(sample.mask, size, above=self._mask_cut))
-            except DatasetError as error:
-                return _Mask(error=str(error))
-
-        ahead = 2 * self._pace.batch_size
-        return prefetch(samples, load, workers=self._pace.workers, ahead=ahead)
+    return pool.submit(finish)
 
 
-def _result(
-    inspector: Inspector, model: str, part: Part, mask_cut: int, found: _Found
-) -> CategoryResult:
-    anomalous = sum(sample.label for sample in found.samples)
+def _score(
+    task: Task, execution: Execution, pool: ThreadPoolExecutor, share: _Share
+) -> list[Future[None]]:
+    """Score this process's samples into `share`; returns the additions that are not done yet."""
+    part, pace = task.part, execution.pace
+    samples = part.samples[execution.world.share(len(part.samples), pace.batch_size)]
+    results = task.inspector.score(
+        [sample.image for sample in samples],
+        prompt=part.prompt,
+        batch_size=pace.batch_size,
+        workers=pace.workers,
+    )
+    waiting: deque[Future[None]] = deque()
+    for sample, result, mask in zip(samples, results, _masks(task, samples, pace), strict=True):
+        error = result.error or mask.error
+        if error is None:
+            share.samples.append(sample)
+            waiting.append(pool.submit(share.evaluator.add, sample, result, mask.pixels))
+        else:
+            share.errors.append(f"{part.dataset.relative(sample.image)}: {error}")
+        while waiting and (len(waiting) > _BACKLOG or waiting[0].done()):
+            waiting.popleft().result()
+        execution.advance(1)
+    return list(waiting)
+
+
+def _masks(task: Task, samples: Sequence[Sample], pace: Pace) -> Iterator[_Mask]:
+    """The masks of samples; in a category with masks, a normal image has an empty one."""
+    size = task.inspector.image_size
+    masked = any(sample.mask for sample in task.part.samples)
+
+    def load(sample: Sample) -> _Mask:
+        if sample.mask is None:
+            normal = masked and not sample.label
+            return _Mask(np.zeros((size, size), np.uint8) if normal else None)
+        try:
+            return _Mask(read_mask(sample.mask, size, above=task.mask_cut))
+        except DatasetError as error:
+            return _Mask(error=str(error))
+
+    return prefetch(samples, load, workers=pace.workers, ahead=2 * pace.batch_size)
+
+
+def _result(task: Task, share: _Share) -> CategoryResult:
+    part = task.part
+    anomalous = sum(sample.label for sample in share.samples)
     return CategoryResult(
-        model=model,
+        model=task.model.name,
         dataset=part.dataset.name,
         title=part.dataset.title,
         category=part.category,
         prompt=part.prompt,
-        normal=len(found.samples) - anomalous,
+        normal=len(share.samples) - anomalous,
         anomalous=anomalous,
-        masks=sum(sample.mask is not None for sample in found.samples),
-        errors=tuple(found.errors),
-        notes=tuple(_notes(found.samples)),
+        masks=sum(sample.mask is not None for sample in share.samples),
+        errors=tuple(share.errors),
+        notes=tuple(_notes(share.samples)),
         evaluations={
-            protocol: _evaluation(inspector, part.dataset, mask_cut, findings)
-            for protocol, findings in found.evaluator.findings().items()
+            protocol: _evaluation(task, result)
+            for protocol, result in share.evaluator.results().items()
         },
     )
 
 
 def _notes(samples: list[Sample]) -> Iterator[str]:
-    """Why metrics are not defined, or do not cover all images."""
+    """Reasons why metrics are not defined or do not cover all images."""
     labels = {sample.label for sample in samples}
     if not samples:
         yield "no metrics: no image could be read"
@@ -187,30 +173,31 @@ def _notes(samples: list[Sample]) -> Iterator[str]:
         yield f"pixel metrics without {without} anomalous images, which have no mask"
 
 
-def _evaluation(
-    inspector: Inspector, dataset: Dataset, mask_cut: int, found: Findings
-) -> Evaluation:
+def _evaluation(task: Task, result: ProtocolResult) -> Evaluation:
     return Evaluation(
-        metrics=in_percent(found.metrics),
-        error_bound=round(100 * found.metrics.pixel.error_bound, 6),
-        curves=found.curves,
-        histogram=found.histogram,
-        mistakes=tuple(_mistake(inspector, dataset, mask_cut, wrong) for wrong in found.wrong),
+        metrics=in_percent(result.metrics),
+        error_bound=round(100 * result.metrics.pixel.error_bound, 6),
+        curves=result.curves,
+        histogram=result.histogram,
+        mistakes=tuple(_mistake(task, each) for each in result.misranked),
     )
 
 
-def _mistake(inspector: Inspector, dataset: Dataset, mask_cut: int, wrong: Wrong) -> Mistake:
-    path = dataset.relative(wrong.sample.image)
+def _mistake(task: Task, misranked: Misranked) -> Mistake:
+    inspector = task.inspector
+    path = task.part.dataset.relative(misranked.sample.image)
     try:
-        pixels = decode(wrong.sample.image, max_pixels=inspector.max_pixels).pixels
-    except ImageError:  # gone since it was scored: listed without a picture
-        return Mistake(wrong.kind, path, wrong.score)
+        pixels = inspector.read_pixels(misranked.sample.image)
+    except ImageError:  # deleted since it was scored: listed without a picture
+        return Mistake(misranked.kind, path, misranked.score)
     small = shrunk(pixels, _OVERLAY_SIDE)
-    overlay = render_overlay(small, wrong.probability, inspector.threshold.value, legend=False)
-    if wrong.sample.mask is not None:
-        _outline_truth(overlay, read_mask(wrong.sample.mask, _OVERLAY_SIDE, above=mask_cut))
+    overlay = render_overlay(small, misranked.probability, inspector.threshold.value, legend=False)
+    if misranked.sample.mask is not None:
+        _outline_truth(
+            overlay, read_mask(misranked.sample.mask, _OVERLAY_SIDE, above=task.mask_cut)
+        )
     picture = b64encode(encode_picture(overlay, "jpeg", _OVERLAY_QUALITY)).decode()
-    return Mistake(wrong.kind, path, wrong.score, picture)
+    return Mistake(misranked.kind, path, misranked.score, picture)
 
 
 def _outline_truth(picture: NDArray[np.uint8], mask: NDArray[np.uint8]) -> None:

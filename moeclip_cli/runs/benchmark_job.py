@@ -1,36 +1,33 @@
-"""A benchmark from what the user chose to the files that it leaves."""
+"""The description of a benchmark: models, datasets and choices, and the categories to evaluate."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
 from moeclip_cli.datasets.dataset import Counts, Dataset
-from moeclip_cli.evaluation.lines import benchmark_lines
 from moeclip_cli.evaluation.plan import Part, Selection, parts
-from moeclip_cli.evaluation.results import PROTOCOLS, CategoryResult, Protocol
+from moeclip_cli.evaluation.results import PROTOCOLS, CategoryResult, Protocol, ProtocolChoice
+from moeclip_cli.inspection.inspector import Inspector
 from moeclip_cli.parallel.world import World
-from moeclip_cli.reports.benchmark_files import write_reports
-from moeclip_cli.reports.benchmark_report import BenchmarkReport
-from moeclip_cli.runs.benchmark_run import BenchmarkedModel, assist_benchmark, run_benchmark
-from moeclip_cli.runs.folder import RunFolder
+from moeclip_cli.runs.benchmark_models import BenchmarkedModel
 from moeclip_cli.runs.stream import Pace
 
 
 @dataclass(frozen=True)
 class Choices:
-    """What the user chose, as far as it decides what the files say.
+    """The user's choices that affect the results.
 
     Attributes:
         protocol: "paper", "deployed" or "both"; None for the default of each dataset.
-        limit: most images of each category, or None for all.
+        limit: maximum number of images per category, or None for all.
         mask_cut: a mask's pixel is anomalous above this value.
         compare: whether the other published methods are shown.
     """
 
-    protocol: str | None = None
+    protocol: ProtocolChoice | None = None
     limit: int | None = None
     mask_cut: int = 0
     compare: bool = False
@@ -44,13 +41,35 @@ class Choices:
 
 
 @dataclass(frozen=True)
+class Task:
+    """One model on one category.
+
+    Attributes:
+        number: number of the model in its benchmark, from 0.
+        model: the model.
+        part: the category.
+        mask_cut: a mask's pixel is anomalous above this value.
+    """
+
+    number: int
+    model: BenchmarkedModel
+    part: Part
+    mask_cut: int
+
+    @property
+    def inspector(self) -> Inspector:
+        """The model in the domain of the category."""
+        return self.model.inspectors[self.part.dataset.domain]
+
+
+@dataclass(frozen=True)
 class BenchmarkJob:
     """Models, datasets and choices.
 
     Attributes:
-        models: what to evaluate.
-        selection: on what.
-        choices: how.
+        models: the models to evaluate.
+        selection: the datasets to evaluate them on.
+        choices: protocols, limit and masks.
     """
 
     models: Sequence[BenchmarkedModel]
@@ -58,24 +77,27 @@ class BenchmarkJob:
     choices: Choices
 
     @cached_property
-    def parts(self) -> list[Part]:
-        """The categories to evaluate."""
+    def tasks(self) -> list[Task]:
+        """Every model on every category, dataset by dataset."""
         protocols, limit = self.choices.protocols, self.choices.limit
         return [
-            part for dataset in self.selection.datasets for part in parts(dataset, protocols, limit)
+            Task(number, model, part, self.choices.mask_cut)
+            for dataset in self.selection.datasets
+            for part in parts(dataset, protocols, limit)
+            for number, model in enumerate(self.models)
         ]
 
     @property
     def images(self) -> int:
-        """How many images are to be scored in all."""
-        return len(self.models) * sum(len(part.samples) for part in self.parts)
+        """Total number of images to score."""
+        return sum(len(task.part.samples) for task in self.tasks)
 
     @property
     def settings(self) -> dict[str, Any]:
-        """What has to be equal for a killed run to be resumed, short enough for a message.
+        """Settings that must be equal to resume a killed run, short enough for an error message.
 
-        Nothing is drawn at random, so the seed is none. Device, batch size and workers change no
-        number but by rounding.
+        Nothing is random, so the seed is None. Device, batch size and workers are left out: they
+        change a result by rounding only.
         """
         identities = [model.identity for model in self.models]
         choices = self.choices
@@ -93,65 +115,8 @@ class BenchmarkJob:
             "datasets": [f"{each.title} in {each.root}" for each in self.selection.datasets],
         }
 
-    def run(
-        self,
-        folder: RunFolder,
-        environment: Mapping[str, Any],
-        pace: Pace,
-        *,
-        advance: Callable[[int], None],
-        observe: Callable[[CategoryResult], None],
-        world: World | None = None,
-    ) -> BenchmarkReport:
-        """Evaluate what is not evaluated yet, and write all files.
-
-        Args:
-            folder: the claimed output folder.
-            environment: when, where and with which versions, for the card.
-            pace: batch size and threads.
-            advance: see `run_benchmark`.
-            observe: likewise.
-            world: likewise; the other processes call `assist`.
-
-        Raises:
-            ModelError: if a model yields values that are not finite numbers.
-            UsageError: if the folder cannot be written.
-            ProcessLostError: if another process has ended.
-        """
-        results = run_benchmark(
-            self.models,
-            self.parts,
-            folder.path,
-            pace,
-            mask_cut=self.choices.mask_cut,
-            advance=advance,
-            observe=observe,
-            world=world,
-        )
-        failed = sum(len(result.errors) for result in results)
-        remarks = self.selection.remarks(self.choices.limit)
-        if failed:
-            remarks.append(f"{failed} images were left out: they or their masks are unreadable.")
-        lines = benchmark_lines(results, compare=self.choices.compare)
-        report = BenchmarkReport(self._card(environment), results, lines, remarks, failed)
-        write_reports(folder.path, report)
-        folder.card.finish({"images": self.images, "failed": failed})
-        return report
-
-    def assist(self, pace: Pace, world: World) -> None:
-        """Do this process's share of the job that the first process runs; write nothing.
-
-        Args:
-            pace: batch size and threads, those of the first process.
-            world: the processes that share the job.
-
-        Raises:
-            ModelError: if a model yields values that are not finite numbers.
-            ProcessLostError: if another process has ended.
-        """
-        assist_benchmark(self.models, self.parts, pace, mask_cut=self.choices.mask_cut, world=world)
-
-    def _card(self, environment: Mapping[str, Any]) -> dict[str, Any]:
+    def describe(self, environment: Mapping[str, Any]) -> dict[str, Any]:
+        """Settings, environment, models and datasets, for the report."""
         return {
             "settings": self.settings,
             "environment": dict(environment),
@@ -164,14 +129,31 @@ class BenchmarkJob:
 
 
 def _describe(dataset: Dataset) -> dict[str, Any]:
-    found = Counts.total(dataset.counts().values())
+    actual = Counts.total(dataset.counts().values())
     expected = Counts.total(dataset.expected.values())
     return {
         "name": dataset.name,
         "title": dataset.title,
         "domain": dataset.domain,
         "root": str(dataset.root.resolve()),
-        "normal": found.normal,
-        "anomalous": found.anomalous,
+        "normal": actual.normal,
+        "anomalous": actual.anomalous,
         "expected": [expected.normal, expected.anomalous] if dataset.expected else None,
     }
+
+
+@dataclass(frozen=True)
+class Execution:
+    """Resources and callbacks of a benchmark; they do not change a result.
+
+    Attributes:
+        pace: batch size and threads, the same in all processes.
+        world: the processes that share the work; by default this one alone.
+        advance: called with the number of images done since the last call.
+        observe: called with each result, kept ones included; possibly in another thread.
+    """
+
+    pace: Pace
+    world: World = field(default_factory=World)
+    advance: Callable[[int], None] = lambda images: None
+    observe: Callable[[CategoryResult], None] = lambda result: None

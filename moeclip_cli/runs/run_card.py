@@ -1,28 +1,41 @@
-"""`run.json`, the run card: what was run, with what, where, and how far it came.
+"""`run.json`, the run card: settings, environment and progress of a run.
 
-Its presence is also how a later command tells its own output folder from a stranger's.
+A card also tells a later command that the folder is the output of an earlier one.
 """
 
 from __future__ import annotations
 
 import json
+import platform
 from collections.abc import Mapping
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
-from moeclip_cli.images.walk import OUTPUT_MARKER
-from moeclip_cli.reports.files import replacing, write_errors
+import cv2
+import numpy
+import open_clip
+import PIL
+import torch
+
+from moeclip_cli._version import __version__
+from moeclip_cli.discovery.walk import OUTPUT_MARKER
+from moeclip_cli.files import is_present, replacing, write_errors
+from moeclip_cli.parallel.device import describe_device
 
 CARD = "run.json"
 
 
 class RunCard:
-    """The card of a run that is on.
+    """The card of a run in progress.
 
     Args:
-        folder: the output folder; made if missing, and marked as one.
+        folder: the output folder; see `make_output_folder`.
         settings: everything that decides the results.
-        environment: what else a reader may need: versions, device, command line.
+        environment: versions, device and command line, see `describe_environment`.
+
+    Attributes:
+        environment: the same.
 
     Raises:
         UsageError: if the folder cannot be written.
@@ -31,32 +44,80 @@ class RunCard:
     def __init__(
         self, folder: Path, settings: Mapping[str, Any], environment: Mapping[str, Any]
     ) -> None:
-        with write_errors(folder):
-            folder.mkdir(parents=True, exist_ok=True)
-            (folder / OUTPUT_MARKER).touch()
+        make_output_folder(folder)
+        self.environment = dict(environment)
         self._path = folder / CARD
         self._content = {
             "state": "running",
             "settings": dict(settings),
-            "environment": dict(environment),
+            "environment": self.environment,
         }
         self._write()
 
-    def finish(self, summary: Mapping[str, Any]) -> None:
-        """Record that the run came to its end."""
-        self._content |= {"state": "finished", "summary": dict(summary)}
+    def finish(self, summary: Mapping[str, Any], digests: Mapping[str, str]) -> None:
+        """Record that the run is complete.
+
+        Args:
+            summary: counts.
+            digests: SHA-256 of the files of the run, by name.
+
+        Raises:
+            UsageError: if the card cannot be written.
+        """
+        self._content |= {
+            "state": "finished",
+            "summary": dict(summary),
+            "files": dict(digests),
+        }
         self._write()
 
     def _write(self) -> None:
         text = json.dumps(self._content, indent=2, ensure_ascii=False)
-        with replacing(self._path) as stream:
-            stream.write(text.encode() + b"\n")
+        # An undecodable byte of a path or an argument is a lone surrogate. "backslashreplace"
+        # writes it as the JSON escape that is read back as the same surrogate.
+        with replacing(self._path, durable=True) as stream:
+            stream.write(text.encode("utf-8", "backslashreplace") + b"\n")
 
 
 def read_card(folder: Path) -> dict[str, Any] | None:
-    """The content of the run card in `folder`, or None if no run left one."""
+    """The content of the run card in `folder`, or None if it is missing or damaged.
+
+    Raises:
+        UsageError: if the folder cannot be entered.
+    """
     try:
-        content = json.loads((folder / CARD).read_bytes())
-    except (OSError, ValueError):
+        with write_errors(folder):
+            text = (folder / CARD).read_bytes() if is_present(folder / CARD) else b""
+        content = json.loads(text)
+    except (ValueError, RecursionError):
         return None
     return content if isinstance(content, dict) else None
+
+
+def make_output_folder(folder: Path) -> None:
+    """Make an output folder, marked so that the search for images leaves it out.
+
+    Raises:
+        UsageError: if the folder cannot be written.
+    """
+    with write_errors(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / OUTPUT_MARKER).touch()
+
+
+def describe_environment(device: torch.device, command: str) -> dict[str, Any]:
+    """Command line and its folder, start time, device and versions, for a run card."""
+    return {
+        "command": command,
+        "directory": str(Path.cwd()),
+        "started": datetime.now(timezone.utc).isoformat(timespec="seconds"),
+        "device": describe_device(device),
+        "platform": platform.platform(),
+        "python": platform.python_version(),
+        "moeclip": __version__,
+        "torch": torch.__version__,
+        "open_clip": open_clip.__version__,
+        "numpy": numpy.__version__,
+        "opencv": cv2.__version__,
+        "pillow": PIL.__version__,
+    }

@@ -1,43 +1,54 @@
-"""The main job: a stream of image files into a table, pictures, maps and a report on disk."""
+"""`moeclip score`: image files to a table, overlays, raw maps and a report in an output folder."""
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable, Iterable
 from contextlib import ExitStack
 from dataclasses import dataclass
-from pathlib import Path
+from datetime import datetime, timezone
+from typing import Any
 
 import numpy as np
 
+from moeclip_cli._version import __version__
+from moeclip_cli.choices import PictureFormat, TableFormat
+from moeclip_cli.discovery.inputs import ImageRef
 from moeclip_cli.errors import ImageError
-from moeclip_cli.images.decode import decode
-from moeclip_cli.images.inputs import ImageRef
+from moeclip_cli.files import replacing
+from moeclip_cli.images.encode import save_picture
 from moeclip_cli.inspection.inspector import Inspector
 from moeclip_cli.inspection.result import Result, Row
-from moeclip_cli.reports.done import DonePaths
-from moeclip_cli.reports.files import replacing
-from moeclip_cli.reports.html_page import RunFacts
-from moeclip_cli.reports.html_report import ReportWriter
-from moeclip_cli.reports.names import output_path
-from moeclip_cli.reports.pictures import PictureFormat, picture_suffix, save_picture
-from moeclip_cli.reports.tables import TableFormat, open_table
-from moeclip_cli.runs.folder import RunFolder
-from moeclip_cli.runs.heatmap_run import HEATMAPS, overlay_of
-from moeclip_cli.runs.stream import FileJob, Pace, PromptRule, results_with_files
+from moeclip_cli.parallel.device import describe_device
+from moeclip_cli.reports.pages.score_page import RunFacts
+from moeclip_cli.reports.pages.score_report import ReportWriter
+from moeclip_cli.reports.tables.results_table import open_table
+from moeclip_cli.runs.folder import RunFolder, RunKind
+from moeclip_cli.runs.heatmap_run import overlay_of
+from moeclip_cli.runs.image_files import HEATMAPS, MAPS, ImageFiles
+from moeclip_cli.runs.input_log import INPUTS, InputLog, read_records
+from moeclip_cli.runs.resumption import InputOrder, keep_valid_rows
+from moeclip_cli.runs.stream import FileJob, Pace, PromptFunction, results_with_files
 from moeclip_cli.runs.summary import Summary
 
-MAPS = "maps"
+SCORE = RunKind(
+    noun="run",
+    setting="prompt",
+    files=("results.csv", "results.jsonl", "results.parquet", "report.html", INPUTS),
+    folders=(HEATMAPS, MAPS),
+    how_to_resume="`resume` to continue it",
+)
 
 
 @dataclass(frozen=True)
 class Outputs:
-    """What a run writes besides the run card.
+    """Files of a run besides the run card.
 
     Attributes:
         table_format: format of the results table.
         heatmaps: format of the overlays, or None for no overlays.
-        save_maps: whether each image's raw map goes to `maps/NAME.npy`.
-        report: what the head of `report.html` says, or None for no report.
+        save_maps: whether each image's raw map is written to `maps/NAME.npy`.
+        report: head of `report.html`, or None for no report.
     """
 
     table_format: TableFormat = "csv"
@@ -46,105 +57,154 @@ class Outputs:
     report: RunFacts | None = None
 
 
+def score_settings(
+    inspector: Inspector, outputs: Outputs, *, prompt: str, prompt_rules: str | None
+) -> dict[str, Any]:
+    """Everything that decides the rows of a run and the files that come with them.
+
+    A run can be resumed only with equal settings. Device, batch size and workers are left out:
+    they do not change a score.
+
+    Args:
+        inspector: scores the images.
+        outputs: files to write.
+        prompt: the prompt of images without a rule.
+        prompt_rules: text of the file of prompt rules, if there is one.
+    """
+    return {
+        **inspector.settings,
+        "threshold": inspector.threshold.value,
+        "threshold_source": inspector.threshold.source,
+        "max_pixels": inspector.max_pixels,
+        "prompt": prompt,
+        "prompt_rules": prompt_rules,
+        "table_format": outputs.table_format,
+        "heatmaps": outputs.heatmaps,
+        "save_maps": outputs.save_maps,
+    }
+
+
+def report_facts(inspector: Inspector, prompt: str, *, mixed: bool) -> RunFacts:
+    """The head of a report.
+
+    Args:
+        inspector: scores the images.
+        prompt: the prompt of images without a rule.
+        mixed: whether rules give some images other prompts.
+    """
+    return RunFacts(
+        model=inspector.model.name,
+        prompt=f"{prompt}, and others by rule" if mixed else prompt,
+        threshold=inspector.threshold.value,
+        threshold_source=inspector.threshold.source,
+        device=describe_device(inspector.device),
+        started=datetime.now(timezone.utc).astimezone(),
+        version=__version__,
+    )
+
+
 def run_score(
     inspector: Inspector,
     refs: Iterable[ImageRef],
-    prompt: PromptRule,
+    prompt: PromptFunction,
     folder: RunFolder,
     outputs: Outputs,
     pace: Pace,
     observe: Callable[[Result], None],
+    remark: Callable[[str], None] = lambda sentence: None,
 ) -> Summary:
-    """Score `refs` into `folder`, skipping those that a resumed table already has.
+    """Score `refs` into `folder`, except those whose rows in a resumed table still hold.
 
-    A row is written once the image's files are complete, so that whatever has a row has everything:
-    killing the process loses the images in flight and nothing else.
+    A row is written after all other files of its image. A killed run therefore loses only the
+    images in flight. The folder is closed at the end.
 
     Args:
-        inspector: what scores.
-        refs: the images, in the order of the rows.
+        inspector: scores the images.
+        refs: the images, in the order of the rows; iterated more than once.
         prompt: the name of the object on an image.
         folder: the claimed output folder.
-        outputs: what to write there.
+        outputs: files to write there.
         pace: batch size and threads.
         observe: called with each result, in order, after its row is on disk.
+        remark: called with a sentence about rows of an earlier run that are not kept.
+
+    Returns:
+        Counts over all rows, those of an earlier run included.
 
     Raises:
-        UsageError: if the folder cannot be written.
+        UsageError: if the folder cannot be written, or files were removed from it during the run.
     """
     summary = Summary()
-    with ExitStack() as stack:
-        table = stack.enter_context(
-            open_table(folder.path, outputs.table_format, resume=folder.resumed)
-        )
+    files = ImageFiles(folder.path, outputs.heatmaps, save_maps=outputs.save_maps)
+    with folder, ExitStack() as stack:
+        resume, size = folder.resumed, pace.batch_size
+        table = stack.enter_context(open_table(folder.path, outputs.table_format, resume=resume))
+        log = stack.enter_context(InputLog(folder.path, resume=resume))
+        if resume:
+            kept = keep_valid_rows(table, log, refs, size, files)
+            if sentence := kept.remark():
+                remark(sentence)
         report = None
         if outputs.report is not None:
             report = stack.enter_context(ReportWriter(folder.path, outputs.report))
-        done = DonePaths(_keep(row, summary, report) for row in table.rows())
-        todo = (ref for ref in refs if str(ref.path) not in done)
-        jobs = _file_jobs(inspector, folder, outputs)
-        for ref, result in results_with_files(inspector, todo, prompt, jobs, pace):
+        for row in table.rows():
+            _count_earlier(row, summary, report)
+        order = InputOrder(table, refs, size)
+        jobs = _file_jobs(inspector, files)
+        for ref, result in results_with_files(inspector, order.missing(), prompt, jobs, pace):
             row = result.row()
+            log.add(order.next_record().of(result))
             table.write([row])
             summary.add(row)
             if report is not None:
-                _add_to_report(report, inspector, folder, outputs, ref, result)
+                _add_to_report(report, inspector, files, ref, result)
             observe(result)
-    folder.card.finish(summary.to_dict())
+        order.restore()
+        stack.close()  # the digests of `finish` are those of finished files
+        files.require_complete(read_records(log.path))
+        folder.finish(summary.to_dict())
     return summary
 
 
-def _keep(row: Row, summary: Summary, report: ReportWriter | None) -> str:
-    """Count a row of an earlier run; returns its path."""
+def _count_earlier(row: Row, summary: Summary, report: ReportWriter | None) -> None:
     summary.add(row, now=False)
     if report is not None:
         report.add(row)
-    return row.path
 
 
 def _add_to_report(
-    report: ReportWriter,
-    inspector: Inspector,
-    folder: RunFolder,
-    outputs: Outputs,
-    ref: ImageRef,
-    result: Result,
+    report: ReportWriter, inspector: Inspector, files: ImageFiles, ref: ImageRef, result: Result
 ) -> None:
-    picture = None
-    if outputs.heatmaps is not None and result.error is None:
-        picture = _overlay_path(folder, ref, outputs.heatmaps)
+    picture = files.overlay(ref.name) if files.heatmaps and result.error is None else None
     try:
         report.add(
             result.row(),
-            lambda: decode(ref.path, max_pixels=inspector.max_pixels).pixels,
+            lambda: inspector.read_pixels(ref.path),
             result.probability,
             picture,
         )
-    except ImageError:  # gone since it was scored: listed without a thumbnail
+    except ImageError:  # deleted since it was scored: listed without a thumbnail
         report.add(result.row(), picture=picture)
 
 
-def _overlay_path(folder: RunFolder, ref: ImageRef, picture_format: PictureFormat) -> Path:
-    return output_path(folder.path / HEATMAPS, ref.name, picture_suffix(picture_format))
-
-
-def _file_jobs(inspector: Inspector, folder: RunFolder, outputs: Outputs) -> list[FileJob]:
-    """What is written for each image that could be scored."""
+def _file_jobs(inspector: Inspector, files: ImageFiles) -> list[FileJob]:
+    """The writers of each scored image's files."""
 
     def save_overlay(ref: ImageRef, result: Result) -> None:
         # Decoded again rather than kept: a few large originals in flight would fill the memory.
-        pixels = decode(ref.path, max_pixels=inspector.max_pixels).pixels
-        overlay = overlay_of(pixels, result)
-        save_picture(_overlay_path(folder, ref, heatmaps), overlay, heatmaps)
+        pixels = inspector.read_pixels(ref.path)
+        save_picture(files.overlay(ref.name), overlay_of(pixels, result), files.heatmaps or "png")
 
     def save_map(ref: ImageRef, result: Result) -> None:
-        with replacing(output_path(folder.path / MAPS, ref.name, ".npy")) as stream:
-            np.save(stream, np.asarray(result.raw_map))
+        # In memory first: on a full disk NumPy's writer does not raise a plain `OSError`.
+        buffer = io.BytesIO()
+        np.save(buffer, np.asarray(result.raw_map))
+        with replacing(files.raw_map(ref.name)) as stream:
+            stream.write(buffer.getbuffer())
 
-    heatmaps = outputs.heatmaps or "png"
     jobs: list[FileJob] = []
-    if outputs.heatmaps is not None:
+    if files.heatmaps is not None:
         jobs.append(save_overlay)
-    if outputs.save_maps:
+    if files.save_maps:
         jobs.append(save_map)
     return jobs

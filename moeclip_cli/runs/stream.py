@@ -1,4 +1,4 @@
-"""Results in order, each handed on once the files that belong to it are written."""
+"""A stream of results in order, each yielded after its files are written."""
 
 from __future__ import annotations
 
@@ -9,22 +9,23 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeAlias
 
+from moeclip_cli.discovery.inputs import ImageRef
 from moeclip_cli.errors import ImageError
-from moeclip_cli.images.inputs import ImageRef
 from moeclip_cli.inspection.inspector import Inspector
 from moeclip_cli.inspection.result import Result
+from moeclip_cli.runs.batches import ends_batch
 
 FileJob: TypeAlias = Callable[[ImageRef, Result], None]
-PromptRule: TypeAlias = Callable[[Path], str]
+PromptFunction: TypeAlias = Callable[[Path], str]
 
 
 @dataclass(frozen=True)
 class Pace:
-    """How a run uses the machine; changes no result.
+    """Use of the machine; does not change a result.
 
     Attributes:
-        batch_size: images per forward pass.
-        workers: threads that decode, and as many that write files.
+        batch_size: maximum number of images per forward pass.
+        workers: number of decoding threads, and of threads that write files.
     """
 
     batch_size: int
@@ -34,32 +35,33 @@ class Pace:
 def results_with_files(
     inspector: Inspector,
     refs: Iterable[ImageRef],
-    prompt: PromptRule,
+    prompt: PromptFunction,
     jobs: Sequence[FileJob],
     pace: Pace,
     *,
     experts_layer: int | None = None,
 ) -> Iterator[tuple[ImageRef, Result]]:
-    """Score `refs` and write their files beside the scoring of the next ones.
+    """Score `refs`, and write the files of each image while the next ones are scored.
 
-    At most a batch of results waits for its files, so memory stays flat and a kill loses little.
+    At most one batch of results waits for its files: memory use is constant, and a killed run
+    loses few results.
 
     Args:
-        inspector: what scores.
+        inspector: scores the images.
         refs: the images.
         prompt: the name of the object on an image.
-        jobs: each is called, in a thread of its own, with every image that could be scored.
+        jobs: called in writing threads with every image that could be scored.
         pace: batch size and threads.
         experts_layer: see `Inspector.score`.
 
     Yields:
-        Each image with its result, in order. If a job meets an `ImageError`, the result has it.
+        Each image with its result, in order. If a job raises `ImageError`, the result records it.
     """
     waiting: deque[tuple[ImageRef, Result, list[Future[None]]]] = deque()
     with ThreadPoolExecutor(max(1, pace.workers), "moeclip-write") as pool:
         for ref, result in _scored(inspector, refs, prompt, pace, experts_layer):
-            good = result.error is None
-            files = [pool.submit(job, ref, result) for job in jobs] if good else []
+            scored = result.error is None
+            files = [pool.submit(job, ref, result) for job in jobs] if scored else []
             waiting.append((ref, result, files))
             while waiting and (len(waiting) > pace.batch_size or _done(waiting[0][2])):
                 yield _settled(*waiting.popleft())
@@ -70,15 +72,17 @@ def results_with_files(
 def _scored(
     inspector: Inspector,
     refs: Iterable[ImageRef],
-    prompt: PromptRule,
+    prompt: PromptFunction,
     pace: Pace,
     experts_layer: int | None,
 ) -> Iterator[tuple[ImageRef, Result]]:
     ahead: deque[ImageRef] = deque()
+    ends: deque[bool] = deque()
 
     def paths() -> Iterator[Path]:
         for ref in refs:
             ahead.append(ref)
+            ends.append(ends_batch(ref, pace.batch_size))
             yield ref.path
 
     results = inspector.score(
@@ -87,6 +91,7 @@ def _scored(
         batch_size=pace.batch_size,
         workers=pace.workers,
         experts_layer=experts_layer,
+        ends_batch=ends.popleft,
     )
     for result in results:
         yield ahead.popleft(), result
@@ -101,5 +106,5 @@ def _settled(ref: ImageRef, result: Result, files: list[Future[None]]) -> tuple[
         for job in files:
             job.result()
     except ImageError as error:
-        return ref, replace(result, error=str(error))
+        return ref, replace(result, error=str(error), temporary=error.temporary)
     return ref, result

@@ -1,4 +1,4 @@
-"""What a run found, in a few numbers that do not grow with it."""
+"""Counts and the most anomalous images of a run, in constant memory."""
 
 from __future__ import annotations
 
@@ -11,28 +11,41 @@ from moeclip_cli.inspection.result import ANOMALOUS, Row
 
 TOP = 10
 
+# Of the images called normal, more than half have a score above this share of the good ones in
+# percent: among parts like those of the calibration, a fifth of them would.
+_HIGH_PERCENTILE = 80
+# Fewer images may be unusual by chance.
+_ENOUGH_NORMAL = 20
+
 
 @dataclass
 class Summary:
-    """Counts, pace and the most anomalous images of a run.
+    """Counts, speed and the most anomalous images of a run.
 
     Attributes:
         anomalous: images at or above the threshold.
         normal: images below it.
         failed: images that could not be scored.
-        scored_now: images that this process handled; rows kept from before a resume do not count.
+        scored_now: images of this process, without rows that a resumed run kept.
+        high: images below the threshold with a score higher than 80% of the good parts.
     """
 
     anomalous: int = 0
     normal: int = 0
     failed: int = 0
     scored_now: int = 0
+    high: int = 0
     _started: float = field(default_factory=time.monotonic, repr=False)
     _top: list[tuple[float, int, Row]] = field(default_factory=list, repr=False)
     _order: itertools.count[int] = field(default_factory=itertools.count, repr=False)
 
     def add(self, row: Row, *, now: bool = True) -> Row:
-        """Count a row (`now`: of this process) and hand it back."""
+        """Count a row and return it.
+
+        Args:
+            row: of one image.
+            now: whether this process scored it.
+        """
         self.scored_now += now
         if row.score is None:
             self.failed += 1
@@ -41,6 +54,7 @@ class Summary:
             self.anomalous += 1
         else:
             self.normal += 1
+            self.high += row.percentile is not None and row.percentile >= _HIGH_PERCENTILE
         # The negative order keeps the earlier of two equal scores.
         entry = (row.score, -next(self._order), row)
         if len(self._top) < TOP:
@@ -55,22 +69,30 @@ class Summary:
         return self.anomalous + self.normal + self.failed
 
     @property
+    def drifted(self) -> bool:
+        """True if normal images score higher than the good parts of the profile did.
+
+        The median of at least 20 images below the threshold is above 80% of the good scores.
+        """
+        return self.normal >= _ENOUGH_NORMAL and 2 * self.high > self.normal
+
+    @property
     def most_anomalous(self) -> list[Row]:
         """The rows with the highest scores, highest first."""
         return [row for _, _, row in sorted(self._top, reverse=True)]
 
     @property
     def seconds(self) -> float:
-        """Time since the run began."""
+        """Seconds since the start of the run."""
         return time.monotonic() - self._started
 
     @property
     def images_per_second(self) -> float:
-        """Pace of this process."""
+        """Speed of this process."""
         return self.scored_now / self.seconds if self.seconds > 0 else 0.0
 
     def to_dict(self) -> dict[str, object]:
-        """The counts and the pace, for a run card or JSON output."""
+        """Counts and speed, for a run card or JSON output."""
         return {
             "images": self.images,
             "anomalous": self.anomalous,

@@ -1,1 +1,1 @@
-"""Training of the adapters, and of the built-in model from nothing."""
+"""Training of the adapters."""

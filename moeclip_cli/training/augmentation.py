@@ -1,4 +1,4 @@
-"""Random changes of an image and its mask, the same for both."""
+"""Random augmentation of an image together with its mask."""
 
 from __future__ import annotations
 
@@ -15,16 +15,19 @@ def augment(
     augmentation: Augmentation,
     rng: np.random.Generator,
 ) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
-    """Rotate about the centre, shift and flip; what comes in from outside is 0 in both.
+    """Rotate about the centre, shift and flip; pixels from outside the image are 0 in both.
 
-    In a normalised image 0 is CLIP's mean colour. The image is interpolated bilinearly in one go,
-    the mask to the nearest pixel.
+    In a normalised image 0 is CLIP's mean colour. Rotation and shift are one interpolation,
+    bilinear for the image and nearest-neighbour for the mask.
 
     Args:
         image: (S, S, 3) normalised.
         mask: (S, S), 1 where anomalous, else 0.
-        augmentation: how far and how often.
-        rng: source of randomness; as much is drawn from it whatever is applied.
+        augmentation: ranges and probabilities.
+        rng: source of random numbers; the same number is drawn whatever is applied.
+
+    Returns:
+        Image and mask, of the same shapes.
     """
     size = mask.shape[0]
     chance = rng.random(4)

@@ -1,32 +1,36 @@
-"""Everything that decides what a training computes, in one record that is saved with its result."""
+"""Settings of a training.
+
+`TrainingConfig` determines what a training computes and is saved with its result. Fields, defaults
+and descriptions of the records in this module are also the options of `moeclip train`. The module
+does not import PyTorch, so that the command line starts quickly.
+"""
 
 from __future__ import annotations
 
 from bisect import bisect_right
 from dataclasses import asdict, dataclass, field, replace
-from typing import Any, Literal, cast, get_args
+from typing import Any, cast, get_args
 
+from moeclip_cli.choices import FALSE_ALARMS, Precision
 from moeclip_cli.errors import UsageError
 from moeclip_cli.model.config import NetworkConfig
 
-Precision = Literal["fp32", "bf16", "fp16"]
-
 SYNTHETIC = "synthetic"
-# May differ when a run is resumed: they say how far it goes, not what a step does.
+# A resumed run may change these: they set the length of the training, not what a step computes.
 LENGTH = ("epochs", "max_steps")
 
 
 @dataclass(frozen=True)
 class Augmentation:
-    """Random changes of normalised image and mask together (paper section 4.1).
+    """Random transformations of a normalised image together with its mask (paper section 4.1).
 
     Attributes:
-        rotation: largest angle in degrees, to either side.
-        rotation_p: how probable a rotation is.
-        translation: largest shift along either axis, as a fraction of the side.
-        translation_p: how probable a shift is.
-        horizontal_flip_p: how probable a mirror image is.
-        vertical_flip_p: how probable an upside-down image is.
+        rotation: largest rotation in degrees, in either direction.
+        rotation_p: probability of a rotation.
+        translation: largest shift along each axis, as a fraction of the side.
+        translation_p: probability of a shift.
+        horizontal_flip_p: probability of a horizontal flip.
+        vertical_flip_p: probability of a vertical flip.
     """
 
     rotation: float = 30.0
@@ -45,30 +49,33 @@ class Augmentation:
 
 @dataclass(frozen=True)
 class TrainingConfig:
-    """Hyper-parameters; the defaults are the paper's (section 4.1).
+    """Hyper-parameters of a training; the defaults are the paper's (section 4.1).
 
     Attributes:
-        data: what is trained on: a dataset's name, a folder, a manifest, or "synthetic".
-        val_data: what the best epoch is chosen on, if anything.
-        val_fraction: share of `data` that is held out for that, if anything.
-        network: what the network computes.
+        data: training data: the name of a dataset, a folder, a manifest, or "synthetic" for
+            generated images.
+        val_data: validation data for choosing the best epoch (same forms as the training data).
+        val_fraction: fraction of the training data to hold out as validation data.
+        network: configuration of the network.
         epochs: passes over the training images.
-        max_steps: end after this many steps, if that comes first.
-        epoch_images: images of an epoch of generated images, which have no end of their own.
-        batch_size: images of one step, over all processes and accumulated parts.
-        accumulate: parts that the images of one step are worked off in, to save memory.
-        learning_rate: of Adam.
-        beta1: of Adam.
-        beta2: of Adam.
-        milestones: steps after which the learning rate is multiplied by `decay`.
-        decay: see `milestones`.
+        max_steps: stop after this many optimiser steps, even if epochs remain.
+        epoch_images: images per epoch of generated training data.
+        batch_size: images per optimiser step, over all processes and accumulated parts.
+        accumulate: parts per step for gradient accumulation; more parts need less memory.
+        learning_rate: learning rate of Adam.
+        beta1: coefficient beta1 of Adam.
+        beta2: coefficient beta2 of Adam.
+        milestones: steps after which the learning rate is multiplied by the decay.
+        decay: factor of the learning rate at each milestone.
         balance_weight: weight of the balance loss.
         etf_weight: weight of the ETF loss.
-        augmentation: random changes of the training images.
-        precision: of the frozen tower and of matrix products; trained tensors are float32.
-        checkpoint_activations: recompute the tower's activations in the backward pass.
-        false_alarms: share of the held-out normal images that the threshold may call anomalous.
-        seed: of everything random.
+        augmentation: random transformations of the training images.
+        precision: precision of the frozen tower and of matrix products; trained tensors are
+            float32.
+        checkpoint_activations: recompute the tower's activations in the backward pass to save
+            memory.
+        false_alarms: fraction of the held-out normal images that may score above the threshold.
+        seed: random seed.
     """
 
     data: str
@@ -90,7 +97,7 @@ class TrainingConfig:
     augmentation: Augmentation = field(default_factory=Augmentation)
     precision: Precision = "fp32"
     checkpoint_activations: bool = False
-    false_alarms: float = 0.05
+    false_alarms: float = FALSE_ALARMS
     seed: int = 111
 
     def __post_init__(self) -> None:
@@ -110,35 +117,41 @@ class TrainingConfig:
         _require(0 < self.false_alarms < 1, "false_alarms", "between 0 and 1", self)
         _require(self.seed >= 0, "seed", "at least 0", self)
         if self.val_data is not None and self.val_fraction:
-            raise UsageError("Validate on --val-data or on --val-fraction of the data, not both.")
+            raise UsageError("Use either `val_data` or `val_fraction`, not both.")
         if self.batch_size % self.accumulate:
             raise UsageError(
-                f"A batch of {self.batch_size} images cannot be worked off in {self.accumulate} "
-                "equal parts; choose --batch-size as a multiple of --accumulate."
+                f"A batch of {self.batch_size} images cannot be split into {self.accumulate} equal "
+                "parts; choose a `batch_size` that is a multiple of `accumulate`."
             )
 
     def as_released(self) -> TrainingConfig:
-        """The same, with what the authors' released code leaves out.
+        """The configuration without the parts that the authors' released code leaves out.
 
-        It never enters training mode, which switches dropout and the ETF loss off, and reads the
+        That code never enters training mode, which disables dropout and the ETF loss, and reads the
         weight of the balance loss under a name that does not exist, which makes it 0.
         """
         network = replace(self.network, dropout=0.0)
         return replace(self, network=network, balance_weight=0.0, etf_weight=0.0)
+
+    def without_augmentation(self) -> TrainingConfig:
+        """The configuration with all probabilities of transformations set to 0."""
+        names = ("rotation_p", "translation_p", "horizontal_flip_p", "vertical_flip_p")
+        never = dict.fromkeys(names, 0.0)
+        return replace(self, augmentation=replace(self.augmentation, **never))
 
     def rate_at(self, step: int) -> float:
         """The learning rate of step `step`, counted from 0."""
         return float(self.learning_rate * self.decay ** bisect_right(self.milestones, step))
 
     def to_dict(self) -> dict[str, Any]:
-        """The configuration in JSON's types."""
+        """The configuration in JSON types."""
         content = asdict(self)
         content["milestones"] = list(self.milestones)
         content["network"]["layers"] = list(self.network.layers)
         return content
 
     def options(self) -> dict[str, Any]:
-        """The configuration by the names of the command's options, without what is not set."""
+        """The configuration by names of options, without the options that are not set."""
         content = self.to_dict()
         content |= content.pop("network") | content.pop("augmentation")
         for name in ("milestones", "layers"):
@@ -146,19 +159,39 @@ class TrainingConfig:
         return {name: value for name, value in content.items() if value is not None}
 
 
+@dataclass(frozen=True)
+class OutputOptions:
+    """Files that a training writes, and how often; none of these changes a trained number.
+
+    Attributes:
+        save_minutes: minutes between saves within an epoch.
+        log_every: steps per row of metrics.csv, which contains their mean.
+        sample_every: steps between sets of sample pictures. Default: one set per epoch.
+        samples: number of images in a set of sample pictures.
+        keep_epochs: keep the adapters of every epoch.
+        tensorboard: also log to TensorBoard.
+    """
+
+    save_minutes: float = 10.0
+    log_every: int = 10
+    sample_every: int | None = None
+    samples: int = 4
+    keep_epochs: bool = False
+    tensorboard: bool = False
+
+
 def choose_training_precision(name: str) -> Precision:
-    """The precision called `name`; "auto" is fp32, which the paper trains in.
+    """The precision called `name`; "auto" is fp32, the precision of the paper.
 
     Raises:
-        UsageError: if there is no such precision.
+        UsageError: if the name is unknown.
     """
     for known in get_args(Precision):
         if name == known or (name, known) == ("auto", "fp32"):
             return cast(Precision, known)
-    raise UsageError(f"'{name}' is no precision; use auto, {', '.join(get_args(Precision))}.")
+    raise UsageError(f"Unknown precision '{name}'; use auto, {', '.join(get_args(Precision))}.")
 
 
-def _require(holds: bool, name: str, what: str, record: object) -> None:
+def _require(holds: bool, name: str, condition: str, record: object) -> None:
     if not holds:
-        option = name.replace("_", "-")
-        raise UsageError(f"{option} must be {what}, not {getattr(record, name)}.")
+        raise UsageError(f"`{name}` must be {condition}, not {getattr(record, name)}.")

@@ -1,4 +1,4 @@
-"""What is trained on: labelled images with masks, from files or generated."""
+"""Training images with labels and masks, from files or generated."""
 
 from __future__ import annotations
 
@@ -15,7 +15,6 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from moeclip_cli.checkpoints.configuration import Domain
 from moeclip_cli.datasets.dataset import Dataset
 from moeclip_cli.datasets.masks import read_mask
 from moeclip_cli.datasets.opening import open_dataset
@@ -23,14 +22,17 @@ from moeclip_cli.datasets.synthetic import TRAINING_DEFECTS, TRAINING_FAMILIES, 
 from moeclip_cli.errors import DatasetError, ImageError
 from moeclip_cli.images.decode import decode
 from moeclip_cli.images.preprocess import preprocess, resize_to_square
+from moeclip_cli.model.config import Domain
+from moeclip_cli.model.preprocessing import Preprocessing
 from moeclip_cli.training.augmentation import augment
 from moeclip_cli.training.configuration import SYNTHETIC, Augmentation, TrainingConfig
 
 GENERATED_PROMPT = "object"
 
-# Keeps the streams of random numbers of a seed apart.
+# Separate streams of random numbers of one seed.
 _SPLIT, _AUGMENT = 0, 1
 _VALIDATION_SEED = 1_000_003
+_VALIDATION_IMAGES = 200
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,8 +43,8 @@ class Example:
         pixels: (S, S, 3) uint8 RGB.
         mask: (S, S) uint8, 1 where anomalous, else 0.
         label: 0 normal, 1 anomalous.
-        prompt: how the object is named to the model.
-        group: what a metric is computed over.
+        prompt: name of the object.
+        group: category, or variant of it, that metrics are computed over.
     """
 
     pixels: NDArray[np.uint8]
@@ -53,21 +55,25 @@ class Example:
 
 
 class Examples(Protocol):
-    """A sequence of labelled images that are read or made when they are asked for."""
+    """A sequence of labelled images that are read or generated on access."""
 
     @property
     def domain(self) -> Domain:
         """Kind of images."""
 
     @property
+    def preprocessing(self) -> Preprocessing:
+        """Resizing and normalisation that the backbone expects."""
+
+    @property
     def digest(self) -> str:
-        """Equal for two sequences only if they name the same images."""
+        """Identifier of the sequence: equal only for the same images."""
 
     def __len__(self) -> int:
-        """Images of one epoch."""
+        """Number of images of one epoch."""
 
     def load(self, index: int, epoch: int = 0) -> Example:
-        """One of them; generated ones are new in every epoch.
+        """Load an image; generated ones differ in every epoch.
 
         Raises:
             DatasetError: if its files cannot be used.
@@ -78,13 +84,15 @@ class DatasetExamples:
     """The images of a dataset.
 
     Args:
-        dataset: the images, all with masks where anomalous.
+        dataset: the images; those to train on have masks where anomalous.
         size: side of the network input in pixels.
+        preprocessing: resizing and normalisation that the backbone expects.
     """
 
-    def __init__(self, dataset: Dataset, size: int) -> None:
+    def __init__(self, dataset: Dataset, size: int, preprocessing: Preprocessing) -> None:
         self.dataset = dataset
         self.size = size
+        self.preprocessing = preprocessing
 
     @property
     def domain(self) -> Domain:
@@ -98,58 +106,64 @@ class DatasetExamples:
         return hashlib.sha256(listing.encode()).hexdigest()
 
     def __len__(self) -> int:
-        """Images of one epoch."""
+        """Number of images."""
         return len(self.dataset.samples)
 
     def load(self, index: int, epoch: int = 0) -> Example:
-        """One image, the same in every epoch."""
+        """Load an image, the same in every epoch.
+
+        Raises:
+            DatasetError: if the image or its mask cannot be used.
+        """
         sample = self.dataset.samples[index]
         try:
             pixels = decode(sample.image).pixels
         except ImageError as error:
             raise DatasetError(
                 f"{sample.image} cannot be used: {error} "
-                f"('moeclip datasets check' finds every such file.)"
+                "'moeclip datasets check' finds every such file."
             ) from error
         if sample.mask is None:
             mask = np.zeros((self.size, self.size), np.uint8)
         else:
             mask = read_mask(sample.mask, self.size, expected=pixels.shape[:2])
         prompt = self.dataset.prompts[sample.category]
-        square = resize_to_square(pixels, self.size)
+        square = resize_to_square(pixels, self.size, self.preprocessing.interpolation)
         return Example(square, mask, sample.label, prompt, sample.group)
 
 
 class GeneratedExamples:
-    """Endless generated images, clean and defective ones in turn.
+    """Generated images, alternately clean and defective; every epoch has new ones.
 
-    Families and defects that the built-in model is evaluated on do not occur, so that what is
-    trained here can be compared with it.
+    Families and defects reserved for the evaluation of the built-in model are left out, so that a
+    model trained here can be compared with it.
 
     Args:
-        seed: which ones.
-        count: images of one epoch.
+        seed: seed of the images.
+        count: number of images of one epoch.
         size: side of the network input in pixels.
+        preprocessing: normalisation that the backbone expects.
     """
 
     domain: Domain = "industrial"
 
-    def __init__(self, seed: int, count: int, size: int) -> None:
+    def __init__(self, seed: int, count: int, size: int, preprocessing: Preprocessing) -> None:
         self.seed = seed
         self.count = count
         self.size = size
+        self.preprocessing = preprocessing
 
     @property
     def digest(self) -> str:
-        """Which sequence it is."""
+        """Seed and number of images."""
         return f"generated {self.seed} {self.count}"
 
     def __len__(self) -> int:
-        """Images of one epoch."""
+        """Number of images of one epoch."""
         return self.count
 
     def load(self, index: int, epoch: int = 0) -> Example:
-        """One image; clean and defective ones never come from the same scene."""
+        """Generate an image; no clean and defective ones have the same scene."""
         number = epoch * self.count + index
         pair = generate(self.seed, number, self.size, TRAINING_FAMILIES, TRAINING_DEFECTS)
         label = number % 2
@@ -159,45 +173,58 @@ class GeneratedExamples:
 
 
 def open_examples(
-    config: TrainingConfig, data_root: Path | None
+    config: TrainingConfig, data_root: Path | None, preprocessing: Preprocessing
 ) -> tuple[Examples, Examples | None]:
-    """What is trained on and, if there is to be any, what is validated on.
+    """Open the images to train on and, if requested, those to validate on.
+
+    Args:
+        config: names of the data and sizes.
+        data_root: folder of the published datasets.
+        preprocessing: resizing and normalisation that the backbone expects.
 
     Raises:
-        DatasetError: if there is no such dataset, or it lacks what training needs.
+        DatasetError: if a dataset is not found, or cannot be trained on.
     """
     size = config.network.image_size
     if config.data == SYNTHETIC:
-        training: Examples = GeneratedExamples(config.seed, config.epoch_images, size)
-        held = round(config.val_fraction * config.epoch_images)
+        training: Examples = GeneratedExamples(
+            config.seed, config.epoch_images, size, preprocessing
+        )
+        count = round(config.val_fraction * config.epoch_images)
         held_out: Examples | None = None
-        if held:
-            held_out = GeneratedExamples(config.seed + _VALIDATION_SEED, held, size)
+        if count:
+            held_out = GeneratedExamples(config.seed + _VALIDATION_SEED, count, size, preprocessing)
     else:
         dataset = open_dataset(config.data, data_root)
         _require_trainable(dataset)
-        kept, rest = split(dataset, config.val_fraction, config.seed)
-        training = DatasetExamples(kept, size)
-        held_out = DatasetExamples(rest, size) if rest.samples else None
+        remaining, validation = split(dataset, config.val_fraction, config.seed)
+        training = DatasetExamples(remaining, size, preprocessing)
+        held_out = DatasetExamples(validation, size, preprocessing) if validation.samples else None
     if config.val_fraction and held_out is None:
         raise DatasetError(
-            f"--val-fraction {config.val_fraction:g} of {config.data} is less than one image; "
-            "use a larger fraction or --val-data."
+            f"`val_fraction` {config.val_fraction:g} of {config.data} is less than one image; use "
+            "a larger fraction or `val_data`."
         )
     if len(training) < config.batch_size:
         raise DatasetError(
             f"{config.data} has {len(training)} images to train on, fewer than one batch of "
-            f"{config.batch_size}; use a smaller --batch-size or more images."
+            f"{config.batch_size}; use a smaller `batch_size` or more images."
         )
     if config.val_data == SYNTHETIC:
-        return training, GeneratedExamples(config.seed + _VALIDATION_SEED, 200, size)
+        seed = config.seed + _VALIDATION_SEED
+        return training, GeneratedExamples(seed, _VALIDATION_IMAGES, size, preprocessing)
     if config.val_data is not None:
-        return training, DatasetExamples(open_dataset(config.val_data, data_root), size)
+        dataset = open_dataset(config.val_data, data_root)
+        return training, DatasetExamples(dataset, size, preprocessing)
     return training, held_out
 
 
 def split(dataset: Dataset, fraction: float, seed: int) -> tuple[Dataset, Dataset]:
-    """What is trained on and what is held out, in the same proportions of categories and labels."""
+    """Hold out a fraction of the images of every category and label.
+
+    Returns:
+        The images to train on and the held-out ones.
+    """
     groups: dict[tuple[str, int], list[int]] = defaultdict(list)
     for index, sample in enumerate(dataset.samples):
         groups[sample.group, sample.label].append(index)
@@ -215,7 +242,7 @@ def split(dataset: Dataset, fraction: float, seed: int) -> tuple[Dataset, Datase
 
 @dataclass(frozen=True, eq=False)
 class Batch:
-    """Examples as the network takes them.
+    """Examples in the form of the network's input.
 
     Attributes:
         images: (B, 3, S, S) normalised.
@@ -229,14 +256,18 @@ class Batch:
     labels: Tensor
     prompts: tuple[str, ...]
 
+    def to(self, device: torch.device) -> Batch:
+        """The batch on another device."""
+        images, masks, labels = (t.to(device) for t in (self.images, self.masks, self.labels))
+        return Batch(images, masks, labels, self.prompts)
+
 
 def to_batch(examples: Sequence[tuple[Tensor, Tensor, Example]]) -> Batch:
-    """Stack what `prepare` returned."""
-    images, masks, plain = zip(*examples, strict=True)
-    labels = torch.tensor([example.label for example in plain])
-    return Batch(
-        torch.stack(images), torch.stack(masks), labels, tuple(example.prompt for example in plain)
-    )
+    """Stack the results of `prepare`."""
+    images, masks, sources = zip(*examples, strict=True)
+    labels = torch.tensor([example.label for example in sources])
+    prompts = tuple(example.prompt for example in sources)
+    return Batch(torch.stack(images), torch.stack(masks), labels, prompts)
 
 
 def prepare(
@@ -244,13 +275,16 @@ def prepare(
 ) -> tuple[Tensor, Tensor, Example]:
     """Load, normalise and augment one example.
 
-    What is random depends on seed, epoch and index alone, so any worker may do it at any time.
+    Random numbers depend on seed, epoch and index alone, whichever thread calls this and when.
 
     Returns:
-        Image (3, S, S), mask (S, S), and what they were made from.
+        Image (3, S, S), mask (S, S), and the example that they were made from.
+
+    Raises:
+        DatasetError: if the files of the example cannot be used.
     """
     example = examples.load(index, epoch)
-    normalised = preprocess(example.pixels, example.pixels.shape[0])
+    normalised = preprocess(example.pixels, example.pixels.shape[0], examples.preprocessing)
     rng = np.random.default_rng([seed, _AUGMENT, epoch, index])
     planes = np.ascontiguousarray(normalised.numpy().transpose(1, 2, 0))
     image, mask = augment(planes, example.mask, augmentation, rng)
@@ -263,17 +297,17 @@ def _require_trainable(dataset: Dataset) -> None:
     unmasked = [sample for sample in anomalous if sample.mask is None]
     if not anomalous:
         raise DatasetError(
-            f"{dataset.title} in {dataset.root} has no anomalous images, but training needs some; "
-            "'moeclip datasets synthesize DIR --normal FOLDER' plants defects into normal ones."
+            f"{dataset.title} in {dataset.root} has no anomalous images, which training requires; "
+            "'moeclip datasets synthesize' plants defects into normal ones."
         )
     if unmasked:
         raise DatasetError(
             f"{len(unmasked)} anomalous images of {dataset.title} in {dataset.root} have no mask "
-            f"(the first is {dataset.relative(unmasked[0].image)}); training needs one for each."
+            f"(the first is {dataset.relative(unmasked[0].image)}); add a mask for each."
         )
     for category in dataset.expected:
         if category not in dataset.categories:
             raise DatasetError(
                 f"The category {category} of {dataset.title} in {dataset.root} has no images; "
-                f"'moeclip datasets check {dataset.name}' counts what there is."
+                f"'moeclip datasets check {dataset.name}' counts those of all categories."
             )

@@ -1,4 +1,4 @@
-"""Ctrl-C between steps instead of in the middle of one."""
+"""Deferral of Ctrl-C to the end of a step."""
 
 from __future__ import annotations
 
@@ -8,33 +8,41 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
+from moeclip_cli.errors import Terminated
+
 
 class Interruption:
-    """Whether somebody asked the training to stop.
+    """A request to end the training.
 
     Attributes:
-        requested: set by the first signal; a second one stops at once.
+        requested: set by the first signal; a second one ends the training immediately.
     """
 
     def __init__(self) -> None:
         self.requested = False
+        self._terminated = False
 
     def handle(self, number: int, frame: FrameType | None) -> None:
-        """Note the request.
+        """Record a signal.
 
         Raises:
-            KeyboardInterrupt: if it is the second one.
+            KeyboardInterrupt: if it is the second one; `Terminated` after a SIGTERM.
         """
+        self._terminated = self._terminated or number == signal.SIGTERM
         if self.requested:
-            raise KeyboardInterrupt
+            raise self.error()
         self.requested = True
+
+    def error(self) -> KeyboardInterrupt:
+        """The exception that ends the training."""
+        return Terminated() if self._terminated else KeyboardInterrupt()
 
 
 @contextmanager
 def deferred_interrupts() -> Iterator[Interruption]:
-    """Within the block, SIGINT and SIGTERM are noted and nothing else happens.
+    """Record SIGINT and SIGTERM within the block instead of acting on them.
 
-    Outside the main thread, where no signal arrives, this does nothing.
+    Outside the main thread, which alone receives signals, this does nothing.
     """
     interruption = Interruption()
     if threading.current_thread() is not threading.main_thread():

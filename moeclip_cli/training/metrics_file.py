@@ -1,4 +1,4 @@
-"""A growing table of numbers, one row a step or an epoch, that a resumed run continues."""
+"""A CSV file of metrics, with a row per step or epoch, that a resumed training continues."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import io
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from moeclip_cli.reports.files import replacing, write_errors
+from moeclip_cli.files import append_whole, replacing, write_errors
 
 
 class MetricsFile:
@@ -16,7 +16,7 @@ class MetricsFile:
     Args:
         path: the file.
         columns: all columns but the first.
-        keep_until: rows of later steps are removed, since those steps will be done again.
+        keep_until: rows of later steps are removed, because these steps will be repeated.
 
     Raises:
         UsageError: if it cannot be written.
@@ -30,7 +30,7 @@ class MetricsFile:
             stream.write(self._lines(rows, header=True))
 
     def add(self, step: int, values: Mapping[str, float | int | None]) -> None:
-        """Append a row; it is on disk when this returns.
+        """Append a row and write it to disk.
 
         Raises:
             UsageError: if it cannot be written.
@@ -38,8 +38,8 @@ class MetricsFile:
         row = {"step": str(step)}
         for name, value in values.items():
             row[name] = "" if value is None else f"{value:.6g}"
-        with write_errors(self._path), self._path.open("ab") as stream:
-            stream.write(self._lines([row], header=False))
+        with write_errors(self._path), self._path.open("ab", buffering=0) as stream:
+            append_whole(stream, self._lines([row], header=False))
 
     def _rows(self) -> list[dict[str, str]]:
         if not self._path.exists():

@@ -1,4 +1,4 @@
-"""The untrained network around the frozen CLIP that a user chose."""
+"""The untrained network around the frozen backbone that the user chose."""
 
 from __future__ import annotations
 
@@ -14,22 +14,25 @@ from moeclip_cli.checkpoints.configuration import BackboneRef
 from moeclip_cli.checkpoints.formats import file_digest
 from moeclip_cli.errors import ModelError
 from moeclip_cli.model.adapters import Adapters
-from moeclip_cli.model.architecture import Architecture, infer_architecture
-from moeclip_cli.model.backbone import build_backbone
-from moeclip_cli.model.config import NetworkConfig, quarter_depths
+from moeclip_cli.model.backbones.family import Architecture
+from moeclip_cli.model.backbones.table import build_backbone, infer_architecture
+from moeclip_cli.model.config import (
+    PAPER_BACKBONE,
+    PAPER_IMAGE_SIZE,
+    NetworkConfig,
+    quarter_depths,
+)
 from moeclip_cli.model.moeclip import MoECLIP, check_image_size
-
-PAPER_IMAGE_SIZE = 518
 
 
 @dataclass(frozen=True, eq=False)
-class FoundBackbone:
-    """A frozen CLIP that adapters are to be trained on.
+class BackboneWeights:
+    """The weights of a frozen backbone that adapters are to be trained on.
 
     Attributes:
-        ref: how the checkpoint will name it.
-        architecture: what its weights belong to.
-        state: its weights.
+        ref: reference to the backbone in the checkpoint that the training writes.
+        architecture: of the weights.
+        state: the weights by name.
     """
 
     ref: BackboneRef
@@ -38,20 +41,20 @@ class FoundBackbone:
 
     @property
     def default_layers(self) -> tuple[int, ...]:
-        """The quarter depths of its vision tower."""
-        return quarter_depths(self.architecture.config["vision_cfg"]["layers"])
+        """The quarter depths of the vision tower."""
+        return quarter_depths(self.architecture.blocks)
 
     @property
     def default_image_size(self) -> int:
-        """The paper's, or the largest below it that its patches tile."""
-        patch: int = self.architecture.config["vision_cfg"]["patch_size"]
+        """The paper's image size, or the largest below it that the patches tile."""
+        patch = self.architecture.patch_size
         return PAPER_IMAGE_SIZE // patch * patch
 
 
 def find_training_backbone(
     name: str | None, pretrained: str | None, weights: Path | None
-) -> FoundBackbone:
-    """The CLIP that the user named: an open_clip model, a built-in one or a file.
+) -> BackboneWeights:
+    """Read the backbone that the user named: an open_clip model, a built-in one or a file.
 
     Args:
         name: an open_clip model or a built-in backbone; with `weights` alone, inferred from them.
@@ -62,35 +65,37 @@ def find_training_backbone(
         ModelError: if it cannot be found, fetched, read or trusted.
     """
     if weights is None:
-        name = name or "ViT-L-14-336"
+        name = name or PAPER_BACKBONE
         if name in BUILTIN:
             if pretrained is not None:
-                raise ModelError(f"{name} has one set of weights; leave out --pretrained.")
+                raise ModelError(f"{name} has only one set of weights; omit `pretrained`.")
             ref = BackboneRef(name)
         else:
             ref = BackboneRef(name, pretrained or default_tag(name))
         state = read_backbone(find_backbone(ref, None, "the training"))
         known = None if name in BUILTIN else name
-        return FoundBackbone(ref, infer_architecture(state, known), state)
+        return BackboneWeights(ref, infer_architecture(state, known), state)
     state = read_backbone(weights)
     architecture = infer_architecture(state, name)
     called = architecture.name or weights.stem
     ref = BackboneRef(called, pretrained, None if pretrained else file_digest(weights))
-    return FoundBackbone(ref, architecture, state)
+    return BackboneWeights(ref, architecture, state)
 
 
-def build_untrained(config: NetworkConfig, found: FoundBackbone, seed: int) -> MoECLIP:
-    """The network with fresh adapters, on the CPU in float32, ready to be trained.
+def build_untrained(config: NetworkConfig, weights: BackboneWeights, seed: int) -> MoECLIP:
+    """Build the network with fresh adapters, on the CPU in float32, ready to be trained.
 
-    The caller's random numbers are left as they were.
+    The caller's random state is unchanged.
 
     Raises:
         ModelError: if the configuration does not fit the backbone.
     """
-    patch = found.architecture.config["vision_cfg"]["patch_size"]
-    check_image_size(config.image_size, patch)
-    backbone = build_backbone(found.architecture, found.state, quick_gelu=config.quick_gelu)
+    architecture = weights.architecture
+    check_image_size(config.image_size, architecture.patch_size)
+    backbone = build_backbone(architecture, weights.state, quick_gelu=config.quick_gelu)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        adapters = Adapters(config, backbone.vision_width, backbone.text_width, backbone.joint_dim)
+        adapters = Adapters(
+            config, architecture.vision_width, architecture.text_width, architecture.joint_dim
+        )
     return MoECLIP(config, backbone, adapters).train()

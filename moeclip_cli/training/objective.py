@@ -1,4 +1,4 @@
-"""The network with its losses: one forward pass is one batch's loss (paper equation 10)."""
+"""The network with its losses: a forward pass returns the loss of a batch (paper equation 10)."""
 
 from __future__ import annotations
 
@@ -9,8 +9,6 @@ import torch
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
-from moeclip_cli.inspection.scoring import LOGIT_SCALE
-from moeclip_cli.model.backbone import run_block
 from moeclip_cli.model.experts import MoEAdapter
 from moeclip_cli.model.losses import (
     balance_loss,
@@ -21,13 +19,14 @@ from moeclip_cli.model.losses import (
 )
 from moeclip_cli.model.moeclip import Comparison, MoECLIP
 from moeclip_cli.model.precision import without_autocast
+from moeclip_cli.model.scoring import LOGIT_SCALE
 
 # In the order of the vector that `Objective` returns.
 PARTS = ("total", "image", "segmentation", "balance", "etf")
 
 
 class Weights(NamedTuple):
-    """Weights of the losses that act on the experts; one that is 0 is not computed."""
+    """Weights of the losses of the experts; a loss with weight 0 is not computed."""
 
     balance: float
     etf: float
@@ -36,15 +35,15 @@ class Weights(NamedTuple):
 class Objective(nn.Module):
     """A network and the weights of its losses.
 
-    All parts but one are means over images or tokens, so that the mean over equal parts of a batch
-    is that of the whole batch. The balance loss is none: it needs the experts' loads in the whole
-    batch, which `total_over_processes` adds up.
+    All losses but one are means over images or tokens: their mean over equal parts of a batch is
+    their value for the whole batch. The balance loss is not a mean. It requires the experts' loads
+    in the whole batch, which `total_over_processes` adds up.
 
     Args:
         network: its adapters are trained.
         weights: of the experts' losses.
-        total_over_processes: the sum of a tensor over all processes, without gradient.
-        processes: how many there are.
+        total_over_processes: returns the sum of a tensor over all processes, without gradient.
+        processes: number of processes.
     """
 
     def __init__(
@@ -67,36 +66,36 @@ class Objective(nn.Module):
             images: (B, 3, S, S) normalised.
             masks: (B, S, S), 1 where anomalous, else 0.
             labels: (B,) 1 for anomalous images.
-            read: (B, sentences, W) what the text tower made of each image's prompt.
+            read: (B, sentences, W) text-tower features of each image's prompt, from `TextReader`.
 
         Returns:
             (5,) float32: the `PARTS`.
         """
         with without_autocast(images.device):
             text = self.network.text_features(read)
-        compared = self.network(images, text)
+        comparison = self.network(images, text)
         with without_autocast(images.device):
-            return self._losses(compared, masks, labels)
+            return self._losses(comparison, masks, labels)
 
-    def _losses(self, compared: Comparison, masks: Tensor, labels: Tensor) -> Tensor:
-        image = image_loss(compared.image, labels)
-        segmentation = segmentation_loss(LOGIT_SCALE * compared.patches, masks)
+    def _losses(self, comparison: Comparison, masks: Tensor, labels: Tensor) -> Tensor:
+        image = image_loss(comparison.image, labels)
+        segmentation = segmentation_loss(LOGIT_SCALE * comparison.patches, masks)
         balance = etf = torch.zeros((), device=image.device)
         if self.weights.balance:
-            loads = torch.stack([expert_load(routing) for routing in compared.routing])
+            loads = torch.stack([expert_load(routing) for routing in comparison.routing])
             layers = [balance_loss(load) for load in self._over_processes(loads)]
             balance = torch.stack(layers).sum()
         if self.weights.etf:
-            pairs = zip(compared.routing, self.network.adapters.moe, strict=True)
+            pairs = zip(comparison.routing, self.network.adapters.moe, strict=True)
             layers = [etf_loss(routing, cast(MoEAdapter, adapter)) for routing, adapter in pairs]
             etf = torch.stack(layers).sum()
         total = image + segmentation + self.weights.balance * balance + self.weights.etf * etf
         return torch.stack([total, image, segmentation, balance, etf])
 
     def _over_processes(self, loads: Tensor) -> Tensor:
-        """The sum over all processes, with this process's share of its gradient.
+        """The sum over all processes, with the gradient of this process's term.
 
-        Gradients are averaged over the processes afterwards, hence the factor.
+        The factor compensates for the average of the gradients over the processes.
         """
         if self._total is None:
             return loads
@@ -105,45 +104,43 @@ class Objective(nn.Module):
 
 
 class TextReader:
-    """What the frozen text tower makes of prompts, computed once for each.
+    """Features of prompts from the frozen text tower, computed once for each prompt.
 
     Args:
-        network: whose text tower reads.
+        network: its text tower is used.
     """
 
     def __init__(self, network: MoECLIP) -> None:
         self._network = network
-        self._known: dict[str, Tensor] = {}
+        self._features: dict[str, Tensor] = {}
 
     @torch.no_grad()
     def __call__(self, prompts: Sequence[str]) -> Tensor:
-        """(n, sentences, W), for `MoECLIP.text_features`."""
+        """(n, sentences, W), the input of `MoECLIP.text_features`."""
         for prompt in prompts:
-            if prompt not in self._known:
-                self._known[prompt] = self._network.read_names([prompt])[0]
-        return torch.stack([self._known[prompt] for prompt in prompts])
+            if prompt not in self._features:
+                self._features[prompt] = self._network.encode_prompts([prompt])[0]
+        return torch.stack([self._features[prompt] for prompt in prompts])
 
 
 class Recomputed(nn.Module):
-    """A frozen block that keeps its input alone and computes the rest again when it is needed."""
+    """A frozen block that stores only its input and recomputes activations when needed."""
 
     def __init__(self, block: nn.Module) -> None:
         super().__init__()
         self.block = block
 
-    def forward(self, x: Tensor, attn_mask: Tensor | None = None) -> Tensor:
-        """Tokens (B, T, D) to tokens; blocks of the vision tower have no mask."""
-        out: Tensor = checkpoint(
-            run_block, self.block, x, use_reentrant=False, preserve_rng_state=False
-        )
+    def forward(self, x: Tensor) -> Tensor:
+        """Tokens (B, T, D) to tokens (B, T, D)."""
+        out: Tensor = checkpoint(self.block, x, use_reentrant=False, preserve_rng_state=False)
         return out
 
 
 def recompute_activations(network: MoECLIP) -> None:
-    """Store no activations inside the frozen tower's blocks, at the price of running them twice.
+    """Store no activations inside the frozen tower's blocks; the blocks run twice instead.
 
-    Blocks before the first adapter store none anyway: nothing before it needs a gradient.
+    Blocks before the first adapter need no gradient and store no activations in any case.
     """
-    blocks = network.backbone.visual.blocks
+    blocks = network.backbone.vision.blocks
     for number in range(network.config.layers[0], len(blocks)):
         blocks[number] = Recomputed(blocks[number])

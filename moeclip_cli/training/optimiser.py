@@ -1,4 +1,4 @@
-"""Adam over the adapters, in which every expert is a parameter of its own."""
+"""Adam over the adapters, with every expert as a separate parameter."""
 
 from __future__ import annotations
 
@@ -22,17 +22,17 @@ class _Experts:
 
 
 class AdapterAdam(torch.optim.Adam):
-    """Adam that passes over experts which no token of a batch was sent to.
+    """Adam that skips the experts to which no token of a batch was routed.
 
-    An expert that is not run has no gradient, which for Adam is not the same as a gradient of 0:
-    its averages stay as they are and its step is not counted. The adapters keep all experts of a
-    layer in one tensor, whose gradient cannot be missing in part; so the optimiser is given the
+    An expert without tokens has no gradient, which for Adam differs from a gradient of 0: its
+    averages do not change and its step is not counted. The adapters keep all experts of a layer in
+    one tensor, and a tensor cannot lack a part of its gradient. The optimiser therefore gets the
     slices of that tensor.
 
     Args:
-        adapters: what is trained, on its final device.
-        learning_rate: of the first step; set `param_groups` for others.
-        betas: decay of the averages.
+        adapters: the adapters to train, on their final device.
+        learning_rate: of the first step; set `param_groups` for later ones.
+        betas: decay rates of the averages.
         all_experts_used: whether every expert has a gradient in every batch, as with the ETF loss.
     """
 
@@ -59,7 +59,7 @@ class AdapterAdam(torch.optim.Adam):
         super().__init__(params, lr=learning_rate, betas=betas)
 
     def share_out_gradients(self) -> None:
-        """Give every expert's parameter its part of the gradient; call it before `step`."""
+        """Assign the slices of the gradients to the experts' parameters; call it before `step`."""
         for experts in self._experts:
             gradient, marker = experts.whole.grad, experts.used_with.grad
             used = self._used(marker)
@@ -67,13 +67,13 @@ class AdapterAdam(torch.optim.Adam):
                 part.grad = gradient[number] if gradient is not None and used[number] else None
 
     def zero_grad(self, set_to_none: bool = True) -> None:
-        """Forget all gradients, those of the adapters' own parameters included."""
+        """Clear all gradients, including those of the adapters' own parameters."""
         super().zero_grad(set_to_none)
         for parameter in self._owners:
             parameter.grad = None
 
     def _used(self, gradient: Tensor | None) -> list[bool]:
-        """Which experts of a layer took part, told by the gradient of their output matrices."""
+        """For each expert of a layer, whether its output matrix has a non-zero gradient."""
         if gradient is None:
             return []
         if self._all_used:

@@ -1,4 +1,4 @@
-"""Which images make up which step, for any number of processes."""
+"""The images of every step, for any number of processes."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ _SHUFFLE = 2
 
 @dataclass(frozen=True)
 class Order:
-    """The shuffled order of every epoch; it depends on the seed and on nothing that happens.
+    """The shuffled order of every epoch, which depends on the seed and the epoch alone.
 
-    Images beyond the last whole batch of an epoch are left out; every epoch leaves out others.
+    Images beyond the last full batch of an epoch are left out; they differ from epoch to epoch.
 
     Attributes:
         images: number of images.
@@ -27,11 +27,11 @@ class Order:
 
     @property
     def steps_per_epoch(self) -> int:
-        """Whole batches of one epoch."""
+        """Full batches of one epoch."""
         return self.images // self.batch_size
 
     def step_indices(self, epoch: int, process: int = 0, processes: int = 1) -> list[list[int]]:
-        """The images that a process works on in every step of an epoch."""
+        """The images of a process in every step of an epoch, both counted from 0."""
         rng = np.random.default_rng([self.seed, _SHUFFLE, epoch])
         used = self.steps_per_epoch * self.batch_size
         steps = rng.permutation(self.images)[:used].reshape(

@@ -1,4 +1,4 @@
-"""Pictures of how the adapters see a few images, to look at while they are trained."""
+"""Sample pictures: anomaly maps of a few images during a training."""
 
 from __future__ import annotations
 
@@ -7,17 +7,17 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from moeclip_cli.images.encode import save_picture
 from moeclip_cli.inspection.result import ANOMALOUS, NORMAL
-from moeclip_cli.reports.overlay import caption
-from moeclip_cli.reports.pictures import save_picture
-from moeclip_cli.reports.sheet import render_sheet
+from moeclip_cli.reports.pictures.overlay import caption
+from moeclip_cli.reports.pictures.sheet import render_sheet
 from moeclip_cli.training.examples import Example, Examples
 
 
 def choose_samples(examples: Examples, count: int) -> list[int]:
-    """Which images to draw: spread evenly over all of them."""
-    chosen = min(count, len(examples))
-    return [int(index) for index in np.linspace(0, len(examples) - 1, chosen)]
+    """Indices of at most `count` images, spread evenly over all."""
+    count = min(count, len(examples))
+    return [int(index) for index in np.linspace(0, len(examples) - 1, count)]
 
 
 def save_sample(
@@ -28,6 +28,13 @@ def save_sample(
     threshold: float,
 ) -> None:
     """Draw image, map, overlay and mask side by side.
+
+    Args:
+        path: the PNG file to write.
+        example: the image and its mask.
+        score: its deployed score.
+        probability: (S, S) its anomaly map.
+        threshold: of the verdict in the caption and of the colours.
 
     Raises:
         UsageError: if the file cannot be written.

@@ -1,15 +1,15 @@
-"""All that a killed run needs to go on as if nothing had happened, in one file.
+"""The state of a training: a killed run resumes from it bit for bit.
 
-What is random in a training depends on the seed and on the number of the step, epoch or image
-alone: the order of the images, their augmentation, generated images, dropout. So does the learning
-rate. Tensors, the optimiser's averages and the number of steps are therefore the whole state; there
-are no states of generators that a missed one could spoil.
+Every random number of a training depends only on the seed and the number of the step, epoch or
+image: the order of the images, their augmentation, generated images, dropout. So does the learning
+rate. Tensors, the optimiser's averages and the number of steps are therefore the whole state; no
+state of a random number generator has to be saved.
 """
 
 from __future__ import annotations
 
 import io
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ from torch import Tensor
 
 from moeclip_cli.checkpoints.torch_file import read_torch_file
 from moeclip_cli.errors import ModelError
-from moeclip_cli.reports.files import replacing
+from moeclip_cli.files import replacing
 
 STATE_FILE = "state.pt"
 _FORMAT = 1
@@ -27,18 +27,20 @@ _FORMAT = 1
 
 @dataclass
 class TrainingState:
-    """Where a training stands after a number of steps.
+    """The state of a training after a number of steps.
+
+    The fields are the entries of the file; adding, removing or renaming one requires a new format.
 
     Attributes:
-        step: steps done.
-        adapters: the state dict of the adapters.
-        optimiser: the state dict of the optimiser.
-        scaler: the state dict of the gradient scaler, empty without one.
+        step: number of completed steps.
+        adapters: state dict of the adapters.
+        optimiser: state dict of the optimiser.
+        scaler: state dict of the gradient scaler, empty without one.
         recent: sums of the losses since the last row of metrics.csv.
-        recent_steps: how many steps they are of.
-        validated: the step that the last validation followed.
-        best_measure: the best validation's measure, None before the first one.
-        best_epoch: the epoch that it followed.
+        recent_steps: number of steps in these sums.
+        validated: step after which the last epoch ended, with or without validation.
+        best_measure: measure of the best validation, None before the first one.
+        best_epoch: epoch of the best validation.
     """
 
     step: int
@@ -51,9 +53,21 @@ class TrainingState:
     best_measure: float | None = None
     best_epoch: int | None = None
 
+    def add(self, losses: Sequence[float]) -> None:
+        """Count a completed step and its losses."""
+        self.step += 1
+        self.recent = [total + loss for total, loss in zip(self.recent, losses, strict=True)]
+        self.recent_steps += 1
+
+    def pop_mean_losses(self) -> list[float]:
+        """The mean losses since the last call, which start again from 0."""
+        means = [total / self.recent_steps for total in self.recent]
+        self.recent, self.recent_steps = [0.0] * len(self.recent), 0
+        return means
+
 
 def write_state(path: Path, state: TrainingState) -> None:
-    """Write a state in one step: what was at `path` stays whole until it is replaced.
+    """Write a state, atomically: an earlier file stays intact until it is replaced.
 
     Raises:
         UsageError: if it cannot be written.
@@ -62,15 +76,15 @@ def write_state(path: Path, state: TrainingState) -> None:
 
 
 def write_torch_file(path: Path, content: Mapping[str, Any]) -> None:
-    """Write tensors and plain values in one step, to be read by weights-only loading.
+    """Write tensors and plain values, atomically, in a form that weights-only loading reads.
 
     Raises:
         UsageError: if it cannot be written.
     """
-    # First into memory: on a full disk torch's own writer fails with an error of its own kind.
+    # In memory first: on a full disk torch's writer does not raise an `OSError`.
     buffer = io.BytesIO()
     torch.save(dict(content), buffer)
-    with replacing(path) as stream:
+    with replacing(path, durable=True) as stream:
         stream.write(buffer.getbuffer())
 
 
@@ -78,10 +92,13 @@ def read_state(path: Path) -> TrainingState:
     """Read a state, by weights-only loading.
 
     Raises:
-        ModelError: if the file is damaged or is no such state.
+        ModelError: if the file is corrupt, or is not a state of this format.
     """
     content = read_torch_file(path)
     names = {entry.name for entry in fields(TrainingState)}
     if content.pop("format", None) != _FORMAT or content.keys() != names:
-        raise ModelError(f"{path} is not the state of a training that this moeclip can resume.")
+        raise ModelError(
+            f"{path} is not the state of a training that this moeclip can resume; use the version "
+            "that wrote it, or train again with `overwrite`."
+        )
     return TrainingState(**content)

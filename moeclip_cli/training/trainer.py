@@ -1,441 +1,252 @@
-"""The training loop: from a configuration to a checkpoint, resumable at any step."""
+"""The training loop: from a prepared run to a checkpoint, resumable after any step."""
 
 from __future__ import annotations
 
-import math
-import time
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager
-from dataclasses import asdict, dataclass
+from contextlib import nullcontext
 from itertools import islice
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from moeclip_cli.checkpoints.configuration import CheckpointConfig
 from moeclip_cli.errors import DatasetError, ModelError, MoeclipError
 from moeclip_cli.images.pipeline import prefetch
-from moeclip_cli.inspection.device import ran_out_of_memory
-from moeclip_cli.inspection.thresholds import FALLBACK
-from moeclip_cli.parallel.world import process_count
-from moeclip_cli.training.engine import start_engine, tower_dtype
-from moeclip_cli.training.examples import Batch, Example, Examples, prepare, to_batch
+from moeclip_cli.parallel.memory import ran_out_of_memory
+from moeclip_cli.training.checkpointer import Checkpointer
+from moeclip_cli.training.examples import Example, prepare, to_batch
 from moeclip_cli.training.interruption import Interruption, deferred_interrupts
-from moeclip_cli.training.objective import (
-    PARTS,
-    Objective,
-    TextReader,
-    Weights,
-    recompute_activations,
-)
-from moeclip_cli.training.optimiser import AdapterAdam
-from moeclip_cli.training.order import Order
-from moeclip_cli.training.output import Output
-from moeclip_cli.training.pictures import choose_samples, save_sample
-from moeclip_cli.training.run_folder import (
-    EPOCHS,
-    MODEL_FILE,
-    SAMPLES,
-)
-from moeclip_cli.training.setup import Setup
-from moeclip_cli.training.state import STATE_FILE, TrainingState, read_state, write_state
-from moeclip_cli.training.validation import Validation, measure, score_example
-
-if TYPE_CHECKING:
-    from accelerate import Accelerator
+from moeclip_cli.training.learner import Learner, build_learner
+from moeclip_cli.training.monitor import Monitor, TrainingProgress
+from moeclip_cli.training.objective import PARTS
+from moeclip_cli.training.session import TrainingRun
+from moeclip_cli.training.state import TrainingState
 
 _DROPOUT = 3
 
 
-@dataclass(frozen=True)
-class Progress:
-    """Where a training stands.
+def train(run: TrainingRun, report: Callable[[TrainingProgress], None]) -> dict[str, Any]:
+    """Train until the last step, and close the output folder.
 
-    Attributes:
-        step: steps done.
-        steps: steps that there will be.
-        epoch: number of the epoch that the step belongs to, from 1.
-        losses: of this step, by the names in `PARTS`.
-        images_per_second: in this session.
-        seconds_left: until the last step; validation is not counted.
-        validation: what was measured after this step, if it was.
-    """
+    Args:
+        run: the training.
+        report: called after each step and each validation.
 
-    step: int
-    steps: int
-    epoch: int
-    losses: dict[str, float]
-    images_per_second: float
-    seconds_left: float
-    validation: Validation | None = None
-
-
-def train(setup: Setup, report: Callable[[Progress], None]) -> dict[str, Any]:
-    """Train until the last step; returns a summary.
+    Returns:
+        The summary of the run card.
 
     Raises:
-        KeyboardInterrupt: after saving, if a signal asked the training to stop.
+        KeyboardInterrupt: after saving, if a signal requested the end of the training.
         MoeclipError: after saving, if an image cannot be used, memory runs out or the loss is not
-            finite; without, if a file cannot be written. The last state stays whole.
+            finite; without saving, if a file cannot be written. The last saved state stays intact.
     """
-    devices = [setup.device] if setup.device.type == "cuda" else []
-    with torch.random.fork_rng(devices=devices), deferred_interrupts() as interruption:
-        return Trainer(setup, report, interruption).run()
+    devices = [run.device] if run.device.type == "cuda" else []
+    with (
+        run.folder or nullcontext(),
+        torch.random.fork_rng(devices=devices),
+        deferred_interrupts() as interruption,
+    ):
+        learner = build_learner(run.config, run.network, run.device)
+        checkpointer = Checkpointer(run, learner)
+        state = checkpointer.restore()
+        monitor = Monitor(run, learner, state, report)
+        return Trainer(run, learner, state, checkpointer, monitor, interruption).run()
 
 
 class Trainer:
-    """One training in this process, see `train`."""
+    """The loop of one training in this process, see `train`.
+
+    Args:
+        run: the training.
+        learner: its network, losses and optimiser.
+        state: the state to start from, in `learner` already.
+        checkpointer: saves the state and writes the model.
+        monitor: validates, and writes metrics and pictures.
+        interruption: request to end the training.
+    """
 
     def __init__(
-        self, setup: Setup, report: Callable[[Progress], None], interruption: Interruption
+        self,
+        run: TrainingRun,
+        learner: Learner,
+        state: TrainingState,
+        checkpointer: Checkpointer,
+        monitor: Monitor,
+        interruption: Interruption,
     ) -> None:
-        self.setup, self.report, self.interruption = setup, report, interruption
-        config = self.config = setup.config
-        self.engine: Accelerator = start_engine(setup.device, config.precision, config.accumulate)
-        self.processes = process_count()
-        network = self.network = setup.network
-        network.backbone.visual.to(tower_dtype(config.precision))
-        network.to(setup.device)
-        if config.checkpoint_activations:
-            recompute_activations(network)
-        self.read = TextReader(network)
-        self.adam = AdapterAdam(
-            network.adapters,
-            config.learning_rate,
-            (config.beta1, config.beta2),
-            all_experts_used=config.etf_weight > 0,
-        )
-        weights = Weights(config.balance_weight, config.etf_weight)
-        together = self._sum if self.processes > 1 else None
-        objective = Objective(network, weights, together, self.processes)
-        self.objective, self.optimiser = self.engine.prepare(objective, self.adam)
-        self.order = Order(len(setup.training), config.batch_size, config.seed)
-        whole = config.epochs * self.order.steps_per_epoch
-        self.steps = whole if config.max_steps is None else min(whole, config.max_steps)
-        self.state = TrainingState(0, {}, {}, recent=[0.0] * len(PARTS))
-        if setup.resumed:
-            self._restore(read_state(setup.path / STATE_FILE))
-        self.validation: Validation | None = None
-        self.done_here, self.seconds = 0, 0.0
-        self.updating = False
-        self.saved_at = time.monotonic()
-        self.output = None
-        if setup.folder is not None:
-            self.output = Output(
-                setup.path,
-                self.state.step,
-                self.state.validated if setup.held_out is not None else None,
-                tensorboard=setup.habits.tensorboard,
-            )
+        self._run, self._config, self._state = run, run.config, state
+        self._learner, self._engine = learner, learner.engine
+        self._checkpointer, self._monitor = checkpointer, monitor
+        self._interruption = interruption
+        self._updating = False
 
     def run(self) -> dict[str, Any]:
         """Train until the last step; returns a summary."""
+        state = self._state
         try:
             while True:
-                if self._validation_is_due():
+                if self._is_end_of_epoch() and state.validated != state.step:
                     self._end_epoch()
-                if self.state.step >= self.steps:
+                if state.step >= self._run.steps:
                     break
-                self._run_epoch(self.state.step // self.order.steps_per_epoch)
+                self._epoch(state.step // self._run.order.steps_per_epoch)
         except _BetweenStepsError as error:
-            if not self.updating:
-                self._save()
+            if not self._updating:
+                self._checkpointer.save(state)
             raise error.reason from None
         return self._finish()
 
-    def _run_epoch(self, epoch: int) -> None:
-        """The rest of an epoch, as far as the training goes."""
-        per_epoch = self.order.steps_per_epoch
-        done = self.state.step - epoch * per_epoch
-        left = min(per_epoch - done, self.steps - self.state.step)
-        rank = self.engine.process_index
-        todo = self.order.step_indices(epoch, rank, self.processes)[done : done + left]
-        loaded = self._load(epoch, [index for step in todo for index in step])
-        for indices in todo:
-            started = time.monotonic()
-            examples = self._next(loaded, len(indices))
-            losses = self._step_or_explain(examples)
-            self.seconds += time.monotonic() - started
-            self._after_step(losses, epoch)
+    def _epoch(self, epoch: int) -> None:
+        """Train on the remaining steps of an epoch, counted from 0."""
+        steps = self._remaining_steps(epoch)
+        loaded = self._load(epoch, [index for step in steps for index in step])
+        for indices in steps:
+            with self._monitor.timed_step():
+                losses = self._step_or_explain(self._next(loaded, len(indices)))
+            self._state.add(losses)
+            self._monitor.record(self._state)
+            self._checkpointer.save_if_due(self._state)
+            self._monitor.report(self._state, losses)
+
+    def _step(self, examples: list[tuple[Tensor, Tensor, Example]]) -> list[float]:
+        """Update the adapters once; returns the losses of the whole batch, the `PARTS`."""
+        learner, accelerator = self._learner, self._engine.accelerator
+        for group in learner.optimiser.param_groups:
+            group["lr"] = self._config.rate_at(self._state.step)
+        parts = self._config.accumulate
+        size = len(examples) // parts
+        total = torch.zeros(len(PARTS), device=self._engine.device)
+        for part in range(parts):
+            batch = to_batch(examples[part * size : (part + 1) * size]).to(self._engine.device)
+            torch.manual_seed(self._dropout_seed(part))
+            with accelerator.accumulate(learner.objective):
+                text = learner.read(batch.prompts)
+                losses = learner.objective(batch.images, batch.masks, batch.labels, text)
+                mean = self._engine.mean(losses.detach())
+                if not torch.isfinite(mean).all():
+                    raise self._not_finite()
+                accelerator.backward(losses[0])
+                if accelerator.sync_gradients:
+                    learner.adam.share_out_gradients()
+                self._updating = True
+                learner.optimiser.step()
+                self._updating = False
+                learner.optimiser.zero_grad()
+            total += mean / parts
+        values: list[float] = total.tolist()
+        return values
+
+    def _end_epoch(self) -> None:
+        """Validate, draw pictures, keep the best adapters, save."""
+        state = self._state
+        self._checkpointer.save(state)
+        validation, best = None, True
+        if self._run.held_out is not None:
+            validation = self._monitor.validate(state, self._run.held_out)
+            best = state.best_measure is None or validation.measure > state.best_measure
+            if best:
+                state.best_measure = validation.measure
+                state.best_epoch = self._run.epoch_of(state.step)
+        state.validated = state.step
+        if self._run.options.sample_every is None:
+            self._monitor.draw_samples(state)
+        self._checkpointer.write_models(state, validation, best=best)
+        self._checkpointer.save(state)
+
+    def _finish(self) -> dict[str, Any]:
+        state = self._state
+        summary = {
+            "steps": state.step,
+            "images": state.step * self._config.batch_size,
+            "seconds_here": round(self._monitor.seconds, 1),
+            "best_epoch": state.best_epoch,
+            "best_measure": state.best_measure,
+        }
+        self._monitor.close()
+        if self._run.folder is not None:
+            self._run.folder.finish(summary)
+        return summary
+
+    def _is_end_of_epoch(self) -> bool:
+        step = self._state.step
+        at_end = step % self._run.order.steps_per_epoch == 0 or step >= self._run.steps
+        return step > 0 and at_end
+
+    def _remaining_steps(self, epoch: int) -> list[list[int]]:
+        """The images of this process in every step of an epoch that is not done yet."""
+        steps = self._run.order.step_indices(epoch, self._engine.rank, self._engine.processes)
+        first = epoch * self._run.order.steps_per_epoch
+        return steps[self._state.step - first : self._run.steps - first]
 
     def _load(self, epoch: int, indices: list[int]) -> Iterator[tuple[Tensor, Tensor, Example]]:
-        setup, seed = self.setup, self.config.seed
+        """Examples in this order, loaded ahead in threads."""
 
         def load(index: int) -> tuple[Tensor, Tensor, Example]:
-            return prepare(setup.training, index, epoch, self.config.augmentation, seed)
+            config = self._config
+            return prepare(self._run.training, index, epoch, config.augmentation, config.seed)
 
-        ahead = 2 * self.config.batch_size + setup.habits.workers
-        return prefetch(indices, load, workers=setup.habits.workers, ahead=ahead)
+        workers = self._run.options.workers
+        return prefetch(indices, load, workers=workers, ahead=2 * self._config.batch_size + workers)
 
     def _next(
         self, loaded: Iterator[tuple[Tensor, Tensor, Example]], count: int
     ) -> list[tuple[Tensor, Tensor, Example]]:
-        """The next images, once all processes have theirs and nobody asked to stop."""
+        """The next examples, once all processes have theirs.
+
+        Raises:
+            _BetweenStepsError: in all processes, if one of them was interrupted or could not read
+                an image.
+        """
         examples: list[tuple[Tensor, Tensor, Example]] = []
         failure = None
         try:
             examples = list(islice(loaded, count))
         except DatasetError as error:
             failure = error
-        stopped, failed = self._any(self.interruption.requested, failure is not None)
+        stopped, failed = self._engine.any(self._interruption.requested, failure is not None)
         if failure is not None:
             raise _BetweenStepsError(failure)
         if failed:
             raise _BetweenStepsError(DatasetError("Another process could not read its images."))
         if stopped:
-            raise _BetweenStepsError(KeyboardInterrupt())
+            raise _BetweenStepsError(self._interruption.error())
         return examples
 
     def _step_or_explain(self, examples: list[tuple[Tensor, Tensor, Example]]) -> list[float]:
+        """`_step`, with a remedy if memory runs out."""
         try:
             return self._step(examples)
-        except RuntimeError as error:
+        except (RuntimeError, MemoryError) as error:
             if not ran_out_of_memory(error):
                 raise
-        # Outside the except block, where the failed step's tensors are freed.
-        size, config = self.config.network.image_size, self.config
+        # Outside the except block, where the tensors of the failed step are freed.
+        size, config = self._config.network.image_size, self._config
         raise _BetweenStepsError(
             ModelError(
-                f"There is not enough memory on {self.setup.device} for batches of "
-                f"{config.batch_size // config.accumulate // self.processes} at {size} px; use "
-                "--checkpoint-activations, --precision bf16, a higher --accumulate, a smaller "
-                "--batch-size or a smaller --image-size."
+                f"There is not enough memory on {self._engine.device} for batches of "
+                f"{config.batch_size // config.accumulate // self._engine.processes} at {size} px; "
+                "use `checkpoint_activations`, `precision` bf16, a higher `accumulate`, a smaller "
+                "`batch_size` or a smaller `image_size`."
             )
         )
 
-    def _step(self, examples: list[tuple[Tensor, Tensor, Example]]) -> list[float]:
-        """One update; returns the losses of the whole batch."""
-        for group in self.optimiser.param_groups:
-            group["lr"] = self.config.rate_at(self.state.step)
-        parts = self.config.accumulate
-        size = len(examples) // parts
-        losses = torch.zeros(len(PARTS), device=self.setup.device)
-        for part in range(parts):
-            batch = to_batch(examples[part * size : (part + 1) * size])
-            torch.manual_seed(self._dropout_seed(part))
-            with self.engine.accumulate(self.objective):
-                found = self._forward(batch)
-                together = self._mean(found.detach())
-                if not torch.isfinite(together).all():
-                    raise self._not_finite()
-                self.engine.backward(found[0])
-                if self.engine.sync_gradients:
-                    self.adam.share_out_gradients()
-                self.updating = True
-                self.optimiser.step()
-                self.updating = False
-                self.optimiser.zero_grad()
-            losses += together / parts
-        values: list[float] = losses.tolist()
-        return values
-
-    def _forward(self, batch: Batch) -> Tensor:
-        device = self.setup.device
-        found: Tensor = self.objective(
-            batch.images.to(device),
-            batch.masks.to(device),
-            batch.labels.to(device),
-            self.read(batch.prompts),
-        )
-        return found
-
     def _dropout_seed(self, part: int) -> int:
-        numbers = [self.config.seed, _DROPOUT, self.state.step, self.engine.process_index, part]
+        numbers = [self._config.seed, _DROPOUT, self._state.step, self._engine.rank, part]
         return int(np.random.SeedSequence(numbers).generate_state(1)[0])
 
     def _not_finite(self) -> _BetweenStepsError:
-        self.adam.zero_grad()
+        self._learner.adam.zero_grad()
         return _BetweenStepsError(
             ModelError(
-                f"The loss of step {self.state.step + 1} is not a finite number; use a lower "
-                "--learning-rate or --precision fp32."
+                f"The loss of step {self._state.step + 1} is not a finite number; use a lower "
+                "`learning_rate` or `precision` fp32."
             )
         )
 
-    def _after_step(self, losses: list[float], epoch: int) -> None:
-        state, habits = self.state, self.setup.habits
-        state.step += 1
-        state.recent = [a + b for a, b in zip(state.recent, losses, strict=True)]
-        state.recent_steps += 1
-        self.done_here += 1
-        progress = self._progress(losses, epoch)
-        if state.step % habits.log_every == 0 or state.step == self.steps:
-            means = [total / state.recent_steps for total in state.recent]
-            if self.output is not None:
-                pace = {
-                    "learning_rate": self.config.rate_at(state.step - 1),
-                    "images_per_second": progress.images_per_second,
-                }
-                losses_now = dict(zip(PARTS, means, strict=True))
-                self.output.log(state.step, epoch + 1, losses_now, pace)
-            state.recent, state.recent_steps = [0.0] * len(PARTS), 0
-        if habits.sample_every and state.step % habits.sample_every == 0:
-            self._draw_samples()
-        if time.monotonic() - self.saved_at > 60 * habits.save_minutes:
-            self._save()
-        self.report(progress)
-
-    def _progress(
-        self, losses: list[float], epoch: int, validation: Validation | None = None
-    ) -> Progress:
-        pace = self.done_here / max(self.seconds, 1e-9)
-        return Progress(
-            self.state.step,
-            self.steps,
-            epoch + 1,
-            dict(zip(PARTS, losses, strict=False)),
-            pace * self.config.batch_size,
-            (self.steps - self.state.step) / pace if pace else 0.0,
-            validation,
-        )
-
-    def _validation_is_due(self) -> bool:
-        step = self.state.step
-        at_end = step % self.order.steps_per_epoch == 0 or step >= self.steps
-        return step > 0 and at_end and self.state.validated != step
-
-    def _end_epoch(self) -> None:
-        """Validate, keep the best adapters, draw pictures, save."""
-        state, held_out = self.state, self.setup.held_out
-        epoch = math.ceil(state.step / self.order.steps_per_epoch)
-        self._save()
-        best = True
-        if held_out is not None:
-            validation = self.validation = self._validate(held_out)
-            best = state.best_measure is None or validation.measure > state.best_measure
-            if best:
-                state.best_measure, state.best_epoch = validation.measure, epoch
-            if self.output is not None:
-                self.output.log_validation(state.step, epoch, validation)
-            self.report(self._progress([], epoch - 1, validation))
-        state.validated = state.step
-        if self.setup.habits.sample_every is None:
-            self._draw_samples()
-        if self.setup.habits.keep_epochs:
-            self._write_model(self.setup.path / EPOCHS / f"epoch_{epoch:02d}.safetensors", epoch)
-        if best:
-            self._write_model(self.setup.path / MODEL_FILE, epoch)
-        self._save()
-
-    def _validate(self, held_out: Examples) -> Validation:
-        share = (self.engine.process_index, self.processes)
-        found = measure(
-            self.network,
-            self.read,
-            held_out,
-            share=share,
-            workers=self.setup.habits.workers,
-            precision=self._autocast,
-        )
-        if self.processes > 1:
-            from accelerate.utils import gather_object
-
-            shares = gather_object([found])
-            found = shares[0]
-            for other in shares[1:]:
-                found.merge(other)
-        return found.summarise(self.config.false_alarms)
-
-    def _draw_samples(self) -> None:
-        if self.output is None:
-            return
-        examples = self.setup.held_out or self.setup.training
-        cut = self.validation.threshold if self.validation else None
-        self.network.eval()
-        for index in choose_samples(examples, self.setup.habits.samples):
-            example = examples.load(index)
-            found = score_example(self.network, self.read, example, examples, self._autocast)
-            name = f"step_{self.state.step:06d}_{index:05d}.png"
-            path = self.setup.path / SAMPLES / name
-            save_sample(path, example, *found, FALLBACK if cut is None else cut)
-        self.network.train()
-
-    def _write_model(self, path: Path, epoch: int) -> None:
-        if self.output is None:
-            return
-        config, validation = self.config, self.validation
-        threshold = None
-        if validation is not None:
-            data = config.val_data or config.data
-            threshold = validation.describe_threshold(data, config.false_alarms)
-        facts: dict[str, Any] = {
-            "step": self.state.step,
-            "epoch": epoch,
-            "images": len(self.setup.training),
-        }
-        if validation is not None:
-            facts |= {"validation": asdict(validation)}
-        settings = config.to_dict()
-        del settings["network"]
-        written = CheckpointConfig(
-            network=config.network,
-            backbone=self.setup.backbone,
-            domain=self.setup.training.domain,
-            threshold=threshold,
-            training=facts | {"settings": settings},
-        )
-        self.output.write_model(path, written, self.network.adapters.state_dict())
-
-    def _save(self) -> None:
-        """Write the state; whatever happens, a whole one is there."""
-        self.saved_at = time.monotonic()
-        if self.output is None:
-            return
-        self.state.adapters = self.network.adapters.state_dict()
-        self.state.optimiser = self.adam.state_dict()
-        if self.engine.scaler is not None:
-            self.state.scaler = self.engine.scaler.state_dict()
-        write_state(self.setup.path / STATE_FILE, self.state)
-        if self.setup.held_out is None and self.state.step:
-            epoch = math.ceil(self.state.step / self.order.steps_per_epoch)
-            self._write_model(self.setup.path / MODEL_FILE, epoch)
-
-    def _restore(self, state: TrainingState) -> None:
-        self.network.adapters.load_state_dict(state.adapters)
-        self.adam.load_state_dict(state.optimiser)
-        if self.engine.scaler is not None and state.scaler:
-            self.engine.scaler.load_state_dict(state.scaler)
-        self.state = state
-
-    def _finish(self) -> dict[str, Any]:
-        state = self.state
-        summary = {
-            "steps": state.step,
-            "images": state.step * self.config.batch_size,
-            "seconds_here": round(self.seconds, 1),
-            "best_epoch": state.best_epoch,
-            "best_measure": state.best_measure,
-        }
-        if self.setup.folder is not None:
-            self.setup.folder.card.finish(summary)
-        if self.output is not None:
-            self.output.close()
-        return summary
-
-    def _autocast(self) -> AbstractContextManager[object]:
-        context: AbstractContextManager[object] = self.engine.autocast()
-        return context
-
-    def _sum(self, values: Tensor) -> Tensor:
-        total: Tensor = self.engine.reduce(values, reduction="sum")
-        return total
-
-    def _mean(self, values: Tensor) -> Tensor:
-        return self._sum(values) / self.processes if self.processes > 1 else values
-
-    def _any(self, *flags: bool) -> list[bool]:
-        """For each flag, whether any process has it."""
-        if self.processes == 1:
-            return list(flags)
-        total = self._sum(torch.tensor(flags, dtype=torch.float32, device=self.setup.device))
-        return [bool(value) for value in total > 0]
-
 
 class _BetweenStepsError(Exception):
-    """What ends the training between two steps, so that its state can be saved."""
+    """An error that ends the training between two steps, so that its state can be saved."""
 
     def __init__(self, reason: MoeclipError | KeyboardInterrupt) -> None:
         super().__init__(str(reason))

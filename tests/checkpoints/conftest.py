@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 import torch
-from hub_server import HubServer, running_hub
-from standins import authors_checkpoint, backbone_state
+from support.hub_server import HubServer, running_hub
+from support.standins import authors_checkpoint, backbone_state
 
 
 @pytest.fixture(scope="session")

@@ -6,12 +6,12 @@ from typing import Any
 
 import pytest
 import torch
-from standins import authors_checkpoint
+from support.standins import authors_checkpoint
 
 from moeclip_cli.checkpoints.authors_file import AuthorsOptions, read_authors_file
 from moeclip_cli.errors import ModelError, UsageError
 from moeclip_cli.model.config import NetworkConfig
-from moeclip_cli.model.experts import orthogonal_slices
+from moeclip_cli.model.experts import fofs_matrices
 
 LAYERS = (2, 4, 6, 8)
 
@@ -48,7 +48,7 @@ def test_every_tensor_gets_our_name_and_keeps_its_numbers(tmp_path: Path) -> Non
     assert torch.equal(tensors["text_layer.weight"], text["0.fc.0.weight"])
 
 
-def test_what_the_tensors_do_not_show_is_as_in_the_paper(tmp_path: Path) -> None:
+def test_settings_that_the_tensors_do_not_show_are_the_papers(tmp_path: Path) -> None:
     assert network(authors_checkpoint(), tmp_path) == NetworkConfig(
         layers=LAYERS, rank=4, experts=4, top_k=2, alpha=8.0, mix=0.1, fofs=False, image_size=518
     )
@@ -65,7 +65,7 @@ def test_fofs_shows_in_the_zeros(tmp_path: Path) -> None:
     content = authors_checkpoint()
     image: Any = content["image_adapter"]
     for level in range(4):
-        for expert, matrix in enumerate(orthogonal_slices(4, 4, 128)):
+        for expert, matrix in enumerate(fofs_matrices(4, 4, 128)):
             image[f"moe_adapters.{level}.experts.{expert}.lora_A.weight"] = matrix
     assert network(content, tmp_path).fofs
 
@@ -79,17 +79,17 @@ def test_options_say_the_rest(tmp_path: Path) -> None:
     assert (config.aggregation, config.quick_gelu, config.image_size) == (False, True, 224)
 
 
-def test_options_that_no_network_has_are_refused() -> None:
-    with pytest.raises(UsageError, match="mixing weight"):
+def test_invalid_options_are_refused() -> None:
+    with pytest.raises(UsageError, match="`mix` must be"):
         AuthorsOptions(mix=float("nan"))
-    with pytest.raises(UsageError, match="alpha"):
+    with pytest.raises(UsageError, match="`alpha` must be"):
         AuthorsOptions(alpha=0.0)
 
 
 def test_options_that_contradict_the_tensors_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(ModelError, match="leave out --no-aggregation"):
+    with pytest.raises(ModelError, match="turn `aggregation` on"):
         network(authors_checkpoint(separate=True), tmp_path, aggregation=False)
-    with pytest.raises(ModelError, match="top_k is 5"):
+    with pytest.raises(ModelError, match="`top_k` is 5"):
         network(authors_checkpoint(), tmp_path, top_k=5)
 
 
@@ -126,10 +126,10 @@ def change(part: str, name: str, value: object) -> Callable[[Any], None]:
         (
             # A gap in the numbers leaves the rest over.
             change("image_adapter", "moe_adapters.1.experts.1.lora_A.weight", None),
-            "does not know: 'image_adapter.moe_adapters.1.experts.2.lora_A.weight'",
+            "unknown tensor 'image_adapter.moe_adapters.1.experts.2.lora_A.weight'",
         ),
-        (change("image_adapter", "extra.weight", torch.ones(1)), "does not know: .*extra.weight"),
-        (change("image_adapter", "extra", "text"), "'image_adapter.extra' in .* is no tensor"),
+        (change("image_adapter", "extra.weight", torch.ones(1)), "unknown tensor .*extra.weight"),
+        (change("image_adapter", "extra", "text"), "'image_adapter.extra' in .* is a str, not"),
         (
             change("image_adapter", "moe_adapters.0.experts.2.lora_A.weight", torch.ones(5, 128)),
             r"experts.2.lora_A.weight' in .* has the shape \(5, 128\)",
@@ -140,15 +140,15 @@ def change(part: str, name: str, value: object) -> Callable[[Any], None]:
         ),
         (
             change("text_adapter", "0.fc.0.weight", torch.full((64, 64), float("nan"))),
-            "'text_adapter.0.fc.0.weight' in .* holds NaN",
+            "'text_adapter.0.fc.0.weight' in .* contains NaN",
         ),
         (
             change("text_adapter", "0.fc.0.weight", torch.ones(64, 64, dtype=torch.int32)),
-            "holds int32",
+            "has type int32",
         ),
     ],
 )  # fmt: skip
-def test_what_is_wrong_with_a_tensor_is_said(
+def test_a_wrong_tensor_is_named(
     tmp_path: Path, spoil: Callable[[Any], None], sentence: str
 ) -> None:
     content = authors_checkpoint()
@@ -163,8 +163,8 @@ def test_what_is_wrong_with_a_tensor_is_said(
         ({**authors_checkpoint(), "config": {}}, "unknown entry 'config'"),
         ({"image_adapter": {}}, "missing or empty"),
         ({"image_adapter": {}, "text_adapter": 5}, "missing or empty"),
-        ({"visual.positional_embedding": torch.ones(1)}, "--backbone-weights"),
-        ({"state_dict": {}}, "--backbone-weights"),
+        ({"visual.positional_embedding": torch.ones(1)}, "`backbone_weights`"),
+        ({"state_dict": {}}, "`backbone_weights`"),
         ({}, "neither 'image_adapter' nor 'text_adapter'"),
         ({5: torch.ones(1)}, "neither 'image_adapter' nor 'text_adapter'"),
     ],
@@ -176,7 +176,7 @@ def test_another_file_is_not_taken_for_a_checkpoint(
         read_authors_file(save(content, tmp_path))
 
 
-def test_a_number_of_projections_that_fits_no_network_is_refused(tmp_path: Path) -> None:
+def test_an_impossible_number_of_projections_is_refused(tmp_path: Path) -> None:
     content = authors_checkpoint()
     image: Any = content["image_adapter"]
     image["seg_proj.4.fc.weight"] = image["seg_proj.3.fc.weight"]

@@ -21,9 +21,11 @@ def test_files_in_the_package_come_before_those_beside_it(
     assert builtin.builtin_file("x") == package / "x"
 
 
-def test_a_missing_file_says_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_file_is_an_error_with_a_remedy(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(builtin, "FOLDERS", (tmp_path,))
-    with pytest.raises(ModelError, match="lacks x; install moeclip again"):
+    with pytest.raises(ModelError, match="lacks x; reinstall moeclip"):
         builtin.builtin_file("x")
 
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from standins import authors_checkpoint
+from support.standins import authors_checkpoint
 
 from moeclip_cli.checkpoints.authors_file import AuthorsOptions
 from moeclip_cli.checkpoints.checkpoint import read_checkpoint
@@ -53,7 +53,7 @@ def test_a_named_backbone_gives_depth_and_tag(tmp_path: Path) -> None:
         (BackboneChoice(), r"does not fit the backbone ViT-L-14-336 \(openai\).*width 128"),
         (BackboneChoice("ViT-L-41"), "Did you mean .*ViT-L-14"),
         (BackboneChoice("ViT-L-14", "laion"), "it has openai, laion400m_e31"),
-        (BackboneChoice("ViT-H-14"), "choose one with --pretrained"),
+        (BackboneChoice("ViT-H-14"), "choose one with `pretrained`"),
     ],
 )
 def test_a_wrong_backbone_is_refused_and_nothing_written(
@@ -64,7 +64,9 @@ def test_a_wrong_backbone_is_refused_and_nothing_written(
     assert not list(tmp_path.iterdir())
 
 
-def test_a_file_has_no_tag(tmp_path: Path, authors_file: Path, backbone_file: Path) -> None:
+def test_a_tag_and_a_file_exclude_each_other(
+    tmp_path: Path, authors_file: Path, backbone_file: Path
+) -> None:
     choice = BackboneChoice(pretrained="openai", weights=backbone_file)
     with pytest.raises(UsageError, match="not both"):
         convert(authors_file, tmp_path / "out", SMALL, choice)
@@ -82,7 +84,7 @@ def test_an_image_size_that_the_patches_do_not_tile_is_refused(
         )
 
 
-def test_what_is_converted_is_not_converted_again(
+def test_a_converted_file_is_not_converted_again(
     tmp_path: Path, authors_file: Path, backbone_file: Path
 ) -> None:
     choice = BackboneChoice(weights=backbone_file)

@@ -6,9 +6,10 @@ import subprocess
 import sys
 from pathlib import Path
 
-import huggingface_hub.constants
+import huggingface_hub
 import pytest
-from hub_server import HubServer, point_hub_at
+from packaging.version import Version
+from support.hub_server import HubServer, point_hub_at
 
 from moeclip_cli.checkpoints.hub import (
     HubReference,
@@ -41,7 +42,7 @@ def test_references_are_read_and_written(text: str, reference: HubReference) -> 
     ["hf://", "hf://a", "hf://a/", "hf://a/b/", "hf://a/b@", "hf://a/b/../c", "hf://../b/c",
      "hf://a/b@../c", "hf://a/b/x y", "hf://a/b/x\n", "https://a/b", "hf://a/b//x", "hf:/a/b"],
 )  # fmt: skip
-def test_what_is_no_reference_is_refused(text: str) -> None:
+def test_invalid_references_are_refused(text: str) -> None:
     with pytest.raises(UsageError, match="is not of the form hf://"):
         parse_reference(text)
 
@@ -55,7 +56,7 @@ def test_a_file_is_fetched_once(hub: HubServer) -> None:
     assert hub.requests == []
 
 
-def test_refreshing_fetches_what_has_changed(hub: HubServer) -> None:
+def test_refreshing_downloads_a_changed_file(hub: HubServer) -> None:
     reference = parse_reference(f"hf://{REPO}/x.pth")
     hub.add(REPO, "x.pth", b"old")
     fetch(reference)
@@ -102,13 +103,17 @@ def test_a_missing_file_is_answered_with_those_that_are_there(hub: HubServer) ->
 
 
 def test_a_missing_repository_and_revision_are_told_apart(hub: HubServer) -> None:
-    with pytest.raises(ModelError, match=f"There is no repository {REPO} at {hub.url}"):
+    with pytest.raises(ModelError, match=f"Repository {REPO} not found at {hub.url}"):
         fetch(parse_reference(f"hf://{REPO}/x.pth"))
     hub.add(REPO, "x.pth", b"x")
     with pytest.raises(ModelError, match="has no revision 'v9'"):
         fetch(parse_reference(f"hf://{REPO}/x.pth@v9"))
 
 
+@pytest.mark.skipif(
+    Version(huggingface_hub.__version__) < Version("2.0"),
+    reason="huggingface_hub continues a broken download from version 2.0 on",
+)
 def test_a_broken_download_is_continued(hub: HubServer) -> None:
     hub.add(REPO, "x.pth", BIG)
     hub.broken["x.pth"] = 100_000
@@ -116,10 +121,10 @@ def test_a_broken_download_is_continued(hub: HubServer) -> None:
     assert fetch(parse_reference(f"hf://{REPO}/x.pth")).read_bytes() == BIG
 
 
-def test_a_download_that_stays_broken_is_an_error_and_leaves_no_file(hub: HubServer) -> None:
+def test_a_permanently_broken_download_is_an_error_and_leaves_no_file(hub: HubServer) -> None:
     hub.add(REPO, "x.pth", BIG)
     hub.broken["x.pth"] = 100_000
-    with pytest.raises(ModelError, match=rf"{hub.url}/{REPO}/resolve/main/x.pth .*with --model"):
+    with pytest.raises(ModelError, match=rf"{hub.url}/{REPO}/resolve/main/x.pth .*as `model`"):
         fetch(parse_reference(f"hf://{REPO}/x.pth"))
     assert cached_files() == []
     del hub.broken["x.pth"]
@@ -142,25 +147,28 @@ def test_without_a_network_the_sentence_says_how_to_get_the_file(
     address = dead_address()
     point_hub_at(address, monkeypatch, tmp_path)
     with pytest.raises(ModelError) as raised:
-        fetch(parse_reference(f"hf://{REPO}/x.pth@v1"), option="--backbone-weights")
+        fetch(parse_reference(f"hf://{REPO}/x.pth@v1"), parameter="backbone_weights")
     sentence = str(raised.value)
-    assert f"fetch {address}/{REPO}/resolve/v1/x.pth where there is a network" in sentence
-    assert "its path with --backbone-weights" in sentence
+    assert f"download {address}/{REPO}/resolve/v1/x.pth on a machine with a network" in sentence
+    assert "its path as `backbone_weights`" in sentence
     assert "\n" not in sentence
 
 
-def test_offline_nothing_is_asked(hub: HubServer, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_offline_nothing_is_asked(hub: HubServer, start_moeclip, tmp_path) -> None:
     hub.add(REPO, "x.pth", b"x")
-    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", True)
-    with pytest.raises(ModelError, match="while HF_HUB_OFFLINE is set: unset it, or fetch http"):
-        fetch(parse_reference(f"hf://{REPO}/x.pth"))
+    # The client reads these on import only, so that takes a process of its own.
+    env = {"HF_ENDPOINT": hub.url, "HF_HUB_CACHE": str(tmp_path), "HF_HUB_OFFLINE": "1"}
+    process = start_moeclip("models", "pull", f"hf://{REPO}/x.pth", env=env)
+    _, message = process.communicate(timeout=60)
+    assert process.returncode == ModelError.exit_code
+    assert "while HF_HUB_OFFLINE is set: unset it, or download http" in message
     assert hub.requests == []
 
 
-def test_an_endpoint_that_is_no_hub_is_an_error(hub: HubServer) -> None:
+def test_an_endpoint_other_than_a_hub_is_an_error(hub: HubServer) -> None:
     hub.add(REPO, "x.pth", b"x")
     hub.nonsense = True
-    with pytest.raises(ModelError, match="could not be fetched from"):
+    with pytest.raises(ModelError, match="could not be downloaded from"):
         fetch(parse_reference(f"hf://{REPO}/x.pth"))
 
 

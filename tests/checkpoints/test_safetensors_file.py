@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import random
 from pathlib import Path
 
@@ -43,11 +44,12 @@ def test_writing_replaces_a_file_and_leaves_nothing_else(tmp_path: Path) -> None
 def test_a_failed_write_keeps_the_old_and_leaves_nothing_else(tmp_path: Path) -> None:
     folder = tmp_path / "taken"
     (folder / "inside").mkdir(parents=True)
-    with pytest.raises(ModelError, match="taken cannot be written"):
+    (folder / "inside.txt").touch()
+    with pytest.raises(ModelError, match="Cannot write .*taken: there is a folder"):
         write_safetensors(folder, TENSORS, {})
     assert [entry.name for entry in tmp_path.iterdir()] == ["taken"]
-    with pytest.raises(ModelError, match="cannot be written: No such file"):
-        write_safetensors(tmp_path / "nowhere" / "x", TENSORS, {})
+    with pytest.raises(ModelError, match="part of its path is a file"):
+        write_safetensors(tmp_path / "taken" / "inside.txt" / "x", TENSORS, {})
 
 
 def test_damage_is_an_error_of_ours_wherever_it_is(tmp_path: Path) -> None:
@@ -64,3 +66,14 @@ def test_damage_is_an_error_of_ours_wherever_it_is(tmp_path: Path) -> None:
         except ModelError:
             refused += 1
     assert refused > 100
+
+
+def test_too_many_tensors_are_refused_before_they_are_read(
+    tmp_path: Path, recwarn: pytest.WarningsRecorder
+) -> None:
+    entry = {"dtype": "F32", "shape": [0], "data_offsets": [0, 0]}
+    header = json.dumps({str(number): entry for number in range(50_000)}).encode()
+    (tmp_path / "x").write_bytes(len(header).to_bytes(8, "little") + header)
+    with pytest.raises(ModelError, match="contains 50,000 tensors, more than any network has"):
+        read_safetensors(tmp_path / "x")
+    assert not recwarn.list

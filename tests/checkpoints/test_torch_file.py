@@ -3,14 +3,16 @@ from __future__ import annotations
 import collections
 import pickle
 import random
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
-import hostile_pickles
 import pytest
 import torch
+from support import hostile_pickles
 
-from moeclip_cli.checkpoints.torch_file import read_torch_file
+from moeclip_cli.checkpoints.tensors import check_tensors
+from moeclip_cli.checkpoints.torch_file import misread, read_torch_file
 from moeclip_cli.errors import ModelError
 
 CONTENT = {
@@ -48,18 +50,18 @@ def test_the_hostile_pickle_of_these_tests_does_run_elsewhere(tmp_path: Path) ->
     assert (tmp_path / "code-ran").exists()
 
 
-def test_what_was_refused_is_named(tmp_path: Path) -> None:
+def test_the_reason_of_a_refusal_is_named(tmp_path: Path) -> None:
     torch.save({"model": torch.nn.Linear(2, 2)}, tmp_path / "module.pth")
-    with pytest.raises(ModelError, match="it holds 'torch.nn.modules.linear.Linear'"):
+    with pytest.raises(ModelError, match="it contains 'torch.nn.modules.linear.Linear'"):
         read_torch_file(tmp_path / "module.pth")
     torch.save({"when": collections.deque([1])}, tmp_path / "deque.pth")
-    with pytest.raises(ModelError, match="it holds 'collections.deque'"):
+    with pytest.raises(ModelError, match="it contains 'collections.deque'"):
         read_torch_file(tmp_path / "deque.pth")
 
 
-def test_what_is_no_dictionary_is_refused(tmp_path: Path) -> None:
+def test_content_other_than_a_dictionary_is_refused(tmp_path: Path) -> None:
     torch.save([torch.ones(2)], tmp_path / "list.pth")
-    with pytest.raises(ModelError, match="holds no weights but a list"):
+    with pytest.raises(ModelError, match="contains a list, not a dictionary"):
         read_torch_file(tmp_path / "list.pth")
 
 
@@ -83,5 +85,24 @@ def test_damage_is_an_error_of_ours_wherever_it_is(tmp_path: Path, new: bool) ->
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
-    with pytest.raises(ModelError, match="There is no file"):
+    with pytest.raises(ModelError, match="File not found"):
         read_torch_file(tmp_path / "nowhere.pth")
+
+
+def test_deep_nesting_is_an_error_of_ours(tmp_path: Path) -> None:
+    path = tmp_path / "deep.pth"
+    path.write_bytes(b"\x80\x02" + b"]" * 50_000 + b"a" * 49_999 + b".")
+    with pytest.raises(ModelError):
+        read_torch_file(path)
+    torch.save({}, tmp_path / "empty.pth")
+    deep = b"\x80\x02}X\x01\0\0\0k" + b"]" * 50_000 + b"a" * 49_999 + b"s."
+    with zipfile.ZipFile(tmp_path / "empty.pth") as source, zipfile.ZipFile(path, "w") as target:
+        for name in source.namelist():
+            target.writestr(name, deep if name.endswith("/data.pkl") else source.read(name))
+    with pytest.raises(ModelError, match="'k' in .* is a list, not a tensor"):
+        check_tensors(read_torch_file(path), path)
+
+
+def test_missing_memory_is_told_from_damage() -> None:
+    assert "not enough memory" in str(misread(Path("x"), MemoryError()))
+    assert "corrupt or truncated" in str(misread(Path("x"), EOFError()))

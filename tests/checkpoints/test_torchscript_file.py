@@ -4,10 +4,10 @@ import random
 import zipfile
 from pathlib import Path
 
-import hostile_pickles
 import pytest
 import torch
-from standins import ModuleTree, save_torchscript
+from support import hostile_pickles
+from support.standins import ModuleTree, save_torchscript
 from torch import nn
 
 from moeclip_cli.checkpoints.torchscript_file import read_torchscript_file
@@ -46,7 +46,7 @@ def test_shared_tensors_are_read_under_both_names(tmp_path: Path) -> None:
 def test_code_in_an_archive_is_refused_and_never_runs(tmp_path: Path) -> None:
     path, proof = tmp_path / "evil.pt", tmp_path / "code-ran"
     hostile_pickles.write_torchscript(path, proof)
-    with pytest.raises(ModelError, match=r"could run code: it holds '\w+\.open'"):
+    with pytest.raises(ModelError, match=r"could run code: it contains '\w+\.open'"):
         read_torchscript_file(path)
     assert not proof.exists()
 
@@ -69,8 +69,14 @@ def test_damage_is_an_error_of_ours_wherever_it_is(tmp_path: Path) -> None:
     assert refused > 50
 
 
-def test_an_archive_without_modules_is_damaged(tmp_path: Path) -> None:
+def test_an_archive_without_modules_is_corrupt(tmp_path: Path) -> None:
     with zipfile.ZipFile(tmp_path / "empty.pt", "w") as archive:
         archive.writestr("empty/constants.pkl", b"")
-    with pytest.raises(ModelError, match="damaged"):
+    with pytest.raises(ModelError, match="corrupt"):
         read_torchscript_file(tmp_path / "empty.pt")
+
+
+def test_deep_nesting_is_an_error_of_ours_or_no_tensor(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "deep.pt", "w") as archive:
+        archive.writestr("deep/data.pkl", b"\x80\x02" + b"]" * 50_000 + b"a" * 49_999 + b".")
+    assert read_torchscript_file(tmp_path / "deep.pt") == {}

@@ -1,11 +1,14 @@
 from __future__ import annotations
 
+import errno
+import os
 import subprocess
 import sys
 
 import pytest
 
 from moeclip_cli import __version__
+from moeclip_cli.errors import Terminated
 
 COMMANDS = [
     "score",
@@ -13,6 +16,7 @@ COMMANDS = [
     "calibrate",
     "train",
     "benchmark",
+    "verify",
     "models",
     "models list",
     "models show",
@@ -30,7 +34,8 @@ COMMANDS = [
 def test_every_command_has_help_with_an_example(moeclip, command):
     result = moeclip(*command.split(), "--help")
     assert result.exit_code == 0
-    assert f"moeclip {command}" in result.stdout.partition("Example")[2]
+    example = " ".join(result.stdout.partition("Example")[2].split())
+    assert f"moeclip {command}" in example
 
 
 def test_help_does_not_import_torch():
@@ -61,18 +66,65 @@ def test_errors_are_a_sentence_unless_debugging(moeclip):
     assert plain.exit_code == 2
     assert "Traceback" not in plain.stderr
     debugging = moeclip("score", "nowhere", "--debug")
-    assert debugging.exception is not None
+    assert debugging.exit_code == 2
+    assert "Traceback" in debugging.stderr
 
 
-def test_unexpected_errors_are_reported_as_bugs(moeclip, monkeypatch):
-    def broken(*args, **kwargs):
-        raise KeyError("lost")
+@pytest.fixture
+def failing(moeclip, monkeypatch):
+    """Run a command in which an exception is raised: failing(exception) -> result."""
 
-    monkeypatch.setattr("moeclip_cli.cli.inputs.open_source", broken)
-    result = moeclip("score", "x.png")
+    def run(error, *args):
+        def broken(*args, **kwargs):
+            raise error
+
+        monkeypatch.setattr("moeclip_cli.cli.options.ImageOptions.find", broken)
+        return moeclip("score", "x.png", *args)
+
+    return run
+
+
+class OddError(Exception):
+    """An exception of a kind that nothing expects."""
+
+
+@pytest.mark.parametrize(
+    "error", [KeyError("lost"), RecursionError("too deep"), OddError("x" * 10_000), EOFError()]
+)
+def test_unexpected_errors_are_reported_as_bugs(failing, error):
+    result = failing(error)
     assert result.exit_code == 70
-    assert "KeyError" in result.stderr
+    assert type(error).__name__ in result.stderr
     assert "--debug" in result.stderr
+    assert len(result.stderr) < 500
+    debugging = failing(error, "--debug")
+    assert debugging.exit_code == 70
+    assert "Traceback" in debugging.stderr
+
+
+def test_exhausted_memory_is_not_a_bug(failing):
+    result = failing(MemoryError())
+    assert result.exit_code == 4
+    assert result.stderr.startswith("Error: Not enough memory (MemoryError). ")
+
+
+@pytest.mark.parametrize(
+    ("number", "remedy"),
+    [
+        (errno.EACCES, "Check the permissions"),
+        (errno.ENAMETOOLONG, "Use a shorter path"),
+        (errno.ENOSPC, "Free some space"),
+    ],
+)
+def test_errors_of_the_system_are_not_bugs(failing, number, remedy):
+    result = failing(OSError(number, os.strerror(number), "some/path"))
+    assert result.exit_code == 2
+    assert result.stderr.startswith(f"Error: {os.strerror(number)}: some/path. {remedy}")
+
+
+@pytest.mark.parametrize(("error", "code"), [(KeyboardInterrupt(), 130), (Terminated(), 143)])
+def test_interruptions_have_their_codes(failing, error, code):
+    assert failing(error).exit_code == code
 
 
 def test_a_reader_that_has_seen_enough_is_no_error_message(standin, parts):

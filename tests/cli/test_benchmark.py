@@ -11,8 +11,10 @@ import time
 from pathlib import Path
 
 import pytest
-from benchmark_data import build_all, own_folder
+from support.benchmark_data import build_all, own_folder
 from typer.testing import CliRunner
+
+from moeclip_cli.runs.lock import WriterLock
 
 OUT = Path("moeclip-benchmark")
 FILES = ("results.json", "results.csv", "results.md", "report.html")
@@ -48,17 +50,18 @@ def find(out=OUT, **wanted):
 
 
 def comparable(out):
-    """The files of a run without the time at which it was started and its command line."""
-    started = read(out)["card"]["environment"]["started"]
+    """The files of a run without the time and the folder it was started in and its command line."""
+    environment = read(out)["card"]["environment"]
     texts = {name: (out / name).read_text(encoding="utf-8") for name in FILES}
     for name, text in texts.items():
-        text = text.replace(started, "STARTED")
+        text = text.replace(environment["started"], "STARTED")
+        text = re.sub(rf"{re.escape(environment['directory'])}(?=[\n<\",])", "DIRECTORY", text)
         texts[name] = re.sub(r"pytest[^\n<,]*|moeclip benchmark [^\n<,]*", "COMMAND", text)
     return texts
 
 
 def test_all_14_datasets_end_to_end_with_the_built_in_model(moeclip, tree):
-    options = ["--compare", "--protocol", "both", "--device", "cpu"]
+    options = ["--compare", "--protocol", "both", "--device", "cpu", "--image-size", "128"]
     result = moeclip("benchmark", "--all", "--data-root", tree, *options)
     assert result.exit_code == 0, result.stderr
     content = read()
@@ -139,7 +142,7 @@ def test_own_data_by_the_scores_that_a_user_gets(benchmark, moeclip, standin, tm
 
 def test_several_models_side_by_side(moeclip, standin, tmp_path):
     import torch
-    from standins import authors_checkpoint
+    from support.standins import authors_checkpoint
 
     torch.save(authors_checkpoint("small", seed=1), tmp_path / "other.pth")
     own_folder(tmp_path / "parts")
@@ -192,7 +195,7 @@ def test_missing_datasets_are_listed_and_not_failed(benchmark, tmp_path):
     ("args", "code", "message"),
     [
         ([], 2, "--all"),
-        (["--all"], 4, "None of the 14 datasets is in data; put their folders (MVTec, VisA"),
+        (["--all"], 4, "None of the 14 datasets is in data. Put their folders (MVTec, VisA"),
         (["mvtek"], 4, "did you mean mvtec?"),
         (["mvtec"], 4, "--data-root or MOECLIP_DATA"),
         (["--data", "nowhere"], 4, "nowhere"),
@@ -214,7 +217,7 @@ def test_wrong_use_is_one_sentence_and_leaves_nothing(benchmark, tmp_path, args,
     assert not OUT.exists()
 
 
-def test_a_finished_run_is_not_overwritten_by_accident(benchmark, tmp_path):
+def test_a_finished_run_is_not_overwritten_by_accident(benchmark, moeclip, tmp_path):
     folder = own_folder(tmp_path / "parts")
     benchmark("--data", folder)
     before = (OUT / "results.json").read_bytes()
@@ -222,6 +225,11 @@ def test_a_finished_run_is_not_overwritten_by_accident(benchmark, tmp_path):
     assert refused.exit_code == 2
     assert "--overwrite" in refused.stderr
     assert (OUT / "results.json").read_bytes() == before
+    assert moeclip("verify", OUT).stdout == f"{OUT} is complete: 4 files.\n"
+    with WriterLock.of_folder(OUT):
+        refused = benchmark("--data", folder, "--overwrite")
+    assert refused.exit_code == 2
+    assert "Another moeclip" in refused.stderr
     assert benchmark("--data", folder, "--protocol", "paper", "--overwrite").exit_code == 0
     assert find(kind="category")["image_auroc"] is not None
 
@@ -264,7 +272,7 @@ def test_a_run_that_was_stopped_goes_on_and_ends_with_the_same_files(
     _, errors = process.communicate()
     if how == signal.SIGINT:
         assert process.returncode == 130, errors
-        assert "the same command goes on from there" in errors
+        assert "the same command continues from there" in errors
     kept = {path: path.stat().st_mtime_ns for path in (OUT / "categories").rglob("*.json")}
     assert finished <= len(kept) < 16
     assert not (OUT / "results.json").exists()

@@ -3,7 +3,9 @@ import json
 from pathlib import Path
 
 import pytest
-from samples import save_image
+from support.samples import save_image
+
+from moeclip_cli.runs.lock import WriterLock
 
 PROFILE = Path("moeclip-profile.json")
 PROMPT = ("--prompt", "metal bracket")
@@ -83,9 +85,9 @@ def test_the_users_threshold_wins(run, calibrated, good):
     ("options", "complaint"),
     [
         (("--prompt", "screw"), 'is for --prompt "metal bracket", not "screw"'),
-        (("--prompts", "rules.toml"), "--profile or --prompts, not both"),
-        (("--domain", "medical"), "its domain is industrial, here it is medical"),
-        (("--precision", "bf16"), "its precision is float32, here it is bfloat16"),
+        (("--prompts", "rules.toml"), "use either --profile or --prompts"),
+        (("--domain", "medical"), "its domain is industrial, but here it is medical"),
+        (("--precision", "bf16"), "its precision is float32, but here it is bfloat16"),
     ],
     ids=["prompt", "prompts", "domain", "precision"],
 )
@@ -110,7 +112,7 @@ def test_a_profile_is_not_overwritten_unasked(run, calibrated, good):
 
     refused = run(*args)
     assert refused.exit_code == 2
-    assert "There is a moeclip-profile.json already; use --overwrite" in refused.stderr
+    assert "moeclip-profile.json already exists. Use --overwrite" in refused.stderr
     assert PROFILE.read_text(encoding="utf-8") == before
 
     assert run(*args, "--overwrite").exit_code == 0
@@ -174,3 +176,19 @@ def test_a_wrong_profile_is_noticed_before_a_model_is_loaded(moeclip, good):
 
     assert result.exit_code == 2
     assert "Cannot read the profile none.json: No such file or directory." in result.stderr
+
+
+def test_a_second_calibration_of_the_same_profile_is_refused(run, good):
+    with WriterLock.of_file(PROFILE, "profile"):
+        refused = run("calibrate", good, "--false-alarms", 0.1, *PROMPT)
+    assert refused.exit_code == 2
+    assert "Another moeclip" in refused.stderr
+    assert "choose another --profile" in " ".join(refused.stderr.split())
+    assert run("calibrate", good, "--false-alarms", 0.1, *PROMPT).exit_code == 0
+    assert sorted(path.name for path in Path().iterdir()) == ["good", PROFILE.name]
+
+
+def test_a_profile_path_that_is_too_long_is_one_sentence(run, good):
+    refused = run("calibrate", good, "--false-alarms", 0.1, *PROMPT, "--profile", "x" * 5000)
+    assert refused.exit_code == 2
+    assert "choose a shorter --profile" in " ".join(refused.stderr.split())

@@ -28,20 +28,10 @@ def test_lines_of_a_table_in_a_pipe_end_with_their_text(capsys):
     assert all(line == line.rstrip() for line in lines)
 
 
-def test_progress_without_a_terminal_is_a_line_now_and_then(capsys, monkeypatch):
-    now = iter(range(0, 1000, 20))
-    monkeypatch.setattr(console.time, "monotonic", lambda: next(now))
-    with console.meter(10, quiet=False) as meter:
-        for _ in range(4):
-            meter.advance()
-    lines = capsys.readouterr().err.splitlines()
-    assert lines == [
-        "Scoring: 2 of 10, 0.05 images/s, 2 min 40 s left",
-        "Scoring: 4 of 10, 0.05 images/s, 2 min 0 s left",
-    ]
-
-
-def test_quiet_progress_says_nothing(capsys):
-    with console.meter(2, quiet=True) as meter:
-        meter.advance()
+def test_a_note_is_printed_only_for_the_expected_exceptions(capsys):
+    with pytest.raises(KeyError), console.note_if(KeyboardInterrupt, "Saved."):
+        raise KeyError
     assert capsys.readouterr().err == ""
+    with pytest.raises(KeyboardInterrupt), console.note_if(KeyboardInterrupt, "Saved."):
+        raise KeyboardInterrupt
+    assert capsys.readouterr().err == "Saved.\n"

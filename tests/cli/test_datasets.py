@@ -4,9 +4,9 @@ import csv
 import json
 from pathlib import Path
 
-import fake_datasets
 import pytest
 from PIL import Image
+from support import fake_datasets
 
 
 @pytest.fixture
@@ -99,7 +99,7 @@ def test_check_passes_what_is_whole(moeclip, parts):
     assert result.stdout.splitlines() == [
         "CATEGORY\tNORMAL\tEXPECTED\tANOMALOUS\tEXPECTED\tMASKS",
         "parts\t1\t\t2\t\t2",
-        f"parts in {parts}: 1 normal and 2 anomalous images, nothing is wrong.",
+        f"parts in {parts}: 1 normal and 2 anomalous images, no problems.",
     ]
 
 
@@ -109,7 +109,7 @@ def test_check_lists_what_is_wrong_and_ends_with_4(moeclip, parts):
     result = moeclip("datasets", "check", parts)
     assert result.exit_code == 4
     lines = result.stdout.splitlines()
-    assert lines[2:3] == ["PROBLEM\tFILE\tWHAT"]
+    assert lines[2:3] == ["PROBLEM\tFILE\tMESSAGE"]
     assert [line.split("\t")[:2] for line in lines[3:-1]] == [
         ["unpaired", "bad/1.png"],
         ["unpaired", "masks/3.png"],
@@ -123,10 +123,10 @@ def test_check_goes_on_after_a_dataset_that_is_not_there(moeclip, tmp_path, part
     result = moeclip("datasets", "check", "btad", "CVC-300", parts, "--data-root", tmp_path)
     assert result.exit_code == 4
     assert "CVC-300\t0\t0\t59\t60\t59" in result.stdout
-    assert "59 anomalous images, not as many as expected." in result.stdout
-    assert "nothing is wrong" in result.stdout
+    assert "59 anomalous images, different numbers than expected." in result.stdout
+    assert "no problems" in result.stdout
     assert "BTAD was not found" in result.stderr
-    assert "Not as expected: btad, CVC-300;" in result.stderr
+    assert "Problems found: btad, CVC-300;" in result.stderr
 
 
 def test_the_data_root_comes_from_the_variable(moeclip, tmp_path, monkeypatch):

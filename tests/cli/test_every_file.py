@@ -98,11 +98,11 @@ def test_every_kind_of_file_gets_its_row(moeclip, standin, tmp_path):
         assert row["score"] == ""
         assert row["error"].endswith(".")
         assert row["error"].count("\n") == 0
-    assert "--max-pixels" in rows["in/bomb.png"]["error"]
+    assert "more than the limit of" in rows["in/bomb.png"]["error"]
     overlays = [path for path in Path("moeclip-out/heatmaps").rglob("*") if path.is_file()]
     assert len(overlays) == len(good) + 1
     assert "in/notes.txt" in result.stderr
-    assert "in/pages.tif: first of 3 pages" in result.stderr
+    assert "in/pages.tif: first of several pages" in result.stderr
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")

@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from golden import LARGE, open_recording
 from PIL import Image
+from support.golden import LARGE, open_recording
 
 
 def score_recording(moeclip, recording, model, domain):
@@ -60,9 +60,11 @@ def test_full_size_model_at_518_pixels(moeclip, tmp_path):
 
 def test_recorded_input_is_the_preprocessed_image(tmp_path):
     from moeclip_cli.images.preprocess import preprocess
+    from moeclip_cli.model.backbones.clip import CLIP
 
     recording = open_recording("small", tmp_path)
     for pixels, image in zip(
         recording.tensors["pixels"].numpy(), recording.tensors["images"], strict=True
     ):
-        assert torch.allclose(preprocess(pixels, recording.image_size), image, atol=1e-6)
+        found = preprocess(pixels, recording.image_size, CLIP.preprocessing)
+        assert torch.allclose(found, image, atol=1e-6)

@@ -1,9 +1,13 @@
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
 from PIL import Image
+
+from moeclip_cli.runs.heatmap_run import Pictures
+from moeclip_cli.runs.lock import WriterLock
 
 OUT = Path("moeclip-out")
 
@@ -89,3 +93,26 @@ def test_heatmap_does_not_disturb_a_run_in_the_same_folder(heatmap, moeclip, sta
     moeclip("score", *standin.options, "parts/left")
     assert heatmap("parts/right").exit_code == 0
     assert (OUT / "results.csv").exists()
+
+
+def test_a_second_process_is_refused(heatmap, parts):
+    heatmap("parts/d.png")
+    with WriterLock.of_folder(OUT):
+        refused = heatmap("parts", "--overwrite")
+    assert refused.exit_code == 2
+    assert "Another moeclip" in refused.stderr
+    assert [path.name for path in (OUT / "heatmaps").iterdir()] == ["d.png"]
+    assert heatmap("parts", "--overwrite").exit_code == 0
+
+
+def test_pictures_that_are_removed_during_the_run_are_an_error(heatmap, parts, monkeypatch):
+    def paths_and_remove(self, name):
+        if name.endswith("c.bmp"):
+            shutil.rmtree(OUT / "heatmaps", ignore_errors=True)
+        return paths(self, name)
+
+    paths = Pictures.paths
+    monkeypatch.setattr(Pictures, "paths", paths_and_remove)
+    result = heatmap("parts", "--batch-size", "1", "--overwrite")
+    assert result.exit_code == 2
+    assert "were removed during the run" in " ".join(result.stderr.split())

@@ -8,11 +8,11 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-import hostile_pickles
 import pytest
 import torch
-from hub_server import HubServer, running_hub
-from standins import authors_checkpoint, backbone_state
+from support import hostile_pickles
+from support.hub_server import HubServer, running_hub
+from support.standins import authors_checkpoint, backbone_state
 from typer.testing import CliRunner, Result
 
 from moeclip_cli.checkpoints import builtin
@@ -57,6 +57,7 @@ def built_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     adapters = Adapters(config.network, 32, 24, 16)
     write_checkpoint(folder / "moeclip-mini.safetensors", config, adapters.state_dict())
     (folder / "moeclip-mini-backbone.safetensors").write_bytes(b"towers")
+    (folder / "dinov2-vits14.safetensors").write_bytes(b"tower")
     monkeypatch.setattr(builtin, "FOLDERS", (folder,))
     return folder
 
@@ -89,7 +90,7 @@ def test_list_shows_built_in_and_fetched_models(
 ) -> None:
     hub.add("some/adapters", "x.pth", theirs.read_bytes())
     good("pull", "hf://some/adapters")
-    header, mini, fetched = (line.split("\t") for line in good("list").splitlines())
+    header, mini, _, fetched = (line.split("\t") for line in good("list").splitlines())
     assert header == ["NAME", "KIND", "SIZE", "FILE"]
     assert mini[:2] == ["moeclip-mini", "built-in"]
     assert fetched[:2] == ["hf://some/adapters/x.pth", "checkpoint"]
@@ -155,17 +156,23 @@ def test_pull_fetches_backbones_by_name_and_tag(hub: HubServer) -> None:
     assert Path(path).read_bytes() == b"meta"
 
 
+def test_pull_knows_the_built_in_backbone(built_in: Path) -> None:
+    result = run("pull", "dinov2-vits14")
+    assert result.stdout.strip() == str(built_in / "dinov2-vits14.safetensors")
+    assert "--pretrained is only for" in str(refusal("pull", "dinov2-vits14", "--pretrained", "x"))
+
+
 def test_pull_of_the_built_in_model_needs_no_hub(built_in: Path) -> None:
     result = run("pull", "moeclip-mini")
     assert result.stdout.strip() == str(built_in / "moeclip-mini.safetensors")
-    assert "nothing to fetch" in result.stderr
+    assert "nothing to download" in result.stderr
 
 
 def test_pull_refuses_what_cannot_be_fetched(hub: HubServer) -> None:
-    assert "no model called 'ViT-L-15'" in str(refusal("pull", "ViT-L-15"))
+    assert "no model 'ViT-L-15'" in str(refusal("pull", "ViT-L-15"))
     assert "not a CLIP ViT" in str(refusal("pull", "RN50"))
     assert "it has openai" in str(refusal("pull", "ViT-L-14-336", "--pretrained", "laion"))
-    assert "no repository" in str(refusal("pull", "hf://no/body"))
+    assert "no/body not found" in str(refusal("pull", "hf://no/body"))
     assert isinstance(refusal("pull", "hf://nobody"), UsageError)
     assert isinstance(refusal("pull", "hf://a/b", "--pretrained", "openai"), UsageError)
 
@@ -230,7 +237,7 @@ def test_convert_refuses_wrong_use(
 
 
 def test_convert_refuses_a_missing_file(tmp_path: Path) -> None:
-    assert "There is no file" in str(refusal("convert", tmp_path / "no.pth", tmp_path / "out"))
+    assert "File not found" in str(refusal("convert", tmp_path / "no.pth", tmp_path / "out"))
 
 
 @pytest.mark.parametrize("command", ["list", "show", "pull", "convert"])

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 import shutil
 import signal
 import time
@@ -10,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-from samples import save_image
+from support.samples import save_image
 
 from moeclip_cli.inspection.result import COLUMNS
 
@@ -127,7 +128,7 @@ def test_fail_on_anomaly(score, parts):
     ("args", "code", "message"),
     [
         (["nowhere"], 2, "nowhere"),
-        (["empty"], 2, "no images"),
+        (["empty"], 2, "No images found"),
         (["parts", "--treshold", "1"], 2, "--threshold"),
         (["parts", "--threshold", "2"], 2, "between 0 and 1"),
         (["parts", "--device", "gpu"], 2, "auto, cpu, cuda"),
@@ -136,6 +137,7 @@ def test_fail_on_anomaly(score, parts):
         (["parts", "--image-size", "71"], 4, "multiple of the patch size 14"),
         (["parts", "--model", "moeclip-min"], 4, "moeclip-mini"),
         (["parts", "--model", "parts/d.png"], 4, "d.png"),
+        (["parts", "--out", "o" * 5000], 2, "too long"),
     ],
 )
 def test_wrong_use_is_one_sentence_and_leaves_nothing(score, parts, args, code, message):
@@ -191,7 +193,7 @@ def test_resume_scores_what_is_missing(score, parts):
     save_image(parts / "z.png", seed=9)
     result = score("parts", "--resume")
     assert "6 images: " in result.stdout
-    assert read_rows()[-1]["path"] == "parts/z.png"
+    assert [row["path"] for row in read_rows()][:2] == ["parts/d.png", "parts/z.png"]
 
 
 def test_resume_refuses_other_settings_and_names_them(score, parts):
@@ -308,6 +310,9 @@ def test_keys_are_options_as_they_are_typed(score, parts, monkeypatch):
         ("treshold = 0.5", "unknown setting 'treshold'"),
         ("[score]\nsheet = true", "unknown setting 'sheet' in [score]"),
         ("threshold =", "not valid TOML"),
+        ("threshold = " + "[" * 5000, "not valid TOML: it is nested too deeply"),
+        ("a" + ".a" * 50_000 + " = 1", "not valid TOML: line 1 has more than 50 dots"),
+        ("#" * 1_000_001, "it is larger than 1 MB"),
     ],
 )
 def test_wrong_settings_files_are_refused(score, parts, content, message):
@@ -315,6 +320,15 @@ def test_wrong_settings_files_are_refused(score, parts, content, message):
     result = score("parts")
     assert result.exit_code == 2
     assert message in result.stderr
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="requires named pipes")
+def test_a_settings_file_that_never_ends_is_refused(score, parts):
+    os.mkfifo("pipe")
+    for path in ("pipe", "/dev/zero"):
+        result = score("parts", "--config", path)
+        assert result.exit_code == 2
+        assert "not a regular file" in result.stderr
 
 
 def test_run_card_says_what_made_the_numbers(score, parts):
@@ -363,15 +377,42 @@ def test_kill_loses_at_most_the_batch_in_flight_and_resume_completes(
     assert_same_rows(OUT, Path("whole"))
 
 
-def test_interrupt_keeps_what_is_finished(start_moeclip, standin, tmp_path):
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_interrupt_keeps_what_is_finished(start_moeclip, standin, tmp_path, number, code):
     make_many(tmp_path / "many", 400)
     process = start_moeclip(
         "score", *standin.options, "many", "--batch-size", "1", "--workers", "1", cwd=tmp_path
     )
     wait_for_rows(5)
-    process.send_signal(signal.SIGINT)
+    process.send_signal(number)
     _, errors = process.communicate(timeout=60)
-    assert process.returncode == 130
+    assert process.returncode == code
     assert "Traceback" not in errors
     assert "--resume" in errors
     assert 5 <= len(read_rows()) < 400
+
+
+def test_a_second_process_is_refused_while_the_first_one_scores(
+    score, start_moeclip, standin, tmp_path
+):
+    make_many(tmp_path / "many", 40)
+    args = ["many", "--batch-size", "2", "--workers", "1"]
+    process = start_moeclip("score", *standin.options, *args, cwd=tmp_path)
+    wait_for_rows(1)
+    process.send_signal(signal.SIGSTOP)
+    for option in ([], ["--resume"], ["--overwrite"]):
+        refused = score(*args, *option)
+        assert refused.exit_code == 2
+        assert f"Another moeclip (process {process.pid} on " in refused.stderr
+        assert "choose another --out" in " ".join(refused.stderr.split())
+    process.send_signal(signal.SIGCONT)
+    assert process.wait(timeout=120) == 0
+    paths = [row["path"] for row in read_rows()]
+    assert len(paths) == len(set(paths)) == 40
+
+
+@pytest.mark.parametrize("command", ["score", "heatmap"])
+def test_an_output_path_that_is_too_long_is_one_sentence(moeclip, standin, parts, command):
+    result = moeclip(command, *standin.options, "parts", "--out", "x" * 5000)
+    assert result.exit_code == 2
+    assert "the path is too long; choose a shorter --out" in " ".join(result.stderr.split())

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from moeclip_cli.checkpoints.checkpoint import read_checkpoint
+from moeclip_cli.runs.lock import WriterLock
 
 OUT = Path("moeclip-train")
 
@@ -68,6 +69,9 @@ def test_the_resolved_options_train_the_same_again(moeclip, generated):
     assert card["state"] == "finished"
     assert card["settings"]["training"]["decay"] == 0.25
     assert card["summary"]["steps"] == 4
+    assert moeclip("verify", OUT).stdout == f"{OUT} is complete: 4 files.\n"
+    (OUT / "model.safetensors").unlink()
+    assert moeclip("verify", OUT).exit_code == 5
 
 
 def test_as_released_has_no_expert_losses_and_keeps_every_epoch(moeclip, generated):
@@ -88,7 +92,7 @@ def test_as_released_has_no_expert_losses_and_keeps_every_epoch(moeclip, generat
         (["--accumulate", "2", "--batch-size", "3"], 2, "multiple of --accumulate"),
         (["--precision", "fp16"], 2, "fp16 cannot be trained on a CPU"),
         (["--resume"], 2, "There is no training in moeclip-train to resume"),
-        (["--backbone", "ViT-nothing"], 4, "open_clip knows no model called 'ViT-nothing'"),
+        (["--backbone", "ViT-nothing"], 4, "open_clip has no model 'ViT-nothing'"),
     ],
 )
 def test_refusals_are_one_sentence(moeclip, generated, arguments, code, said):
@@ -97,6 +101,14 @@ def test_refusals_are_one_sentence(moeclip, generated, arguments, code, said):
     assert said in result.stderr
     assert "Traceback" not in result.stderr
     assert not (OUT / "model.safetensors").exists()
+
+
+def test_a_second_training_in_the_same_folder_is_refused(moeclip, generated):
+    OUT.mkdir()
+    with WriterLock.of_folder(OUT):
+        refused = moeclip(*generated)
+    assert refused.exit_code == 2
+    assert "Another moeclip" in refused.stderr
 
 
 def test_a_finished_training_is_not_overwritten_unasked(moeclip, generated):

@@ -4,8 +4,8 @@ import csv
 import io
 from collections import Counter
 
-import fake_datasets
 import pytest
+from support import fake_datasets
 
 from moeclip_cli.datasets.catalogue import CATALOGUE, find_spec
 from moeclip_cli.datasets.dataset import Counts
@@ -14,12 +14,12 @@ from moeclip_cli.datasets.opening import open_dataset
 NAMES = list(fake_datasets.FOLDERS)
 
 
-def test_the_catalogue_holds_the_14_datasets():
+def test_the_catalogue_lists_the_14_datasets():
     assert [spec.name for spec in CATALOGUE] == NAMES
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_the_index_of_a_folder_equals_the_authors_list(name, tmp_path):
+def test_the_index_equals_the_authors_list(name, tmp_path):
     folder = fake_datasets.build(name, tmp_path)
     dataset = open_dataset(name, tmp_path)
     expected = fake_datasets.rows(name)
@@ -30,7 +30,7 @@ def test_the_index_of_a_folder_equals_the_authors_list(name, tmp_path):
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_the_expected_counts_are_those_of_the_list(name):
+def test_the_expected_counts_match_the_authors_list(name):
     counted = Counter((row["class_name"], row["label"]) for row in fake_datasets.rows(name))
     spec = find_spec(name)
     assert spec.expected == {
@@ -38,7 +38,7 @@ def test_the_expected_counts_are_those_of_the_list(name):
     }
 
 
-def test_totals_are_those_of_the_paper():
+def test_the_totals_match_the_paper():
     totals = {spec.name: Counts.total(spec.expected.values()) for spec in CATALOGUE}
     assert totals == {
         "mvtec": Counts(467, 1258), "visa": Counts(962, 1200), "btad": Counts(451, 290),
@@ -49,7 +49,7 @@ def test_totals_are_those_of_the_paper():
     }  # fmt: skip
 
 
-def test_descriptions_keep_the_papers_spelling():
+def test_descriptions_keep_the_papers_wording():
     assert find_spec("mvtec").prompts["capsule"] == "black asd orange capsule"
     assert find_spec("mvtec").prompts["pill"].endswith("the letters 'FF' engraved")
     assert find_spec("btad").prompts["02"] == (
@@ -58,7 +58,7 @@ def test_descriptions_keep_the_papers_spelling():
     assert find_spec("endo").prompts == {"Endo": "polyp"}
 
 
-def test_texture_variants_are_groups_of_their_category(tmp_path):
+def test_texture_variants_are_evaluated_separately(tmp_path):
     fake_datasets.build("dtd-synthetic", tmp_path)
     samples = open_dataset("dtd-synthetic", tmp_path).samples
     groups = {sample.group for sample in samples}
@@ -74,11 +74,11 @@ def test_texture_variants_are_groups_of_their_category(tmp_path):
      ("Brain MRI", "brain"), ("Colon_cvc300", "cvc300"), ("CVC-300", "cvc300"),
      ("HeadCT", "headct"), ("Colon_Kvasir", "kvasir")],
 )  # fmt: skip
-def test_names_are_known_in_any_spelling(spelling, name):
+def test_names_are_recognised_in_any_spelling(spelling, name):
     assert find_spec(spelling).name == name
 
 
-def test_no_name_stands_for_two_datasets():
+def test_names_are_unambiguous():
     keys = Counter(key for spec in CATALOGUE for key in spec.keys)
     assert max(keys.values()) == 1
     assert find_spec("mvtec2") is None
@@ -86,27 +86,27 @@ def test_no_name_stands_for_two_datasets():
 
 
 @pytest.mark.parametrize("folder", ["mvtec_anomaly_detection", "MVTEC_AD", "mvtec"])
-def test_a_folder_is_found_under_any_of_its_names(folder, tmp_path):
+def test_the_folder_may_have_any_of_its_names(folder, tmp_path):
     (tmp_path / folder).mkdir()
     (tmp_path / "mvtec.zip").touch()
     assert find_spec("mvtec").find_folder(tmp_path) == tmp_path / folder
 
 
-def test_of_two_folders_that_fit_the_first_name_wins(tmp_path):
+def test_the_first_name_takes_precedence(tmp_path):
     for folder in ("mvtec_ad", "mvtec_anomaly_detection", "MVTec"):
         (tmp_path / folder).mkdir()
     assert find_spec("mvtec").find_folder(tmp_path) == tmp_path / "MVTec"
 
 
-@pytest.mark.parametrize("spec", CATALOGUE, ids=lambda spec: spec.name)
-def test_every_dataset_says_where_it_comes_from(spec):
-    assert spec.homepage.startswith("https://")
-    assert spec.paper
-    assert spec.layout.expects
+def test_every_dataset_has_a_source():
+    for spec in CATALOGUE:
+        assert spec.homepage.startswith("https://")
+        assert spec.paper
+        assert spec.layout.expects
 
 
-def test_other_image_formats_are_taken_too(tmp_path):
-    """The polyp sets, for one, are published as JPEG, PNG and TIFF."""
+def test_other_image_formats_are_accepted(tmp_path):
+    """The polyp datasets are published as JPEG, PNG and TIFF."""
     fake_datasets.build("cvc300", tmp_path, strays=False)
     folder = tmp_path / "Colon_cvc300"
     for kind in ("images", "masks"):
@@ -116,7 +116,7 @@ def test_other_image_formats_are_taken_too(tmp_path):
     assert len(names) == 60
 
 
-def test_visas_table_may_differ_in_the_extensions_case(tmp_path):
+def test_the_case_of_extensions_may_differ_from_visas_table(tmp_path):
     folder = fake_datasets.build("visa", tmp_path, strays=False, limit=3)
     for image in list(folder.rglob("*.JPG")):
         image.rename(image.with_suffix(".jpg"))
@@ -125,7 +125,7 @@ def test_visas_table_may_differ_in_the_extensions_case(tmp_path):
     assert all(image.suffix == ".jpg" and image.is_file() for image in images)
 
 
-def test_visas_table_is_read_as_spreadsheets_save_it(tmp_path):
+def test_visas_table_may_be_saved_by_a_spreadsheet(tmp_path):
     folder = fake_datasets.build("visa", tmp_path, strays=False, limit=3)
     table = folder / "split_csv" / "1cls.csv"
     rows = list(csv.reader(io.StringIO(table.read_text())))

@@ -2,9 +2,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import fake_datasets
 import pytest
 from PIL import Image
+from support import fake_datasets
 
 from moeclip_cli.datasets.check import check_dataset
 from moeclip_cli.datasets.dataset import Counts
@@ -12,10 +12,10 @@ from moeclip_cli.datasets.opening import inspect_dataset
 
 
 def check(name, data_root=None, workers=0):
-    counted = []
+    calls = []
     dataset, index = inspect_dataset(name, data_root)
-    report = check_dataset(dataset, index, workers=workers, advance=lambda: counted.append(1))
-    assert len(counted) == len(dataset.samples)
+    report = check_dataset(dataset, index, workers=workers, advance=lambda: calls.append(1))
+    assert len(calls) == len(dataset.samples)
     return report
 
 
@@ -33,31 +33,31 @@ def parts(tmp_path):
 
 
 @pytest.mark.parametrize("workers", [0, 2])
-def test_a_whole_dataset_is_fine(workers, parts):
+def test_a_complete_dataset_passes(workers, parts):
     report = check(parts, workers=workers)
-    assert report.is_fine
-    assert report.found == Counts(1, 2)
-    assert [(t.category, t.found, t.expected, t.masks) for t in report.tallies] == [
+    assert report.passed
+    assert report.total == Counts(1, 2)
+    assert [(c.category, c.found, c.expected, c.masks) for c in report.categories] == [
         ("parts", Counts(1, 2), None, 2)
     ]
 
 
-def test_a_complete_published_dataset_is_fine(tmp_path):
+def test_a_complete_published_dataset_passes(tmp_path):
     fake_datasets.build("cvc300", tmp_path)
     report = check("cvc300", tmp_path)
-    assert report.is_fine
-    assert report.found == Counts(0, 60)
+    assert report.passed
+    assert report.total == Counts(0, 60)
 
 
-def test_every_kind_of_fault_is_found(parts):
-    whole = (parts / "bad/1.png").read_bytes()
-    (parts / "bad/1.png").write_bytes(whole[: len(whole) // 2])
+def test_every_type_of_problem_is_found(parts):
+    data = (parts / "bad/1.png").read_bytes()
+    (parts / "bad/1.png").write_bytes(data[: len(data) // 2])
     (parts / "good/1.png").write_bytes(b"")
     save(parts / "masks/2_mask.png", (8, 7))
     save(parts / "masks/3.png")
     save(parts / "bad/4.png")
     report = check(parts)
-    assert not report.is_fine
+    assert not report.passed
     assert {(p.kind, p.path.relative_to(parts).as_posix()) for p in report.problems} == {
         ("unreadable", "bad/1.png"),
         ("unreadable", "good/1.png"),
@@ -68,36 +68,36 @@ def test_every_kind_of_fault_is_found(parts):
     assert "8 x 7 pixels, but its image has 8 x 6" in {p.message for p in report.problems}
 
 
-def test_a_damaged_mask_is_found(parts):
+def test_a_corrupt_mask_is_found(parts):
     mask = parts / "masks/1.png"
     mask.write_bytes(mask.read_bytes()[:45])
     assert [(p.kind, p.path) for p in check(parts).problems] == [("unreadable", mask)]
 
 
-def test_a_mask_fits_the_image_as_it_is_seen_upright(parts):
-    """A camera that was turned stores the image lying and says so."""
+def test_the_size_of_a_mask_is_compared_with_the_upright_image(parts):
+    """A rotated camera stores the image sideways with an EXIF orientation."""
     exif = Image.Exif()
     exif[0x0112] = 6
     save(parts / "bad/2.jpg", (6, 8), exif=exif)
-    assert check(parts).is_fine
+    assert check(parts).passed
 
 
-def test_counts_stand_beside_the_expected_ones_also_for_a_category_that_is_not_there(tmp_path):
+def test_counts_include_missing_categories(tmp_path):
     folder = fake_datasets.build("mvtec", tmp_path, strays=False, limit=90)
     save(folder / "bottle/test/good/extra.png")
     report = check("mvtec", tmp_path)
-    tallies = {tally.category: tally for tally in report.tallies}
-    assert len(tallies) == 15
-    assert tallies["bottle"].found == Counts(21, 63)
-    assert tallies["bottle"].expected == Counts(20, 63)
-    assert tallies["zipper"].found == Counts(0, 0)
-    assert tallies["zipper"].expected == Counts(32, 119)
+    counts = {category.category: category for category in report.categories}
+    assert len(counts) == 15
+    assert counts["bottle"].found == Counts(21, 63)
+    assert counts["bottle"].expected == Counts(20, 63)
+    assert counts["zipper"].found == Counts(0, 0)
+    assert counts["zipper"].expected == Counts(32, 119)
     assert not report.problems
-    assert not report.counts_fit
-    assert not report.is_fine
+    assert not report.counts_match
+    assert not report.passed
 
 
-def test_what_a_manifest_lists_and_is_not_there_is_reported_once(parts):
+def test_a_listed_but_missing_image_is_reported_once(parts):
     manifest = parts / "list.csv"
     manifest.write_text("image_path,label,mask_path\ngood/1.png,0,\nbad/9.png,1,masks/1.png\n")
     report = check(manifest)

@@ -21,7 +21,7 @@ DATASET = Dataset(
 )
 
 
-def test_rows_are_relative_to_the_root_and_have_a_mask_only_where_there_is_one():
+def test_rows_have_relative_paths_and_optional_masks():
     assert list(DATASET.rows()) == [
         {"image_path": "b/good/1.png", "label": 0, "class_name": "b"},
         {"image_path": "a/bad/1.png", "label": 1, "class_name": "a", "mask_path": "a/masks/1.png"},
@@ -30,17 +30,12 @@ def test_rows_are_relative_to_the_root_and_have_a_mask_only_where_there_is_one()
     ]
 
 
-def test_counts_are_per_category_in_the_samples_order():
+def test_counts_are_per_category_in_the_order_of_the_samples():
     assert DATASET.categories == ("b", "a")
     assert DATASET.counts() == {"b": Counts(2, 1), "a": Counts(0, 1)}
     assert Counts.total(DATASET.counts().values()) == Counts(2, 2)
     assert Counts.total([]) == Counts(0, 0)
 
 
-def test_a_sample_is_grouped_by_its_variant_else_by_its_category():
+def test_the_group_is_the_variant_or_else_the_category():
     assert [sample.group for sample in DATASET.samples] == ["b", "a_1", "b", "b"]
-
-
-def test_masks_are_there_or_not():
-    assert DATASET.has_masks
-    assert not Dataset("x", "x", "medical", ROOT, DATASET.samples[::2], {}).has_masks

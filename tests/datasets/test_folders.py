@@ -21,7 +21,7 @@ def make(folder: Path, *names: str) -> Path:
     return folder
 
 
-def test_images_are_told_by_extension_and_come_in_natural_order(tmp_path):
+def test_images_are_listed_by_extension_in_natural_order(tmp_path):
     make(tmp_path, "10.png", "2.PNG", "1.jpeg", ".DS_Store", "._1.jpeg", "Thumbs.db", "readme",
          "sub/3.png")  # fmt: skip
     assert [path.name for path in image_files(tmp_path)] == ["1.jpeg", "2.PNG", "10.png"]
@@ -29,7 +29,7 @@ def test_images_are_told_by_extension_and_come_in_natural_order(tmp_path):
     assert image_files(tmp_path / "readme") == []
 
 
-def test_subfolders_leave_out_files_and_hidden_ones(tmp_path):
+def test_subfolders_exclude_files_and_hidden_folders(tmp_path):
     make(tmp_path, "b10/x", "b2/x", ".git/x", "file.png")
     (tmp_path / "broken").symlink_to(tmp_path / "nowhere")
     (tmp_path / "loop").symlink_to(tmp_path / "loop")
@@ -43,8 +43,8 @@ def test_normal_images_have_no_mask(tmp_path):
     assert second.group == "nut_7"
 
 
-def test_a_mask_belongs_to_the_image_of_exactly_its_stem(tmp_path):
-    """Neither order nor a shared part of the name pairs them."""
+def test_masks_are_paired_by_exact_stem(tmp_path):
+    """Neither their order nor a common prefix of the names matters."""
     images = make(tmp_path / "bad", "1.png", "10.png", "01.png", "1a.png")
     masks = make(tmp_path / "masks", "10_mask.png", "1_mask.png", "1a.bmp", "01.PNG")
     index = anomalous_images(images, masks, "nut")
@@ -59,7 +59,7 @@ def test_a_mask_belongs_to_the_image_of_exactly_its_stem(tmp_path):
 
 
 @pytest.mark.parametrize("stray", ["10_mask.png", "1_masks.png", "mask_1.png", "1_mask_mask.png"])
-def test_a_mask_of_a_similar_name_is_not_the_mask(stray, tmp_path):
+def test_a_mask_with_a_similar_name_is_not_paired(stray, tmp_path):
     images = make(tmp_path / "bad", "1.png")
     masks = make(tmp_path / "masks", stray)
     index = anomalous_images(images, masks, "nut")
@@ -83,7 +83,7 @@ def test_two_masks_for_one_image_are_a_problem(tmp_path):
 
 
 @pytest.mark.parametrize("exists", [True, False])
-def test_a_folder_without_masks_is_one_problem(exists, tmp_path):
+def test_a_missing_or_empty_mask_folder_is_one_problem(exists, tmp_path):
     images = make(tmp_path / "bad", "1.png", "2.png", "3.png")
     masks = make(tmp_path / "masks", "notes.txt") if exists else tmp_path / "masks"
     index = anomalous_images(images, masks, "nut")
@@ -92,14 +92,14 @@ def test_a_folder_without_masks_is_one_problem(exists, tmp_path):
     assert "3 images" in index.problems[0].message
 
 
-def test_masks_are_not_looked_for_where_there_are_none(tmp_path):
+def test_datasets_without_masks_need_no_mask_folder(tmp_path):
     images = make(tmp_path / "bad", "1.png")
     index = anomalous_images(images, None, "nut", "nut_7")
     assert [(s.label, s.mask, s.group) for s in index.samples] == [(1, None, "nut_7")]
     assert not index.problems
 
 
-def test_a_listed_file_is_found_whatever_the_case_of_its_extension(tmp_path):
+def test_listing_ignores_the_case_of_extensions(tmp_path):
     make(tmp_path, "1.JPG", "2.jpg", "2.JPG", "B.png")
     listing = Listing()
     assert listing.find(tmp_path / "1.jpg") == tmp_path / "1.JPG"

@@ -40,7 +40,7 @@ bad/1.png,1,nut,masks/1.png
     ],
     ids=["comma", "semicolon with BOM", "tab", "blank line"],
 )
-def test_a_csv_manifest_is_read_as_spreadsheets_save_it(content, folder):
+def test_csv_manifests_in_the_dialects_of_spreadsheets(content, folder):
     index = read_manifest(write(folder, "list.csv", content))
     assert not index.problems
     assert [(s.image, s.label, s.category, s.mask) for s in index.samples] == [
@@ -50,7 +50,7 @@ def test_a_csv_manifest_is_read_as_spreadsheets_save_it(content, folder):
     ]
 
 
-def test_a_jsonl_manifest_takes_the_authors_lists(folder):
+def test_jsonl_manifests_accept_the_authors_lists(folder):
     rows = [
         {"image_path": "good/1.png", "label": 0.0, "class_name": "nut"},
         {"image_path": "bad/1.png", "label": 1, "class_name": "nut", "mask_path": "masks/1.png"},
@@ -65,19 +65,19 @@ def test_a_jsonl_manifest_takes_the_authors_lists(folder):
     ]
 
 
-def test_two_columns_are_enough(folder):
+def test_two_columns_are_sufficient(folder):
     index = read_manifest(write(folder, "list.csv", "label,image_path\n0,good/1.png\n"))
     assert [(s.category, s.mask) for s in index.samples] == [("object", None)]
 
 
-def test_paths_may_be_absolute_or_lead_upwards(folder, tmp_path):
+def test_paths_may_be_absolute_or_lead_to_a_parent_folder(folder, tmp_path):
     lines = f"image_path,label\n{folder / 'good/1.png'},0\n../parts/bad/1.png,1\n"
     index = read_manifest(write(tmp_path / "parts", "list.csv", lines))
     assert not index.problems
     assert all(sample.image.is_file() for sample in index.samples)
 
 
-def test_what_is_listed_but_missing_is_a_problem(folder):
+def test_listed_but_missing_files_are_problems(folder):
     content = "image_path,label,mask_path\nbad/1.png,1,masks/2.png\nbad/2.png,1,masks/1.png\n"
     index = read_manifest(write(folder, "list.csv", content))
     assert [(problem.kind, problem.path) for problem in index.problems] == [
@@ -88,20 +88,20 @@ def test_what_is_listed_but_missing_is_a_problem(folder):
 
 
 @pytest.mark.parametrize(
-    ("name", "content", "says"),
+    ("name", "content", "words"),
     [
         ("list.txt", "good/1.png", "ends with .csv or .jsonl"),
         ("list.csv", "", "no column 'image_path'"),
         ("list.csv", "image_path,label\n", "lists no images"),
         ("list.csv", "image_path\ngood/1.png\n", "no column 'label'"),
         ("list.csv", "image_path,label,mask\ngood/1.png,0,x\n", "unknown column 'mask'"),
-        ("list.csv", "image_path,label\ngood/1.png\n", "Line 2 .* not as many cells"),
-        ("list.csv", "image_path,label\ngood/1.png,0,nut\n", "Line 2 .* not as many cells"),
+        ("list.csv", "image_path,label\ngood/1.png\n", "Line 2 .* different number of cells"),
+        ("list.csv", "image_path,label\ngood/1.png,0,nut\n", "Line 2 .* different number of cells"),
         ("list.csv", "image_path,label\ngood/1.png,2\n", "Line 2 .* label must be 0"),
         ("list.csv", "image_path,label\ngood/1.png,\n", "Line 2 .* label must be 0"),
         ("list.csv", "image_path,label\n,0\n", "Line 2 .* image_path is empty"),
         ("list.csv", "image_path,label\na,0\nb,0\na,1\n", "Lines 2 and 4 .* the same image"),
-        ("list.csv", b"image_path,label\n\xff.png,0\n", "not UTF-8"),
+        ("list.csv", b"image_path,label\n\xff.png,0\n", "not encoded in UTF-8"),
         ("list.csv", 'image_path,label\n"a,0\n', "not valid CSV"),
         ("list.jsonl", "", "lists no images"),
         ("list.jsonl", '{"image_path": "a"}', "Line 1 .* no label"),
@@ -112,9 +112,9 @@ def test_what_is_listed_but_missing_is_a_problem(folder):
         ("list.jsonl", '{"image_path": "a", "label": [0]}', "label must be text"),
         ("list.jsonl", '{"image_path": 7, "label": 0}', "image_path must be text"),
         ("list.jsonl", '{"image_path": "a", "label": 0, "mask": "b"}', "unknown key 'mask'"),
-        ("list.jsonl", b'{"image_path": "\xff", "label": 0}', "not UTF-8"),
+        ("list.jsonl", b'{"image_path": "\xff", "label": 0}', "not encoded in UTF-8"),
     ],
 )
-def test_a_faulty_manifest_is_refused_with_its_line(name, content, says, folder):
-    with pytest.raises(DatasetError, match=says):
+def test_invalid_manifests_are_rejected_with_the_line_number(name, content, words, folder):
+    with pytest.raises(DatasetError, match=words):
         read_manifest(write(folder, name, content))

@@ -13,31 +13,31 @@ def saved(path, values, mode="L"):
     return path
 
 
-def test_any_value_but_0_is_anomalous(tmp_path):
+def test_non_zero_pixels_are_anomalous(tmp_path):
     path = saved(tmp_path / "mask.png", [[0, 1], [128, 255]])
     mask = read_mask(path, 2)
     assert mask.dtype == np.uint8
     assert mask.tolist() == [[0, 1], [1, 1]]
 
 
-def test_a_cut_leaves_darker_pixels_out(tmp_path):
+def test_pixels_up_to_above_are_not_anomalous(tmp_path):
     path = saved(tmp_path / "mask.png", [[0, 1], [128, 255]])
     assert read_mask(path, 2, above=128).tolist() == [[0, 0], [0, 1]]
 
 
-def test_resizing_invents_no_values_and_keeps_places(tmp_path):
+def test_resizing_keeps_positions_and_adds_no_values(tmp_path):
     path = saved(tmp_path / "mask.png", np.kron([[0, 9], [0, 0]], np.ones((6, 9))))
     mask = read_mask(path, 4)
     assert mask.tolist() == [[0, 0, 1, 1], [0, 0, 1, 1], [0, 0, 0, 0], [0, 0, 0, 0]]
 
 
-def test_one_channel_is_enough(tmp_path):
+def test_a_single_non_zero_channel_is_sufficient(tmp_path):
     colour = np.zeros((2, 2, 3), np.uint8)
     colour[0, 0, 2] = 1
     assert read_mask(saved(tmp_path / "mask.png", colour, "RGB"), 2).sum() == 1
 
 
-def test_what_does_not_fit_or_cannot_be_read_is_named(tmp_path):
+def test_masks_of_another_size_or_unreadable_masks_are_rejected(tmp_path):
     path = saved(tmp_path / "mask.png", np.zeros((4, 6)))
     assert read_mask(path, 2, expected=(4, 6)).sum() == 0
     with pytest.raises(DatasetError, match="6 x 4 pixels, but its image has 4 x 6"):

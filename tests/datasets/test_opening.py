@@ -3,8 +3,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-import fake_datasets
 import pytest
+from support import fake_datasets
 
 from moeclip_cli.datasets.opening import inspect_dataset, open_dataset
 from moeclip_cli.errors import DatasetError
@@ -19,9 +19,7 @@ def parts(tmp_path):
     return tmp_path / "metal_parts"
 
 
-def test_a_named_dataset_is_looked_for_in_the_given_root_else_in_the_variable_else_in_data(
-    tmp_path, monkeypatch
-):
+def test_the_data_root_is_the_argument_or_else_the_variable_or_else_data(tmp_path, monkeypatch):
     for number, root in enumerate(["given", "variable", "data"], 2):
         fake_datasets.build("headct", tmp_path / root, strays=False, limit=number)
     monkeypatch.chdir(tmp_path)
@@ -31,21 +29,21 @@ def test_a_named_dataset_is_looked_for_in_the_given_root_else_in_the_variable_el
     assert len(open_dataset("headct", tmp_path / "given").samples) == 2
 
 
-def test_a_named_dataset_knows_its_title_domain_and_prompts(tmp_path):
+def test_a_published_dataset_has_its_title_domain_and_prompts(tmp_path):
     fake_datasets.build("brain", tmp_path, strays=False, limit=3)
     dataset = open_dataset("brain", tmp_path)
     assert (dataset.name, dataset.title, dataset.domain) == ("brain", "Brain MRI", "medical")
     assert dataset.prompts == {"Brain": "scan"}
 
 
-def test_the_folder_of_a_named_dataset_is_recognised(tmp_path):
+def test_the_folder_of_a_published_dataset_is_recognised(tmp_path):
     folder = fake_datasets.build("visa", tmp_path, strays=False, limit=3)
     dataset = open_dataset(str(folder))
     assert dataset.name == "visa"
     assert dataset.prompts["pcb2"] == "integrated circuits board"
 
 
-def test_a_folder_called_like_a_dataset_may_hold_own_data(parts, tmp_path):
+def test_a_folder_with_the_name_of_a_dataset_may_contain_other_data(parts, tmp_path):
     folder = parts.rename(tmp_path / "liver")
     dataset = open_dataset(folder)
     assert (dataset.name, dataset.domain) == ("liver", "industrial")
@@ -53,14 +51,13 @@ def test_a_folder_called_like_a_dataset_may_hold_own_data(parts, tmp_path):
     assert not dataset.expected
 
 
-def test_own_folders_are_named_in_words(parts):
+def test_the_prompt_of_a_users_folder_is_its_name_in_words(parts):
     dataset = open_dataset(parts)
     assert (dataset.name, dataset.root) == ("metal_parts", parts)
     assert dataset.prompts == {"metal_parts": "metal parts"}
-    assert dataset.has_masks
 
 
-def test_a_manifest_of_a_datasets_rows_is_that_dataset(parts):
+def test_the_rows_of_a_dataset_are_a_manifest_of_it(parts):
     dataset = open_dataset(parts)
     rows = list(dataset.rows())
     manifest = parts / "list.jsonl"
@@ -69,14 +66,14 @@ def test_a_manifest_of_a_datasets_rows_is_that_dataset(parts):
     assert (again.name, list(again.rows())) == ("list", rows)
 
 
-def test_a_dataset_that_is_nowhere_says_where_it_was_looked_for_and_how_to_get_it(tmp_path):
+def test_the_error_for_a_missing_dataset_names_its_folder_and_source(tmp_path):
     with pytest.raises(DatasetError) as caught:
         open_dataset("mvtec", tmp_path / "nowhere")
     message = str(caught.value)
     assert str(tmp_path / "nowhere") in message
     assert "mvtec_anomaly_detection" in message
     assert "https://www.mvtec.com" in message
-    assert "--data-root" in message
+    assert "`data_root`" in message
     assert "./mvtec" not in message
     Path("mvtec").mkdir()
     with pytest.raises(DatasetError, match="write ./mvtec"):
@@ -86,12 +83,12 @@ def test_a_dataset_that_is_nowhere_says_where_it_was_looked_for_and_how_to_get_i
 @pytest.mark.parametrize(
     ("name", "hint"), [("mvtek", "did you mean mvtec"), ("", "mvtec, visa"), ("x" * 300, "cannot")]
 )
-def test_a_name_that_nothing_has_is_refused(name, hint):
+def test_unknown_names_are_rejected(name, hint):
     with pytest.raises(DatasetError, match=hint):
         open_dataset(name)
 
 
-def test_a_dataset_in_another_layout_says_what_is_expected(tmp_path):
+def test_the_error_for_another_layout_names_the_expected_files(tmp_path):
     (tmp_path / "VisA" / "candle" / "test" / "good").mkdir(parents=True)
     with pytest.raises(DatasetError, match=r"split_csv/1cls\.csv"):
         open_dataset("visa", tmp_path)
@@ -100,7 +97,7 @@ def test_a_dataset_in_another_layout_says_what_is_expected(tmp_path):
         open_dataset("endo", tmp_path)
 
 
-def test_an_incomplete_dataset_is_refused_but_can_be_inspected(tmp_path):
+def test_an_incomplete_dataset_can_only_be_inspected(tmp_path):
     folder = fake_datasets.build("cvc300", tmp_path, strays=False)
     for name in ("149.png", "150.png"):
         (folder / "masks" / name).unlink()
@@ -111,14 +108,14 @@ def test_an_incomplete_dataset_is_refused_but_can_be_inspected(tmp_path):
     assert len(index.problems) == 2
 
 
-def test_a_mask_folder_that_is_not_there_is_refused(tmp_path):
+def test_a_missing_mask_folder_is_rejected(tmp_path):
     folder = fake_datasets.build("brain", tmp_path, strays=False, limit=3)
     (folder / "test/Ungood/label").rename(folder / "elsewhere")
-    with pytest.raises(DatasetError, match="test/Ungood/label: no masks are here, for 3 images"):
+    with pytest.raises(DatasetError, match="test/Ungood/label: there are no masks for 3 images"):
         open_dataset("brain", tmp_path)
 
 
-def test_a_row_of_visas_table_without_a_mask_or_of_an_unknown_label_is_refused(tmp_path):
+def test_invalid_rows_of_visas_table_are_rejected(tmp_path):
     folder = fake_datasets.build("visa", tmp_path, strays=False, limit=2)
     table = folder / "split_csv" / "1cls.csv"
     content = table.read_text()

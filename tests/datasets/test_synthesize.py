@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from PIL import Image
-from samples import save_image
+from support.samples import save_image
 
 from moeclip_cli.datasets.opening import open_dataset
 from moeclip_cli.datasets.synthesize import synthesize, synthesize_from
@@ -11,16 +11,16 @@ from moeclip_cli.datasets.synthetic import FAMILIES, KINDS
 from moeclip_cli.errors import DatasetError, UsageError
 
 
-def test_generated_categories_are_a_dataset_in_mvtecs_layout(tmp_path):
-    steps = []
+def test_generated_categories_form_a_dataset_in_mvtecs_layout(tmp_path):
+    calls = []
     synthesize(
-        tmp_path / "made", categories=2, images=3, size=48, seed=1, advance=lambda: steps.append(1)
+        tmp_path / "made", categories=2, images=3, size=48, seed=1, advance=lambda: calls.append(1)
     )
     dataset = open_dataset(tmp_path / "made")
     assert set(dataset.categories) <= set(FAMILIES)
     counts = dataset.counts().values()
     assert [(count.normal, count.anomalous) for count in counts] == [(3, 3)] * 2
-    assert len(steps) == 2 * 3 * 3
+    assert len(calls) == 2 * 3 * 3
     for category in dataset.categories:
         assert len(list((tmp_path / "made" / category / "train" / "good").iterdir())) == 3
     for sample in dataset.samples:
@@ -31,7 +31,7 @@ def test_generated_categories_are_a_dataset_in_mvtecs_layout(tmp_path):
             assert set(np.unique(mask)) == {0, 255}
 
 
-def test_the_same_seed_makes_the_same_files(tmp_path):
+def test_the_same_seed_writes_the_same_files(tmp_path):
     for name, seed in (("a", 1), ("b", 1), ("c", 2)):
         synthesize(tmp_path / name, categories=1, images=1, size=48, seed=seed)
     files = [
@@ -41,12 +41,12 @@ def test_the_same_seed_makes_the_same_files(tmp_path):
     assert files[0] == files[1] != files[2]
 
 
-def test_defects_are_planted_into_a_users_own_images(tmp_path):
+def test_defects_are_planted_into_the_users_images(tmp_path):
     for number in range(3):
         save_image(tmp_path / f"{number}.png", seed=number, width=80, height=60)
     (tmp_path / "broken.png").write_bytes(b"nothing")
     Image.new("RGB", (9, 9)).save(tmp_path / "tiny.png")
-    warned = []
+    warnings = []
     names = ["0.png", "line/broken.png", "1.png", "tiny.png", "other/1.png"]
     synthesize_from(
         [(tmp_path / name.rpartition("/")[2], name) for name in names],
@@ -54,9 +54,9 @@ def test_defects_are_planted_into_a_users_own_images(tmp_path):
         "bolts",
         images=5,
         seed=1,
-        warn=warned.append,
+        warn=warnings.append,
     )
-    assert len(warned) == 2 and "broken.png" in warned[0] and "9 x 9" in warned[1]
+    assert len(warnings) == 2 and "broken.png" in warnings[0] and "9 x 9" in warnings[1]
     dataset = open_dataset(tmp_path / "made")
     assert dataset.categories == ("bolts",)
     assert (dataset.counts()["bolts"].normal, dataset.counts()["bolts"].anomalous) == (2, 5)
@@ -70,11 +70,11 @@ def test_defects_are_planted_into_a_users_own_images(tmp_path):
             assert changed.any() and not (changed & ~mask).any()
 
 
-def test_refusals(tmp_path):
+def test_invalid_arguments(tmp_path):
     save_image(tmp_path / "full.png")
     with pytest.raises(UsageError, match="is not empty"):
         synthesize(tmp_path, categories=1, images=1, size=48, seed=0)
-    with pytest.raises(UsageError, match="between 1 and"):
+    with pytest.raises(UsageError, match="`categories` must be between 1 and"):
         synthesize(tmp_path / "a", categories=1000, images=1, size=48, seed=0)
     with pytest.raises(DatasetError, match="None of the normal images"):
         synthesize_from(

@@ -15,39 +15,41 @@ def no_gpu(monkeypatch):
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 0)
 
 
-def found():
+def findings_by_name():
     return {finding.name: finding for finding in hardware()}
 
 
 def test_processor_and_memory():
-    findings = found()
+    findings = findings_by_name()
     assert f"torch uses {torch.get_num_threads()}" in findings["cpu"].value
     assert float(findings["memory"].value.removesuffix(" GiB")) > 0.1
 
 
-def test_each_gpu_is_named(monkeypatch):
+def test_each_gpu_is_listed(monkeypatch):
     gpu = SimpleNamespace(name="NVIDIA H200", total_memory=140 * 2**30, major=9, minor=0)
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
     monkeypatch.setattr(torch.cuda, "get_device_properties", lambda index: gpu)
-    findings = found()
+    findings = findings_by_name()
     assert "cuda" not in findings
     assert findings["cuda:1"].value == "NVIDIA H200, 140 GiB, compute 9.0"
 
 
-def test_a_machine_without_a_gpu_is_no_problem(no_gpu, monkeypatch, tmp_path):
-    monkeypatch.setattr(module, "_DRIVER", tmp_path / "none")
-    finding = found()["cuda"]
+def test_a_machine_without_a_gpu_is_not_a_problem(no_gpu, monkeypatch, tmp_path):
+    monkeypatch.setattr(module, "_NVIDIA_DRIVER", tmp_path / "none")
+    finding = findings_by_name()["cuda"]
     assert finding.value.startswith("none")
     assert finding.problem is None
 
 
 @pytest.mark.parametrize(
-    ("built_for", "remedy"), [(None, "not a CUDA build"), ("13.2", "update NVIDIA's driver")]
+    ("cuda_version", "words"), [(None, "not a CUDA build"), ("13.2", "update NVIDIA's driver")]
 )
-def test_a_gpu_that_torch_cannot_use_is_a_problem(no_gpu, monkeypatch, tmp_path, built_for, remedy):
+def test_a_gpu_that_pytorch_cannot_use_is_a_problem(
+    no_gpu, monkeypatch, tmp_path, cuda_version, words
+):
     driver = tmp_path / "version"
     driver.touch()
-    monkeypatch.setattr(module, "_DRIVER", driver)
-    monkeypatch.setattr(torch.version, "cuda", built_for)
-    assert remedy in found()["cuda"].problem
+    monkeypatch.setattr(module, "_NVIDIA_DRIVER", driver)
+    monkeypatch.setattr(torch.version, "cuda", cuda_version)
+    assert words in findings_by_name()["cuda"].problem

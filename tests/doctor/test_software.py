@@ -10,7 +10,7 @@ from moeclip_cli.doctor.software import software
 
 @pytest.fixture
 def installed(monkeypatch):
-    """Change what is installed: installed["torch"] = "2.0", or None for not at all."""
+    """Change the installed versions: installed["torch"] = "2.0", or None for not installed."""
     versions = {}
     true_version = metadata.version
 
@@ -23,25 +23,25 @@ def installed(monkeypatch):
     return versions
 
 
-def found():
+def findings_by_name():
     return {finding.name: finding for finding in software()}
 
 
 def test_every_package_is_listed_with_its_version():
-    findings = found()
+    findings = findings_by_name()
     assert findings["moeclip"].value == __version__
     for name in ("torch", "open-clip-torch", "pillow", "huggingface-hub"):
         assert findings[name].value == metadata.version(name)
     assert not any(finding.problem for finding in findings.values())
 
 
-def test_tools_for_developers_are_not_listed():
-    assert not {"pytest", "ruff", "mypy"} & found().keys()
+def test_development_tools_are_not_listed():
+    assert not {"pytest", "ruff", "mypy"} & findings_by_name().keys()
 
 
 def test_a_missing_package_is_a_problem(installed):
     installed["safetensors"] = None
-    finding = found()["safetensors"]
+    finding = findings_by_name()["safetensors"]
     assert finding.value == "not installed"
     assert "pip install 'safetensors>=" in finding.problem
 
@@ -49,26 +49,26 @@ def test_a_missing_package_is_a_problem(installed):
 @pytest.mark.parametrize("name", ["torch", "accelerate"])
 def test_an_old_package_is_a_problem(installed, name):
     installed[name] = "0.1"
-    finding = found()[name]
+    finding = findings_by_name()[name]
     assert finding.value == "0.1"
     assert f"pip install '{name}>=" in finding.problem
 
 
-def test_a_build_of_ones_own_is_new_enough(installed):
+def test_a_prerelease_of_a_later_version_is_compatible(installed):
     installed["torch"] = "99.0.0a0+git1234"
-    assert found()["torch"].problem is None
+    assert findings_by_name()["torch"].problem is None
 
 
-def test_a_missing_extra_is_no_problem_but_has_its_install_line(installed):
+def test_a_missing_extra_is_not_a_problem_but_shows_its_install_command(installed):
     installed["pyarrow"] = None
-    finding = found()["pyarrow"]
+    finding = findings_by_name()["pyarrow"]
     assert finding.problem is None
     assert 'pip install "moeclip[parquet]"' in finding.value
 
 
-def test_source_that_is_not_installed(monkeypatch):
+def test_uninstalled_source(monkeypatch):
     def requires(name):
         raise metadata.PackageNotFoundError(name)
 
     monkeypatch.setattr(metadata, "requires", requires)
-    assert "pip install" in found()["packages"].problem
+    assert "pip install" in findings_by_name()["packages"].problem

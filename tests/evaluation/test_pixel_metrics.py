@@ -12,7 +12,7 @@ from moeclip_cli.evaluation.score_sketch import SketchLimits
 
 SIDE, COUNT = 120, 16
 PIXELS = SIDE * SIDE * COUNT
-# Makes 230,000 pixels what 10^9 are to the default: counted in many runs, all of them thinned.
+# 230,000 pixels are counted in many runs, all thinned, as 10^9 are with the default limits.
 SMALL = SketchLimits(buffer=2**13, rows=2**11, cell=1 / 400, weight_cell=1 / 400)
 
 
@@ -64,7 +64,7 @@ def evaluate(scores, anomalous, limits=None, side=SIDE):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_equal_to_scikit_learn_while_everything_fits(kind):
+def test_metrics_equal_those_of_scikit_learn_while_exact(kind):
     scores, anomalous = make_pixels(kind)
     metrics = evaluate(scores, anomalous).compute()
     assert metrics.error_bound == 0
@@ -83,14 +83,14 @@ def test_within_the_reported_bound_when_it_does_not_fit(kind):
     assert bound < 0.03
     assert abs(metrics.auroc - exact.auroc) <= bound
     assert abs(metrics.average_precision - exact.average_precision) <= bound
-    # In practice moves up and down cancel: a thirtieth of what is proven.
+    # Moves up and down cancel, so the actual error is about a thirtieth of the bound.
     assert abs(metrics.auroc - exact.auroc) < 1e-3
     assert abs(metrics.average_precision - exact.average_precision) < 1e-3
     assert abs(metrics.pro - exact.pro) < 1e-3
     assert abs(metrics.f1_max - exact.f1_max) < 3e-3
 
 
-def test_the_default_resolution_keeps_the_promise_beyond_what_fits():
+def test_the_default_resolution_has_the_documented_bound():
     random = np.random.default_rng(0)
     side, count = 1000, 2
     scores, anomalous = make_pixels("normal", side * side * count)
@@ -103,7 +103,7 @@ def test_the_default_resolution_keeps_the_promise_beyond_what_fits():
 
 
 @pytest.mark.parametrize("limits", [None, SMALL])
-def test_processes_together_give_the_numbers_of_one(limits):
+def test_merged_parts_give_the_metrics_of_the_whole(limits):
     scores, anomalous = make_pixels("normal")
     one = evaluate(scores, anomalous, limits).compute()
     together = PixelEvaluation(limits)
@@ -117,7 +117,7 @@ def test_processes_together_give_the_numbers_of_one(limits):
         assert getattr(metrics, name) == pytest.approx(getattr(one, name), abs=tolerance)
 
 
-def test_it_can_be_asked_in_between():
+def test_metrics_can_be_computed_between_updates():
     scores, anomalous = make_pixels("normal")
     evaluation = evaluate(scores[: PIXELS // 2], anomalous[: PIXELS // 2])
     half = evaluation.compute()
@@ -132,7 +132,7 @@ def test_it_can_be_asked_in_between():
     assert evaluation.ranking().auroc() == evaluation.compute().auroc
 
 
-def test_maps_of_different_sizes_and_types_count_pixel_by_pixel():
+def test_maps_of_different_sizes_and_types_are_counted_together():
     random = np.random.default_rng(0)
     evaluation, scores, labels = PixelEvaluation(), [], []
     for shape, kind in (((9, 30), np.float16), ((40, 7), np.float64), ((5, 5), np.float32)):
@@ -145,7 +145,7 @@ def test_maps_of_different_sizes_and_types_count_pixel_by_pixel():
     assert evaluation.compute().auroc == pytest.approx(expected, abs=1e-12)
 
 
-def test_what_was_given_may_change_afterwards():
+def test_a_map_may_be_modified_after_an_update():
     anomaly_map, mask = np.array([[0.0, 1.0]], np.float32), np.array([[0, 1]])
     evaluation = PixelEvaluation()
     evaluation.update(anomaly_map, mask)
@@ -154,7 +154,7 @@ def test_what_was_given_may_change_afterwards():
 
 
 @pytest.mark.parametrize("mask", [np.zeros((4, 4)), np.ones((4, 4)), None])
-def test_pixels_of_one_label_or_none_have_no_metrics(mask):
+def test_metrics_are_undefined_for_a_single_label_or_without_masks(mask):
     evaluation = PixelEvaluation()
     if mask is not None:
         evaluation.update(np.eye(4), mask)
@@ -162,13 +162,13 @@ def test_pixels_of_one_label_or_none_have_no_metrics(mask):
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
-def test_a_value_that_is_not_a_number_is_refused(bad):
+def test_a_value_that_is_not_finite_is_rejected(bad):
     anomaly_map = np.zeros((4, 4))
     anomaly_map[2, 2] = bad
-    with pytest.raises(ModelError, match="not finite"):
+    with pytest.raises(ModelError, match="not finite numbers. Set `precision`"):
         PixelEvaluation().update(anomaly_map, np.zeros((4, 4)))
 
 
-def test_a_mask_of_another_size_is_refused():
+def test_a_mask_of_another_size_is_rejected():
     with pytest.raises(ValueError, match="shape"):
         PixelEvaluation().update(np.zeros((4, 4)), np.zeros((4, 5)))

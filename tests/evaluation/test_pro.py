@@ -8,7 +8,7 @@ from moeclip_cli.evaluation.pro import region_weights
 
 
 def find_regions(mask):
-    """Sets of pixels that touch, corners included, by walking from neighbour to neighbour."""
+    """Sets of 8-connected pixels, found by flood fill."""
     left = {tuple(pixel) for pixel in np.argwhere(mask)}
     while left:
         region, edge = set(), [left.pop()]
@@ -22,7 +22,7 @@ def find_regions(mask):
 
 
 def straightforward_pro(maps, masks, limit=0.3):
-    """The definition, threshold by threshold and region by region."""
+    """PRO by its definition, threshold by threshold and region by region."""
     normal = np.concatenate([scores[mask == 0] for scores, mask in zip(maps, masks, strict=True)])
     regions = [
         np.array([scores[pixel] for pixel in region])
@@ -60,14 +60,14 @@ def test_pro_equals_the_definition(decimals):
     assert evaluation.compute().pro == pytest.approx(straightforward_pro(maps, masks), abs=1e-7)
 
 
-def test_each_region_weighs_the_same_and_corners_connect():
+def test_regions_have_equal_weight_and_connect_at_corners():
     mask = np.zeros((8, 8), bool)
     mask[0, :4] = True
     mask[4, 4] = mask[5, 5] = True
     np.testing.assert_allclose(region_weights(mask), [1 / 4] * 4 + [1 / 2] * 2)
 
 
-def test_a_found_small_region_counts_as_much_as_a_missed_large_one():
+def test_a_detected_small_region_counts_as_much_as_a_missed_large_one():
     mask = np.zeros((20, 20), np.uint8)
     mask[0, 0] = 1
     mask[5:15, 5:15] = 1
@@ -75,5 +75,5 @@ def test_a_found_small_region_counts_as_much_as_a_missed_large_one():
     scores[0, 0] = 1.0
     evaluation = PixelEvaluation()
     evaluation.update(scores, mask)
-    # Overlap 1/2 from the start; the second region comes only with the last normal pixel.
+    # The overlap is 1/2 at every threshold but the lowest, which detects all normal pixels too.
     assert evaluation.compute().pro == pytest.approx(0.5)

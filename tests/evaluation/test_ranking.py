@@ -29,7 +29,7 @@ KINDS = ["distinct", "ties", "constant", "perfect", "reversed", "signed zeros"]
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_metrics_equal_scikit_learns(kind):
+def test_metrics_equal_those_of_scikit_learn(kind):
     scores, anomalous = make_items(kind)
     ranking = rank(scores, anomalous)
     precision, recall, _ = precision_recall_curve(anomalous, scores)
@@ -43,7 +43,7 @@ def test_metrics_equal_scikit_learns(kind):
 
 @pytest.mark.parametrize("limit", [0.05, 0.3, 0.77, 1.0])
 @pytest.mark.parametrize("kind", KINDS)
-def test_area_up_to_a_limit_is_that_of_the_curve_cut_there(kind, limit):
+def test_area_up_to_a_limit_is_that_of_the_truncated_curve(kind, limit):
     scores, anomalous = make_items(kind)
     rate, recall, _ = sklearn_roc_curve(anomalous, scores, drop_intermediate=False)
     x = np.append(rate[rate <= limit], limit)
@@ -54,7 +54,7 @@ def test_area_up_to_a_limit_is_that_of_the_curve_cut_there(kind, limit):
 
 
 @pytest.mark.parametrize("labels", [[True, True], [False, False], []])
-def test_one_label_only_has_no_metrics(labels):
+def test_metrics_are_undefined_for_a_single_label(labels):
     ranking = rank(np.arange(len(labels), dtype=float), np.array(labels, dtype=bool))
     assert not ranking.defined
     assert ranking.auroc() is None
@@ -62,7 +62,7 @@ def test_one_label_only_has_no_metrics(labels):
     assert ranking.f1_max() is None
 
 
-def test_curves_pass_through_the_exact_points_and_keep_both_ends():
+def test_curves_contain_the_exact_points_and_both_ends():
     scores, anomalous = make_items("ties")
     ranking = rank(scores, anomalous)
     rate, recall = ranking.roc_curve(10_000)
@@ -78,7 +78,7 @@ def test_curves_pass_through_the_exact_points_and_keep_both_ends():
     )
 
 
-def test_thinned_curves_stay_close_to_the_whole_ones():
+def test_thinned_curves_stay_close_to_the_full_ones():
     scores, anomalous = make_items("distinct", items=20_000)
     ranking = rank(scores, anomalous)
     rate, recall = ranking.roc_curve(50)

@@ -9,7 +9,7 @@ from moeclip_cli.evaluation.score_sketch import ScoreSketch, SketchLimits
 
 # Small enough that a few hundred thousand scores are thinned many times over.
 SMALL = SketchLimits(buffer=2**13, rows=2**11, cell=1 / 300, weight_cell=1 / 300)
-# Of 32 buffers: one thinning for each of 6 generations, and one for the last fold.
+# With 32 buffers: one thinning for each of 6 generations, and one for the final combination.
 WORST = 7 * 1.5 * SMALL.cell
 
 
@@ -60,7 +60,7 @@ def fill(sketch, scores, parts=40):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_every_rank_is_within_the_bound_that_the_sketch_reports(kind):
+def test_every_rank_is_within_the_reported_bound(kind):
     scores = make_scores(kind)
     sketch = fill(ScoreSketch(False, SMALL), scores)
     thresholds = np.unique(scores)
@@ -72,15 +72,15 @@ def test_every_rank_is_within_the_bound_that_the_sketch_reports(kind):
 
 
 @pytest.mark.parametrize("kind", ["normal", "wide first, narrow later"])
-def test_memory_stays_bounded_and_something_is_thinned(kind):
+def test_memory_is_bounded_by_thinning(kind):
     run = fill(ScoreSketch(False, SMALL), make_scores(kind)).run()
     assert run.error > 0
     assert run.counts.sum() == 250_000
-    # Some (1 + log(n * cell)) / cell.
+    # About (1 + log(n * cell)) / cell.
     assert run.scores.size < 3 * 300 * (1 + np.log(250_000 / 300))
 
 
-def test_the_highest_scores_and_heavy_ties_stay_where_they_are():
+def test_the_highest_scores_and_heavy_ties_stay_exact():
     scores = make_scores("one heavy value")
     run = fill(ScoreSketch(False, SMALL), scores).run()
     np.testing.assert_array_equal(run.scores[-100:], np.sort(scores)[-100:])
@@ -98,7 +98,7 @@ def test_few_distinct_scores_are_counted_exactly():
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_weights_follow_their_scores(kind):
+def test_weights_stay_with_their_scores(kind):
     scores = make_scores(kind)
     weights = np.random.default_rng(2).random(scores.size, dtype=np.float32)
     sketch = ScoreSketch(True, SMALL)
@@ -114,7 +114,7 @@ def test_weights_follow_their_scores(kind):
     assert np.abs(summed - exact).max() / weights.sum() < 7 * 1.5 * SMALL.weight_cell
 
 
-def test_parts_merge_into_the_whole():
+def test_merged_parts_stay_within_the_bound():
     scores = make_scores("normal")
     whole = fill(ScoreSketch(False, SMALL), scores)
     merged = ScoreSketch(False, SMALL)
@@ -129,7 +129,7 @@ def test_parts_merge_into_the_whole():
 
 @pytest.mark.parametrize("weighted", [False, True])
 @pytest.mark.parametrize("count", [0, 100, 20_000])
-def test_a_sketch_travels_between_processes_with_what_it_holds_and_no_more(weighted, count):
+def test_a_pickled_sketch_contains_only_the_filled_buffer(weighted, count):
     scores = make_scores("normal", count)
     sketch = ScoreSketch(weighted, SMALL)
     sketch.add(scores, np.ones(count, np.float32) if weighted else None)
@@ -140,11 +140,10 @@ def test_a_sketch_travels_between_processes_with_what_it_holds_and_no_more(weigh
     received.add(more, np.ones(100, np.float32) if weighted else None)
     run = received.run()
     assert run.counts.sum() == count + 100
-    assert run.counts.sum() == count + 100
     assert run.weights.sum() == pytest.approx((count + 100) * weighted)
 
 
-def test_a_weighted_sketch_refuses_to_part_weights_from_scores():
+def test_a_weighted_sketch_has_no_counts():
     with pytest.raises(ValueError, match="run"):
         ScoreSketch(True, SMALL).counts(np.zeros(1, np.float32))
 

@@ -9,8 +9,8 @@ from moeclip_cli.errors import ModelError
 from moeclip_cli.evaluation.self_check import (
     PAIRS,
     TOLERANCES,
-    Comparison,
     Measurement,
+    SelfCheckResult,
     measure,
     self_check,
 )
@@ -26,16 +26,16 @@ def measured(inspector):
     return found
 
 
-def test_a_second_measurement_agrees(inspector, measured):
-    comparison = Comparison(measured, measure(inspector, lambda: None), TOLERANCE)
+def test_a_second_measurement_passes(inspector, measured):
+    comparison = SelfCheckResult(measured, measure(inspector, lambda: None), TOLERANCE)
     assert comparison.passed
     assert comparison.same_images
     assert Measurement.from_dict(measured.to_dict()) == measured
 
 
-def test_another_model_does_not_agree(inspector, measured):
+def test_another_model_fails(inspector, measured):
     network = inspector.model.network
-    weight = network.backbone.visual.ln_post.weight
+    weight = network.backbone.vision.norm.weight
     with torch.no_grad():
         weight.mul_(-1)
     try:
@@ -43,17 +43,17 @@ def test_another_model_does_not_agree(inspector, measured):
     finally:
         with torch.no_grad():
             weight.mul_(-1)
-    assert not Comparison(measured, other, TOLERANCES[torch.bfloat16]).passed
+    assert not SelfCheckResult(measured, other, TOLERANCES[torch.bfloat16]).passed
 
 
-def test_a_metric_that_is_missing_fails(measured):
+def test_a_missing_metric_fails(measured):
     metrics = {"paper": measured.metrics["paper"] | {"pixel_pro": None}}
     other = replace(measured, metrics=measured.metrics | metrics)
-    comparison = Comparison(measured, other, TOLERANCE)
+    comparison = SelfCheckResult(measured, other, TOLERANCE)
     assert comparison.metric_error == 100
     assert not comparison.passed
 
 
-def test_an_unknown_model_is_refused(inspector):
-    with pytest.raises(ModelError, match="Nothing is recorded of standin"):
+def test_a_model_without_a_record_is_rejected(inspector):
+    with pytest.raises(ModelError, match="no self-check record of standin"):
         self_check(inspector, lambda: None)

@@ -17,19 +17,19 @@ def slow_double(number):
 
 
 @pytest.mark.parametrize("workers", [0, 1, 4])
-@pytest.mark.parametrize("ahead", [1, 3, 50])
-def test_results_come_in_order(workers, ahead):
+@pytest.mark.parametrize("ahead", [1, 50])
+def test_results_keep_the_order_of_the_items(workers, ahead):
     results = list(prefetch(range(30), slow_double, workers=workers, ahead=ahead))
     assert results == [2 * number for number in range(30)]
     assert loading_threads() == []
 
 
 @pytest.mark.parametrize("workers", [0, 2])
-def test_nothing_to_load(workers):
+def test_no_items(workers):
     assert list(prefetch([], slow_double, workers=workers, ahead=4)) == []
 
 
-def test_endless_input_is_read_no_further_than_ahead():
+def test_endless_input_is_read_at_most_ahead_items_in_advance():
     taken = itertools.count()
     seen = []
 
@@ -39,19 +39,19 @@ def test_endless_input_is_read_no_further_than_ahead():
             yield number
 
     stream = prefetch(items(), slow_double, workers=3, ahead=5)
-    for index in range(100):
+    for index in range(30):
         assert next(stream) == 2 * index
         assert len(seen) <= index + 1 + 5
     stream.close()
     assert loading_threads() == []
 
 
-def test_loads_at_the_same_time():
-    both_here = threading.Barrier(2, timeout=10)
-    list(prefetch(range(2), lambda _: both_here.wait(), workers=2, ahead=2))
+def test_items_are_loaded_in_parallel():
+    both_loading = threading.Barrier(2, timeout=10)
+    list(prefetch(range(2), lambda _: both_loading.wait(), workers=2, ahead=2))
 
 
-def test_looks_ahead_while_the_caller_works():
+def test_next_item_is_loaded_while_the_caller_works():
     loaded = threading.Event()
 
     def load(number):
@@ -65,13 +65,13 @@ def test_looks_ahead_while_the_caller_works():
     stream.close()
 
 
-def test_without_workers_the_calling_thread_loads():
+def test_zero_workers_load_in_the_calling_thread():
     threads = set(prefetch(range(3), lambda _: threading.current_thread(), workers=0, ahead=1))
     assert threads == {threading.current_thread()}
 
 
 @pytest.mark.parametrize("workers", [0, 3])
-def test_an_exception_comes_in_its_turn(workers):
+def test_exception_is_raised_at_its_place_in_the_order(workers):
     def load(number):
         if number == 4:
             raise KeyError("four")
@@ -85,7 +85,7 @@ def test_an_exception_comes_in_its_turn(workers):
     assert loading_threads() == []
 
 
-def test_an_exception_of_the_input():
+def test_exception_from_the_input():
     def items():
         yield 1
         raise OSError("gone")
@@ -96,7 +96,7 @@ def test_an_exception_of_the_input():
 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt, GeneratorExit])
-def test_interruption_ends_the_threads_and_drops_what_waits(error):
+def test_interruption_ends_the_threads_and_drops_waiting_items(error):
     started = []
 
     def load(number):
@@ -112,12 +112,12 @@ def test_interruption_ends_the_threads_and_drops_what_waits(error):
     assert len(started) < 100
 
 
-def test_an_iterator_that_was_never_used_starts_no_threads():
+def test_unused_iterator_starts_no_threads():
     prefetch(range(5), slow_double, workers=2, ahead=2)
     assert loading_threads() == []
 
 
 @pytest.mark.parametrize(("workers", "ahead"), [(-1, 1), (1, 0), (0, 0)])
-def test_impossible_numbers(workers, ahead):
+def test_invalid_arguments(workers, ahead):
     with pytest.raises(ValueError, match="at least"):
         prefetch([], slow_double, workers=workers, ahead=ahead)

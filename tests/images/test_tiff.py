@@ -22,16 +22,16 @@ def header(tmp_path, tiff):
 
 
 def test_size_and_channels(header):
-    found = header(np.zeros((3, 5, 4), np.uint16))
-    assert (found.width, found.height, found.channels, found.bits) == (5, 3, 4, 16)
-    assert found.unsigned
-    assert found.alpha
-    assert found.complete
-    assert not (found.floating or found.planar or found.compressed or found.more_pages)
+    result = header(np.zeros((3, 5, 4), np.uint16))
+    assert (result.width, result.height, result.channels, result.bits) == (5, 3, 4, 16)
+    assert result.unsigned
+    assert result.alpha
+    assert result.complete
+    assert not (result.floating or result.planar or result.compressed or result.more_pages)
 
 
 @pytest.mark.parametrize(
-    ("shape", "dtype", "beyond"),
+    ("shape", "dtype", "expected"),
     [
         ((2, 2), "u1", False),
         ((2, 2, 3), "u1", False),
@@ -42,12 +42,12 @@ def test_size_and_channels(header):
         ((2, 2), "f8", True),
     ],
 )
-def test_what_pillow_cannot_hold(header, shape, dtype, beyond):
-    assert header(np.zeros(shape, dtype)).beyond_pillow is beyond
+def test_values_beyond_pillow_need_opencv(header, shape, dtype, expected):
+    assert header(np.zeros(shape, dtype)).needs_opencv is expected
 
 
-def test_16_bit_inks_are_left_to_pillow(header):
-    assert not header(np.zeros((2, 2, 4), np.uint16), tag_262=5).beyond_pillow
+def test_16_bit_cmyk_is_left_to_pillow(header):
+    assert not header(np.zeros((2, 2, 4), np.uint16), tag_262=5).needs_opencv
 
 
 @pytest.mark.parametrize(("extra", "alpha"), [(0, False), (1, True), (2, True)])
@@ -67,22 +67,22 @@ def test_big_tiff(tmp_path):
     path = tmp_path / "a.tif"
     Image.new("L", (7, 6)).save(path, big_tiff=True)
     if path.read_bytes()[2] != 43:
-        pytest.skip("this Pillow writes no BigTIFF")
+        pytest.skip("this version of Pillow cannot write BigTIFF")
     assert (header_of(path).width, header_of(path).height) == (7, 6)
 
 
 @pytest.mark.parametrize("compression", [5, 8])
-def test_compressed_pixels_beyond_the_end_of_the_file(header, compression):
-    found = header(np.zeros((4, 4), np.uint8), tag_259=compression, tag_279=60_000)
-    assert not found.complete
-    with pytest.raises(ImageError, match="cut short"):
-        found.require_readable()
+def test_compressed_pixels_beyond_the_end_of_the_file_are_rejected(header, compression):
+    result = header(np.zeros((4, 4), np.uint8), tag_259=compression, tag_279=60_000)
+    assert not result.complete
+    with pytest.raises(ImageError, match="truncated"):
+        result.require_readable()
 
 
-def test_wrong_byte_count_of_plain_pixels_is_left_to_pillow(header):
-    found = header(np.zeros((4, 4), np.uint8), tag_279=60_000)
-    assert not found.complete
-    found.require_readable()
+def test_wrong_byte_count_of_uncompressed_pixels_is_left_to_pillow(header):
+    result = header(np.zeros((4, 4), np.uint8), tag_279=60_000)
+    assert not result.complete
+    result.require_readable()
 
 
 @pytest.mark.parametrize(
@@ -94,12 +94,12 @@ def test_wrong_byte_count_of_plain_pixels_is_left_to_pillow(header):
         ((2, 2, 7), "u2", {}, "pixels of 7 x 16-bit integers"),
     ],
 )
-def test_kinds_that_would_be_misread(header, shape, dtype, options, words):
+def test_variants_that_would_be_misread_are_rejected(header, shape, dtype, options, words):
     with pytest.raises(ImageError, match=words):
         header(np.zeros(shape, dtype), **options).require_readable()
 
 
 @pytest.mark.parametrize("dtype", ["u1", "u2", "i2", "u4", "i4", "f4", "f8"])
 @pytest.mark.parametrize("shape", [(2, 2), (2, 2, 3)])
-def test_other_kinds_are_fine(header, shape, dtype):
+def test_other_variants_are_accepted(header, shape, dtype):
     header(np.zeros(shape, dtype)).require_readable()

@@ -7,10 +7,13 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
-from samples import save_image
+from support.samples import save_image
 
 from moeclip_cli import Inspector
 from moeclip_cli.errors import ModelError, UsageError
+from moeclip_cli.images.preprocess import preprocess
+from moeclip_cli.model.preprocessing import Preprocessing
+from moeclip_cli.model.scoring import score_scales
 
 
 def make_images(folder, count):
@@ -29,7 +32,7 @@ def assert_same(one, other):
     assert np.abs(one.probability - other.probability).max() < 1e-5
 
 
-def test_scores_do_not_depend_on_batch_size_company_or_repetition(inspector, tmp_path):
+def test_scores_do_not_depend_on_batch_size_other_images_or_repetition(inspector, tmp_path):
     paths = make_images(tmp_path, 9)
     together = list(inspector.score(paths, batch_size=32))
     one_by_one = list(inspector.score(paths, batch_size=1))
@@ -150,8 +153,116 @@ def test_batches_shrink_when_memory_runs_out(standin, inspector, tmp_path):
 
 
 def test_one_image_that_does_not_fit_is_an_error_with_a_remedy(standin, tmp_path):
-    with pytest.raises(ModelError, match="smaller --image-size"):
+    with pytest.raises(ModelError, match="smaller `image_size`"):
         list(short_of_memory(standin, most=0).score(make_images(tmp_path, 2)))
+
+
+def test_memory_that_python_lacks_is_an_error_with_a_remedy(standin, tmp_path):
+    inspector = Inspector.load(
+        str(standin.model), backbone_weights=standin.backbone, image_size=70, device="cpu"
+    )
+    inspector.model.network.register_forward_pre_hook(lambda network, args: bytearray(2**62))
+    with pytest.raises(ModelError, match="Not enough memory on cpu for a single image"):
+        list(inspector.score(make_images(tmp_path, 2)))
+
+
+@pytest.fixture
+def overflowing(standin, tmp_path):
+    """Load the stand-in in a precision, with one weight of its tower multiplied by a factor."""
+
+    def load(factor, precision):
+        state = torch.load(standin.backbone)
+        name = "visual.transformer.resblocks.0.mlp.c_proj.weight"
+        state[name] = state[name].float() * factor
+        torch.save(state, tmp_path / "backbone.pt")
+        return Inspector.load(
+            str(standin.model),
+            backbone_weights=tmp_path / "backbone.pt",
+            image_size=70,
+            device="cpu",
+            precision=precision,
+        )
+
+    return load
+
+
+NOISE = np.random.default_rng(0).integers(0, 255, (64, 64, 3), dtype=np.uint8)
+BLACK = np.zeros((64, 64, 3), np.uint8)
+
+
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+def test_large_activations_have_a_verdict_in_a_type_that_holds_them(overflowing, precision):
+    (result,) = overflowing(100_000, precision).score(NOISE)
+    assert result.verdict == ("anomalous" if result.score >= 0.5 else "normal")
+
+
+def test_activations_that_always_overflow_stop_the_run(overflowing):
+    inspector = overflowing(100_000, "fp16")
+    with pytest.raises(
+        ModelError, match="cannot be used in float16.* not even for a test image; set `precision`"
+    ):
+        next(inspector.score(NOISE))
+
+
+def test_activations_that_overflow_for_an_image_are_an_error_of_that_image(overflowing):
+    inspector = overflowing(3000, "fp16")
+    noise, black = inspector.score([NOISE, BLACK], batch_size=2)
+    assert noise.error == ("The score is not a finite number in float16; set `precision` to fp32.")
+    assert noise.score is noise.verdict is noise.probability is None
+    assert black.verdict in ("normal", "anomalous")
+    in_float32 = next(overflowing(3000, "fp32").score(NOISE))
+    assert in_float32.error is None
+
+
+def test_weights_that_overflow_half_precision_are_named(overflowing):
+    with pytest.raises(
+        ModelError,
+        match=r"'backbone.vision.blocks.0.mlp.c_proj.weight' has numbers that are not finite in "
+        "float16; set `precision` to fp32",
+    ):
+        overflowing(1e7, "fp16")
+    assert next(overflowing(1e7, "fp32").score(NOISE)).error is None
+
+
+def test_weights_that_overflow_float32_when_multiplied_stop_the_run(standin, tmp_path):
+    content = torch.load(standin.model)
+    content["text_adapter"]["0.fc.0.weight"] *= 1e38
+    torch.save(content, tmp_path / "huge.pth")
+    inspector = Inspector.load(
+        str(tmp_path / "huge.pth"), backbone_weights=standin.backbone, image_size=70, device="cpu"
+    )
+    with pytest.raises(ModelError, match="huge.pth cannot be used in float32.* another `model`"):
+        next(inspector.score(NOISE))
+
+
+@pytest.mark.parametrize("spoilt", ["score", "probability", "map_max", "image_score", "raw_map"])
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_every_number_of_an_image_has_to_be_finite(inspector, monkeypatch, spoilt, value):
+    def spoil(*args):
+        scores = score_scales(*args)
+        if len(scores.score) == 2:  # the test image comes alone
+            getattr(scores, spoilt)[0].flatten()[-1:] = value
+        return scores
+
+    monkeypatch.setattr("moeclip_cli.inspection.forward.score_scales", spoil)
+    first, second = inspector.score([NOISE, BLACK], batch_size=2)
+    assert "not a finite number in float32; use another `model`" in first.error
+    assert first.row().verdict is None
+    assert second.error is None
+
+
+def test_text_features_are_kept_for_the_last_prompts_only(standin, monkeypatch):
+    monkeypatch.setattr("moeclip_cli.inspection.forward._KEPT_PROMPTS", 2)
+    inspector = Inspector.load(
+        str(standin.model), backbone_weights=standin.backbone, image_size=70, device="cpu"
+    )
+    encoded = []
+    inspector.model.network.backbone.text.register_forward_pre_hook(
+        lambda tower, args: encoded.append(1)
+    )
+    for prompt, encodings in [("a", 1), ("b", 2), ("a", 2), ("c", 3), ("a", 3), ("b", 4)]:
+        next(inspector.score(BLACK, prompt=prompt))
+        assert len(encoded) == encodings
 
 
 def test_first_choices_of_the_router(inspector, tmp_path):
@@ -164,9 +275,13 @@ def test_first_choices_of_the_router(inspector, tmp_path):
 
 
 def test_wrong_arguments_are_refused_at_once(inspector):
-    with pytest.raises(UsageError, match="batch size"):
+    with pytest.raises(UsageError, match="`batch_size`"):
         inspector.score([], batch_size=0)
-    with pytest.raises(UsageError, match="is no device"):
+    with pytest.raises(UsageError, match="`batch_size` must be from 1 to 4096"):
+        inspector.score([], batch_size=10**20)
+    with pytest.raises(ModelError, match="`image_size` must be at least 1 and at most 4096"):
+        Inspector.load(image_size=10**30)
+    with pytest.raises(UsageError, match="Unknown device"):
         Inspector.load(device="gpu")
 
 
@@ -207,10 +322,28 @@ def test_a_model_of_two_scales_sees_an_image_at_both(standin, inspector, tmp_pat
     assert result.experts.shape == (5, 5)
 
 
-def test_scores_at_two_scales_do_not_depend_on_company_either(inspector, tmp_path):
+def test_scores_at_two_scales_do_not_depend_on_other_images(inspector, tmp_path):
     paths = make_images(tmp_path, 3)
     both = with_scales(inspector, 84)
     together = list(both.score(paths, batch_size=3))
     for path, among in zip(paths, together, strict=True):
         (alone,) = both.score(path)
         assert_same(alone, among)
+
+
+def test_images_are_prepared_as_the_backbone_expects(standin, tmp_path):
+    (path,) = make_images(tmp_path, 1)
+    loaded = Inspector.load(
+        str(standin.model), backbone_weights=standin.backbone, image_size=70, device="cpu"
+    )
+    backbone = loaded.model.network.backbone
+    other = Preprocessing((0.5, 0.4, 0.3), (0.2, 0.25, 0.5), "bilinear")
+    family = dataclasses.replace(backbone.architecture.family, preprocessing=other)
+    backbone.architecture = dataclasses.replace(backbone.architecture, family=family)
+    seen = []
+    loaded.model.network.register_forward_pre_hook(lambda network, args: seen.append(args[0]))
+
+    next(loaded.score(path))
+
+    expected = preprocess(np.asarray(Image.open(path)), 70, other)
+    assert torch.equal(seen[0][0], expected)

@@ -1,16 +1,16 @@
 import dataclasses
 import json
+import os
 
 import pytest
 
 from moeclip_cli import Inspector, Profile
 from moeclip_cli.errors import UsageError
-from moeclip_cli.inspection.profile import scoring_settings
 
 
 @pytest.fixture
 def profile(inspector):
-    return Profile(0.61, 0.05, 40, "metal bracket", scoring_settings(inspector))
+    return Profile(0.61, 0.05, 40, "metal bracket", inspector.settings, scores=(0.2, 0.3, 0.6))
 
 
 @pytest.fixture
@@ -22,6 +22,29 @@ def file(profile, tmp_path):
 
 def test_a_profile_is_read_as_it_was_written(profile, file):
     assert Profile.load(file) == profile
+
+
+def test_a_profile_of_format_1_is_read(profile, file):
+    content = json.loads(file.read_text(encoding="utf-8")) | {"format": 1}
+    del content["scores"], content["rule"]
+    file.write_text(json.dumps(content), encoding="utf-8")
+
+    assert Profile.load(file) == dataclasses.replace(profile, scores=())
+
+
+def test_rows_tell_how_many_good_parts_score_lower(profile, inspector, parts):
+    (plain,) = inspector.score(parts / "d.png")
+    assert plain.percentile is None
+
+    around = (plain.score - 0.02, plain.score - 0.01, plain.score, plain.score + 0.01)
+    known = dataclasses.replace(profile, scores=tuple(sorted(around)))
+    (result,) = Inspector(inspector.model, device="cpu", profile=known).score(parts / "d.png")
+    assert result.score == plain.score
+    assert result.row().percentile == 50
+
+    unknown = dataclasses.replace(profile, scores=())
+    (result,) = Inspector(inspector.model, device="cpu", profile=unknown).score(parts / "d.png")
+    assert result.percentile is None
 
 
 def test_an_inspector_takes_its_threshold(profile, inspector):
@@ -41,7 +64,7 @@ def test_other_settings_are_refused(options, profile, inspector):
 
 
 def test_another_image_size_is_refused(profile, standin):
-    with pytest.raises(UsageError, match="its image size is 70, here it is 84"):
+    with pytest.raises(UsageError, match="its image size is 70, but here it is 84"):
         Inspector.load(
             str(standin.model),
             backbone_weights=standin.backbone,
@@ -55,7 +78,7 @@ def test_other_scales_are_refused(profile, inspector):
     config = dataclasses.replace(inspector.model.config, scales=(84,))
     model = dataclasses.replace(inspector.model, config=config)
 
-    with pytest.raises(UsageError, match=r"its scales is \[\], here it is \[84\]"):
+    with pytest.raises(UsageError, match=r"its scales is \[\], but here it is \[84\]"):
         Inspector(model, device="cpu", profile=profile)
 
 
@@ -80,7 +103,11 @@ def test_a_missing_file_is_named(tmp_path):
 @pytest.mark.parametrize(
     "change",
     [
-        {"format": 2},
+        {"format": 3},
+        {"scores": [1.5]},
+        {"scores": ["high"]},
+        {"scores": 3},
+        {"rule": "guess"},
         {"threshold": 1.5},
         {"threshold": "high"},
         {"false_alarms": "few"},
@@ -92,11 +119,11 @@ def test_a_missing_file_is_named(tmp_path):
     ],
     ids=str,
 )
-def test_what_is_no_profile_is_refused(change, file):
+def test_invalid_profiles_are_refused(change, file):
     content = json.loads(file.read_text(encoding="utf-8")) | change
     file.write_text(json.dumps(content), encoding="utf-8")
 
-    with pytest.raises(UsageError, match=r"bracket\.json is no profile"):
+    with pytest.raises(UsageError, match=r"bracket\.json is not a profile"):
         Profile.load(file)
 
 
@@ -104,5 +131,12 @@ def test_what_is_no_profile_is_refused(change, file):
 def test_other_files_are_refused(text, file):
     file.write_bytes(text.encode("latin-1"))
 
-    with pytest.raises(UsageError, match=r"bracket\.json is no profile"):
+    with pytest.raises(UsageError, match=r"bracket\.json is not a profile"):
         Profile.load(file)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="requires POSIX")
+def test_a_pipe_is_refused_at_once(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(UsageError, match=r"Cannot read the profile .*pipe: it is a pipe"):
+        Profile.load(tmp_path / "pipe")

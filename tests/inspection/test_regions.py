@@ -31,7 +31,7 @@ def test_diagonal_neighbours_are_one_region():
     assert len(find_regions(make_map((0, 0, 5, 5), (5, 5, 9, 9)), 0.5, 100, 100)) == 1
 
 
-def test_peak_is_the_regions_own_even_if_another_lies_in_its_box():
+def test_peak_is_the_regions_own_even_if_another_one_is_in_its_box():
     probability = make_map((0, 0, 50, 3), (0, 0, 3, 50), value=0.6)
     probability[20:25, 20:25] = 0.9
     ring, spot = find_regions(probability, 0.5, 100, 100)

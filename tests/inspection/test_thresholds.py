@@ -41,6 +41,6 @@ def test_fallback_says_that_it_is_a_guess():
 
 
 @pytest.mark.parametrize("value", [-0.1, 1.5, float("nan")])
-def test_thresholds_where_no_score_can_lie_are_refused(value):
+def test_thresholds_outside_the_range_of_scores_are_refused(value):
     with pytest.raises(UsageError, match="between 0 and 1"):
         choose_threshold(value, None, make_config())

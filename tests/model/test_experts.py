@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from moeclip_cli.model.config import NetworkConfig
-from moeclip_cli.model.experts import MoEAdapter, feature_slices, orthogonal_slices
+from moeclip_cli.model.experts import MoEAdapter, feature_slices, fofs_matrices
 
 CONFIG = NetworkConfig(rank=3, experts=4, top_k=2, alpha=6.0)
 WIDTH = 34
@@ -67,8 +67,8 @@ def test_feature_slices_cover_all_features_and_the_first_are_longer():
     assert [i for part in slices for i in range(34)[part]] == list(range(34))
 
 
-def test_orthogonal_slices_are_orthonormal_inside_and_zero_outside():
-    matrices = orthogonal_slices(4, 3, WIDTH)
+def test_fofs_matrices_are_orthonormal_inside_and_zero_outside():
+    matrices = fofs_matrices(4, 3, WIDTH)
     for matrix, part in zip(matrices, feature_slices(WIDTH, 4), strict=True):
         assert torch.allclose(matrix @ matrix.T, torch.eye(3), atol=1e-6)
         outside = matrix.clone()
@@ -84,3 +84,11 @@ def test_input_matrices_are_trained_only_without_fofs(fofs):
     assert adapter.lora_b.requires_grad
     assert adapter.router.requires_grad
     assert adapter.lora_a.abs().sum() > 0
+
+
+def test_an_overflow_of_the_experts_is_not_silently_left_out():
+    adapter = trained()
+    x = torch.randn(1, 5, WIDTH).half()
+    y = torch.full((1, 5, WIDTH), 60_000.0).half()  # finite, but its length is not
+    assert adapter.blend(x, y).isnan().all()
+    assert adapter.blend(x.float(), y.float()).isfinite().all()

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 import pytest
 import torch
-from golden import LARGE, PROMPTS, Recording, assert_close, open_recording
+from support.golden import LARGE, PROMPTS, Recording, assert_close, open_recording
 
 from moeclip_cli.checkpoints.loading import load_model
-from moeclip_cli.inspection.scoring import score
 from moeclip_cli.model.moeclip import MoECLIP
+from moeclip_cli.model.scoring import score
 
 needs_large = pytest.mark.skipif(not LARGE.is_dir(), reason="the full-size recordings are not here")
 

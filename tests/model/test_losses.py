@@ -54,7 +54,7 @@ def test_etf_equals_that_of_the_full_outputs_with_its_gradients():
         assert torch.allclose(ours, full, rtol=1e-3, atol=1e-5 * float(full.abs().max()))
 
 
-def test_etf_of_untrained_experts_is_finite_and_pulls_nowhere():
+def test_etf_of_untrained_experts_is_finite_and_has_no_gradient():
     made = adapter(zero=True)
     loss = etf_loss(made(torch.randn(1, 3, WIDTH))[1], made)
     loss.backward()
@@ -89,7 +89,7 @@ def test_loads_of_a_batch_in_parts_add_up():
     assert torch.allclose(sum(parts), expert_load(made(tokens)[1]), atol=1e-5)
 
 
-def test_focal_and_dice_as_the_paper_words_them():
+def test_focal_and_dice_follow_the_papers_formulas():
     torch.manual_seed(1)
     similarity = 5 * torch.randn(3, 2, 16, 2)
     mask = (torch.rand(2, 10, 10) > 0.7).float()

@@ -4,12 +4,12 @@ from dataclasses import replace
 
 import pytest
 import torch
-from standins import backbone_state
+from support.standins import backbone_state
 
 from moeclip_cli.errors import ModelError
 from moeclip_cli.model.adapters import Adapters
-from moeclip_cli.model.architecture import infer_architecture
-from moeclip_cli.model.backbone import build_backbone
+from moeclip_cli.model.backbones.family import Backbone
+from moeclip_cli.model.backbones.table import build_backbone, infer_architecture
 from moeclip_cli.model.config import NetworkConfig
 from moeclip_cli.model.moeclip import MoECLIP
 
@@ -25,7 +25,9 @@ def backbone():
 def make_network(backbone, **options):
     torch.manual_seed(0)
     config = replace(CONFIG, **options)
-    adapters = Adapters(config, backbone.vision_width, backbone.text_width, backbone.joint_dim)
+    shape = backbone.architecture
+    text_width = None if backbone.text is None else shape.text_width
+    adapters = Adapters(config, shape.vision_width, text_width, shape.joint_dim)
     for adapter in adapters.moe:
         torch.nn.init.normal_(adapter.lora_b)
         torch.nn.init.normal_(adapter.router)
@@ -62,14 +64,14 @@ def test_image_feature_comes_from_the_authors_level(backbone):
     images = torch.randn(1, 3, 70, 70)
     for aggregation, level in ((True, 3), (False, 1)):
         network = make_network(backbone, aggregation=aggregation)
-        levels, _ = network._levels(images)
-        plain = network.backbone.visual.ln_post(levels[level])
+        levels, _ = network.levels(images)
+        plain = network.backbone.vision.norm(levels[level])
         expected = network.adapters.image_head(plain)
         assert torch.allclose(network.encode_image(images)[1], expected, atol=1e-6)
 
 
 @torch.inference_mode()
-def test_adapted_tokens_go_on_into_the_next_block(backbone):
+def test_adapted_tokens_enter_the_next_block(backbone):
     images = torch.randn(1, 3, 70, 70)
     network = make_network(backbone)
     before = network.encode_image(images)[0][-1]
@@ -78,7 +80,7 @@ def test_adapted_tokens_go_on_into_the_next_block(backbone):
 
 
 @torch.inference_mode()
-def test_text_features_are_unit_vectors_and_do_not_depend_on_company(backbone):
+def test_text_features_are_unit_vectors_and_independent_of_other_names(backbone):
     network = make_network(backbone)
     together = network.encode_text(["bolt", "a much longer name of a part", "nut"])
     assert torch.allclose(together.norm(dim=1), torch.ones(3, 2), atol=1e-5)
@@ -115,6 +117,35 @@ def test_image_sizes_that_do_not_fit_are_refused_with_ones_that_do(backbone, siz
         make_network(backbone, image_size=size)
 
 
-def test_adapter_after_a_block_that_is_not_there(backbone):
-    with pytest.raises(ModelError, match="follow block 9, but the backbone has only 8"):
+def test_an_adapter_after_a_missing_block_is_refused(backbone):
+    with pytest.raises(ModelError, match="follows block 9, but the backbone has only 8"):
         make_network(backbone, layers=(3, 9))
+
+
+@torch.inference_mode()
+def test_first_choices_are_those_of_the_patches_in_a_grid(backbone):
+    network = make_network(backbone)
+    comparison = network(torch.randn(2, 3, 70, 70), network.encode_text(["bolt"])[0])
+    for adapter, routing in enumerate(comparison.routing):
+        grid = comparison.first_choice(adapter)
+        assert grid.shape == (2, 5, 5)
+        for row in range(5):
+            for column in range(5):
+                # Token 0 is the class token.
+                token = routing.probabilities[:, 1 + 5 * row + column]
+                assert torch.equal(grid[:, row, column], token.argmax(dim=-1))
+
+
+@torch.inference_mode()
+def test_a_vision_tower_works_without_a_text_tower(backbone):
+    network = make_network(backbone)
+    images = torch.randn(2, 3, 70, 70)
+    text = network.encode_text(["bolt"])[0]
+    vision_only = Backbone(backbone.vision, None, replace(backbone.architecture, text_width=None))
+    alone = make_network(vision_only)
+    assert alone.adapters.text_layer is None
+    trained = {k: v for k, v in network.adapters.state_dict().items() if "text_layer" not in k}
+    alone.adapters.load_state_dict(trained)
+    assert torch.equal(alone(images, text).patches, network(images, text).patches)
+    with pytest.raises(ModelError, match="no text tower"):
+        alone.encode_text(["bolt"])

@@ -17,5 +17,5 @@ def test_every_state_in_every_template():
     assert "a photo of a metal nut with flaw." in abnormal
 
 
-def test_braces_in_a_name_are_just_text():
+def test_braces_in_a_name_are_plain_text():
     assert sentences(("a {}",), "{0} part")[0] == "a {0} part."

@@ -4,10 +4,10 @@ import threading
 from pathlib import Path
 
 import pytest
-from samples import save_image
+from support.samples import save_image
 
+from moeclip_cli.discovery.inputs import ImageRef
 from moeclip_cli.errors import ImageError, UsageError
-from moeclip_cli.images.inputs import ImageRef
 from moeclip_cli.runs.stream import Pace, results_with_files
 
 
@@ -25,7 +25,7 @@ def run(inspector, refs, jobs, batch_size=2, workers=2):
     return results_with_files(inspector, refs, lambda path: "bolt", jobs, pace)
 
 
-def test_a_result_is_handed_on_once_its_files_are_there(inspector, refs, tmp_path):
+def test_a_result_is_yielded_after_its_files_are_written(inspector, refs, tmp_path):
     def write(ref, result):
         (tmp_path / f"{ref.name}.txt").write_text(str(result.score))
 
@@ -55,7 +55,7 @@ def test_waiting_results_are_bounded(inspector, refs):
     assert len(list(results)) == len(refs) - 1
 
 
-def test_an_image_that_vanishes_meanwhile_is_its_own_error(inspector, refs):
+def test_an_image_deleted_meanwhile_is_an_error_of_that_image(inspector, refs):
     def fail(ref, result):
         if ref.name == "5.png":
             raise ImageError("The file is gone.")

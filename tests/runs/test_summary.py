@@ -19,7 +19,23 @@ def test_counts_and_most_anomalous_images():
     assert [item.path for item in summary.most_anomalous] == [str(9 + 10 * i) for i in range(TOP)]
 
 
-def test_rows_of_an_earlier_run_count_but_do_not_make_this_one_faster():
+def test_rows_of_an_earlier_run_count_but_not_for_the_speed():
     summary = Summary()
     summary.add(row("old.png", 0.9), now=False)
     assert (summary.images, summary.scored_now, summary.images_per_second) == (1, 0, 0)
+
+
+def drifted(percentiles, verdict="normal"):
+    summary = Summary()
+    for number, percentile in enumerate(percentiles):
+        summary.add(Row(str(number), score=0.3, verdict=verdict, percentile=percentile))
+    return summary.drifted
+
+
+def test_good_parts_drift_if_most_score_above_four_fifths_of_the_calibration():
+    assert drifted([80] * 11 + [10] * 9)
+    assert not drifted([80] * 10 + [10] * 10)
+    assert not drifted([79.9] * 20)
+    assert not drifted([100] * 19), "too few images"
+    assert not drifted([100] * 30, "anomalous")
+    assert not drifted([None] * 30)

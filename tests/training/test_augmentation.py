@@ -23,7 +23,7 @@ def changed(seed=0, **changes):
     return augment(*square(), Augmentation(**settings), np.random.default_rng(seed))
 
 
-def test_nothing_changes_without_augmentation():
+def test_without_augmentation_the_image_is_unchanged():
     image, mask = changed()
     assert np.array_equal(image, square()[0])
     assert np.array_equal(mask, square()[1])
@@ -48,7 +48,7 @@ def test_image_and_mask_move_together(seed):
     assert ((image[..., 0] > 0.5) != mask.astype(bool)).mean() < 0.02
 
 
-def test_it_stays_within_its_limits():
+def test_rotation_and_shift_are_within_their_limits():
     shifts, angles = [], []
     centre = np.array([11.5, 24.5])
     for seed in range(40):
@@ -64,7 +64,7 @@ def test_it_stays_within_its_limits():
     assert 20 < max(angles) < 33
 
 
-def test_half_of_the_images_are_turned_at_a_probability_of_one_half():
+def test_half_of_the_images_are_rotated_at_a_probability_of_one_half():
     unturned = sum(
         np.array_equal(changed(seed, rotation_p=0.5)[1], square()[1]) for seed in range(200)
     )

@@ -4,7 +4,7 @@ import re
 
 import pytest
 import torch
-from golden import open_recording
+from support.golden import open_recording
 
 from moeclip_cli.checkpoints.loading import load_model
 from moeclip_cli.training.configuration import TrainingConfig

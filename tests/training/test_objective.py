@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 import torch
-from trainings import CONFIG
+from support.trainings import CONFIG
 
 from moeclip_cli.training.network import build_untrained, find_training_backbone
 from moeclip_cli.training.objective import (
@@ -32,7 +32,7 @@ def batch():
     return images, masks, torch.tensor([0, 1])
 
 
-def test_blocks_before_the_first_adapter_store_nothing_for_gradients(network, batch):
+def test_blocks_before_the_first_adapter_store_no_activations(network, batch):
     read = TextReader(network)(["bolt", "nut"])
     text = network.text_features(read).detach()
     saved: list[int] = []
@@ -73,7 +73,7 @@ def test_recomputed_activations_are_not_stored_and_give_the_same_gradients(netwo
         assert torch.allclose(gradient, sparing[2][name], rtol=1e-4, atol=1e-7), name
 
 
-def test_every_trained_tensor_gets_a_gradient_and_nothing_else_does(network, batch):
+def test_the_trained_tensors_and_no_others_have_a_gradient(network, batch):
     _, _, gradients = stored(network, batch)
     trained = {name for name, p in network.named_parameters() if p.requires_grad}
     assert gradients.keys() == trained
@@ -88,11 +88,11 @@ def test_losses_without_weight_are_0(network, batch):
     assert total == pytest.approx(image + segmentation)
 
 
-def test_mixed_precision_leaves_router_and_similarities_whole(network, batch):
+def test_mixed_precision_keeps_router_and_similarities_in_float32(network, batch):
     read = TextReader(network)(["bolt", "nut"])
     objective = Objective(network, Weights(0.01, 0.01))
     exact = objective(*batch, read).detach()
-    network.backbone.visual.to(torch.bfloat16)
+    network.backbone.vision.to(torch.bfloat16)
     routers, texts = [], []
     with torch.autocast("cpu", torch.bfloat16):
         compared = network(batch[0], network.text_features(read).float())
@@ -106,7 +106,7 @@ def test_mixed_precision_leaves_router_and_similarities_whole(network, batch):
     assert network.adapters.moe[0].router.grad.dtype == torch.float32
 
 
-def test_a_name_is_read_once_and_alone(network):
+def test_a_prompt_is_encoded_once_and_separately(network):
     read = TextReader(network)
     together = read(["bolt", "nut", "bolt"])
     assert torch.equal(together[0], together[2])
@@ -116,8 +116,8 @@ def test_a_name_is_read_once_and_alone(network):
     assert torch.allclose(network.text_features(together[:2]), expected, atol=1e-6)
 
 
-def test_shares_of_a_batch_average_to_the_whole_batch_the_balance_loss_included(network, batch):
-    """What two processes do: each sees its images and the loads of all."""
+def test_the_mean_over_shares_of_a_batch_includes_the_balance_loss(network, batch):
+    """As in two processes: each has its own images and the loads of both."""
     read = TextReader(network)(["bolt", "nut"])
     weights = Weights(1.0, 1.0)
     whole = Objective(network, weights)(*batch, read)

@@ -26,7 +26,7 @@ def step(adapters, adam, used):
     adam.zero_grad()
 
 
-def test_an_expert_that_took_no_part_stays_where_it_is():
+def test_an_unused_expert_does_not_change():
     adapters = Adapters(CONFIG, 8, 4, 4)
     adam = optimiser_for(adapters)
     step(adapters, adam, used=[0, 1])
@@ -40,7 +40,7 @@ def test_an_expert_that_took_no_part_stays_where_it_is():
     assert torch.allclose(adapters.moe[0].lora_b[2], torch.tensor(-0.1))
 
 
-def test_with_a_loss_on_all_experts_no_gradient_means_0():
+def test_with_a_loss_on_all_experts_a_missing_gradient_is_0():
     adapters = Adapters(CONFIG, 8, 4, 4)
     adam = optimiser_for(adapters, all_experts_used=True)
     step(adapters, adam, used=[0, 1, 2])
@@ -49,7 +49,7 @@ def test_with_a_loss_on_all_experts_no_gradient_means_0():
     assert (adapters.moe[0].lora_b != before).all()
 
 
-def test_it_does_what_adam_does_and_forgets_all_gradients():
+def test_it_equals_adam_and_clears_all_gradients():
     torch.manual_seed(0)
     adapters, twin = Adapters(CONFIG, 8, 4, 4), Adapters(CONFIG, 8, 4, 4)
     twin.load_state_dict(adapters.state_dict())

@@ -3,7 +3,7 @@ from __future__ import annotations
 from moeclip_cli.training.order import Order
 
 
-def test_every_epoch_shows_every_image_once_in_an_order_of_its_own():
+def test_every_epoch_has_every_image_once_in_its_own_order():
     order = Order(images=12, batch_size=4, seed=1)
     epochs = [[i for step in order.step_indices(epoch) for i in step] for epoch in range(3)]
     assert all(sorted(epoch) == list(range(12)) for epoch in epochs)
@@ -20,7 +20,7 @@ def test_processes_share_each_batch():
     assert [a + b for a, b in zip(*shares, strict=True)] == whole
 
 
-def test_the_images_left_out_are_others_in_other_epochs():
+def test_the_images_left_out_differ_from_epoch_to_epoch():
     order = Order(images=5, batch_size=4, seed=1)
     shown = [set(order.step_indices(epoch)[0]) for epoch in range(8)]
     assert all(len(images) == 4 for images in shown)

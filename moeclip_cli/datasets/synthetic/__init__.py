@@ -1,4 +1,4 @@
-"""Generated textures, parts and panels with defects and their exact masks."""
+"""Generated images of textures, parts and panels, with defects and their exact masks."""
 
 from moeclip_cli.datasets.synthetic.generator import (
     CELLS,
@@ -7,6 +7,7 @@ from moeclip_cli.datasets.synthetic.generator import (
     HELD_OUT_DEFECTS,
     HELD_OUT_FAMILIES,
     KINDS,
+    MIN_SIDE,
     TRAINING_DEFECTS,
     TRAINING_FAMILIES,
     SyntheticPair,
@@ -21,6 +22,7 @@ __all__ = [
     "HELD_OUT_DEFECTS",
     "HELD_OUT_FAMILIES",
     "KINDS",
+    "MIN_SIDE",
     "TRAINING_DEFECTS",
     "TRAINING_FAMILIES",
     "SyntheticPair",

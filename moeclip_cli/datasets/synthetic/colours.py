@@ -1,4 +1,4 @@
-"""From a scalar field to a coloured surface."""
+"""Colours, and surfaces coloured by a scalar field."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from moeclip_cli.datasets.synthetic.fields import FloatArray, fractal_noise, log
 
 
 def random_colour(rng: np.random.Generator, low: float = 0.05, high: float = 0.95) -> FloatArray:
-    """An RGB colour in [0, 1]; grey and muted tones are the most frequent, as in factories."""
+    """Return an RGB colour in [0, 1], most often a grey or muted tone, as in factories."""
     saturation = 0.0 if rng.random() < 0.35 else float(rng.beta(1.2, 2.5))
     colour = colorsys.hsv_to_rgb(rng.random(), saturation, rng.uniform(low, high))
     return np.asarray(colour, np.float32)
 
 
 def related_colour(rng: np.random.Generator, colour: FloatArray, contrast: float) -> FloatArray:
-    """A colour that is lighter or darker than `colour` by about `contrast`, slightly tinted."""
+    """Return a slightly tinted colour that differs from `colour` in brightness by `contrast`."""
     brightness = float(colour.mean())
     sign = 1.0 if rng.random() < 1 - brightness else -1.0
     tint = rng.normal(0, 0.15 * contrast, 3)
@@ -26,12 +26,12 @@ def related_colour(rng: np.random.Generator, colour: FloatArray, contrast: float
 
 
 def ramp(value: FloatArray, first: FloatArray, second: FloatArray) -> FloatArray:
-    """Colours (size, size, 3) between `first` (value 0) and `second` (value 1)."""
+    """Interpolate colours (size, size, 3) from `first` at value 0 to `second` at value 1."""
     return first + value[..., None] * (second - first)
 
 
 def relief(rng: np.random.Generator, height: FloatArray, strength: float) -> FloatArray:
-    """Shading of a height field by light from a random side; a field around 0."""
+    """Return the shading (size, size) of a height field lit from a random side, around 0."""
     angle = rng.uniform(0, 2 * np.pi)
     dx = cv2.Sobel(height, cv2.CV_32F, 1, 0, ksize=3)
     dy = cv2.Sobel(height, cv2.CV_32F, 0, 1, ksize=3)
@@ -41,9 +41,9 @@ def relief(rng: np.random.Generator, height: FloatArray, strength: float) -> Flo
 
 
 def paint(rng: np.random.Generator, value: FloatArray) -> FloatArray:
-    """A surface (size, size, 3) in [0, 1] whose colour follows a field with values in [0, 1].
+    """Return a surface (size, size, 3) in [0, 1] whose colour follows a field in [0, 1].
 
-    Contrast, colours, relief, large-scale patchiness and grain are drawn at random.
+    Contrast, colours, relief, large-scale variation and grain are random.
     """
     size = value.shape[0]
     first = random_colour(rng)

@@ -1,6 +1,6 @@
-"""Random scalar fields, the raw material of every generated image.
+"""Random scalar fields, the basis of all generated images.
 
-Legend: a field is a float32 array (size, size); lengths are fractions of the image's side.
+A field is a float32 array (size, size). Lengths are fractions of the image's side.
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ BoolArray = NDArray[np.bool_]
 
 
 def log_uniform(rng: np.random.Generator, low: float, high: float) -> float:
-    """A number between `low` and `high` whose logarithm is uniform."""
+    """Return a number between `low` and `high` with a uniformly distributed logarithm."""
     return float(np.exp(rng.uniform(np.log(low), np.log(high))))
 
 
 def standardise(field: FloatArray) -> FloatArray:
-    """The field with mean 0 and standard deviation 1; a constant field becomes zero."""
+    """Scale a field to mean 0 and standard deviation 1; a constant field becomes zero."""
     mean, deviation = cv2.meanStdDev(field)
     return ((field - np.float32(mean[0, 0])) / np.float32(deviation[0, 0] + 1e-6)).astype(
         np.float32
@@ -27,13 +27,13 @@ def standardise(field: FloatArray) -> FloatArray:
 
 
 def to_unit(field: FloatArray) -> FloatArray:
-    """The field mapped linearly to [0, 1]."""
+    """Map a field linearly to [0, 1]."""
     low, high = float(field.min()), float(field.max())
     return ((field - low) / max(high - low, 1e-6)).astype(np.float32)
 
 
 def rotate(field: FloatArray, degrees: float) -> FloatArray:
-    """The field turned about its centre; what comes in from outside is mirrored."""
+    """Rotate a field about its centre; areas from outside are mirrored."""
     size = field.shape[0]
     turn = cv2.getRotationMatrix2D((size / 2, size / 2), degrees, 1.0)
     return cv2.warpAffine(field, turn, (size, size), borderMode=cv2.BORDER_REFLECT)
@@ -47,15 +47,15 @@ def fractal_noise(
     gain: float = 0.5,
     stretch: float = 1.0,
 ) -> FloatArray:
-    """Smooth noise summed over octaves, mean 0 and standard deviation 1.
+    """Return smooth noise summed over octaves, with mean 0 and standard deviation 1.
 
     Args:
         rng: source of randomness.
         size: side in pixels.
         cells: noise cells across the image in the first octave.
-        octaves: how many octaves at most; those finer than a pixel are left out.
-        gain: amplitude of an octave relative to the one before.
-        stretch: how much longer the structures are along x than along y.
+        octaves: maximum number of octaves; those finer than a pixel are skipped.
+        gain: amplitude of an octave relative to the previous one.
+        stretch: ratio of the length of structures along x to that along y.
     """
     field = np.zeros((size, size), np.float32)
     amplitude = 1.0
@@ -70,16 +70,22 @@ def fractal_noise(
     return standardise(field)
 
 
+def pixel_axes(size: int) -> tuple[FloatArray, FloatArray]:
+    """Return the x coordinates (1, size) and y coordinates (size, 1) of pixel centres in [0, 1]."""
+    axis = ((np.arange(size) + 0.5) / size).astype(np.float32)
+    return axis[None, :], axis[:, None]
+
+
 def plane(
     rng: np.random.Generator, size: int, turn: str = "any", wobble: float = 0.01
 ) -> tuple[FloatArray, FloatArray]:
-    """Coordinates of a plane seen by the camera, in fractions of the image's side.
+    """Return coordinates x, y of a plane seen by the camera, in fractions of the image's side.
 
     Args:
         rng: source of randomness.
         size: side in pixels.
-        turn: "any" angle, or "near" a multiple of a right angle as on most inspection stations.
-        wobble: largest amplitude of the smooth bending.
+        turn: "any" angle, or "near" a multiple of 90 degrees as on most inspection stations.
+        wobble: maximum amplitude of the smooth distortion.
     """
     axis = (np.arange(size, dtype=np.float32) + 0.5) / size - 0.5
     angle = rng.uniform(0, 2 * np.pi)
@@ -100,11 +106,11 @@ def plane(
 def voronoi(
     rng: np.random.Generator, size: int, cells: float
 ) -> tuple[FloatArray, NDArray[np.int32], FloatArray]:
-    """Cells around random points.
+    """Divide an image into cells around random points.
 
     Returns:
-        Distance to the cell's point in pixels, the cell's number, and distance to the cell's
-        border in pixels.
+        Distance to the cell's point in pixels, number of the cell, and distance to the cell's
+        border in pixels, each (size, size).
     """
     spacing = size / cells
     side = int(np.ceil(cells)) + 2
@@ -126,7 +132,7 @@ def voronoi(
 
 
 def smoothstep(value: FloatArray, low: float, high: float) -> FloatArray:
-    """0 below `low`, 1 above `high`, a smooth ramp between."""
+    """Map values to 0 below `low`, 1 above `high` and a smooth ramp in between."""
     t = np.clip((value - low) / max(high - low, 1e-6), 0, 1).astype(np.float32)
     return t * t * (3 - 2 * t)
 
@@ -134,7 +140,7 @@ def smoothstep(value: FloatArray, low: float, high: float) -> FloatArray:
 def bend(
     image: FloatArray, shift_x: FloatArray, shift_y: FloatArray, border: int = cv2.BORDER_REFLECT
 ) -> FloatArray:
-    """The image sampled at displaced positions; the shifts are in pixels."""
+    """Sample an image at positions displaced by shifts in pixels."""
     size_y, size_x = image.shape[:2]
     x = np.arange(size_x, dtype=np.float32)[None, :] + shift_x
     y = np.arange(size_y, dtype=np.float32)[:, None] + shift_y

@@ -1,4 +1,4 @@
-"""Families of assembled or printed panels that fill the frame with regular structure."""
+"""Families of assembled or printed panels, which fill the image with a regular structure."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ _SURFACES = ("plain", "plain", "plaster", "brushed", "spangle", "carpet", "marbl
 
 
 def panel(rng: np.random.Generator, size: int, layout: str) -> Scene:
-    """A scene of the named layout."""
+    """Return a scene of the named layout."""
     pixels = paint(rng, np.clip(PATTERNS[str(rng.choice(_SURFACES))](rng, size), 0, 1))
-    # OpenCV smooths lines and writes text on 8-bit images only.
+    # OpenCV draws antialiased lines and text on 8-bit images only.
     canvas = np.ascontiguousarray(np.round(pixels * 255), np.uint8)
     LAYOUTS[layout](rng, canvas)
     drawn = (canvas / 255).astype(np.float32)
@@ -41,7 +41,7 @@ def panel(rng: np.random.Generator, size: int, layout: str) -> Scene:
 
 
 def _tone(rng: np.random.Generator, pixels: Canvas, contrast: float) -> Colour:
-    """A colour that stands out from the panel by `contrast`."""
+    """Return a colour that differs from the panel by `contrast`."""
     middle = (pixels.mean((0, 1)) / 255).astype(np.float32)
     return [float(c) for c in related_colour(rng, middle, contrast) * 255]
 
@@ -51,7 +51,7 @@ def _colour(rng: np.random.Generator, low: float = 0.05, high: float = 0.95) -> 
 
 
 def _positions(rng: np.random.Generator, count: int, size: int) -> list[float]:
-    """Evenly spaced positions with a random start, in pixels."""
+    """Return evenly spaced positions with a random offset, in pixels."""
     pitch = size / count
     return [float((i + rng.uniform(0.45, 0.55)) * pitch) for i in range(count)]
 

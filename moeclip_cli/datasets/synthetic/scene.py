@@ -1,4 +1,4 @@
-"""What a family draws: the picture and where its object is."""
+"""Scene: the image of a family and the position of its object."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ class Scene:
 
     Attributes:
         pixels: (size, size, 3) RGB in [0, 1].
-        foreground: (size, size), where the object is; everywhere for a texture.
+        foreground: (size, size), True on the object; all True for a texture.
     """
 
     pixels: FloatArray

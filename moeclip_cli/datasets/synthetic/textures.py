@@ -1,4 +1,4 @@
-"""Families of surface texture: each pattern is a field in [0, 1] that `colours.paint` colours."""
+"""Families of surface textures: each pattern is a field in [0, 1], coloured by `colours.paint`."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ Pattern = Callable[[np.random.Generator, int], FloatArray]
 
 
 def texture(rng: np.random.Generator, size: int, pattern: str) -> FloatArray:
-    """A coloured texture (size, size, 3) in [0, 1] of the named pattern."""
+    """Return a coloured texture (size, size, 3) in [0, 1] of the named pattern."""
     return paint(rng, np.clip(PATTERNS[pattern](rng, size), 0, 1).astype(np.float32))
 
 
@@ -32,7 +32,7 @@ def _fraction(value: FloatArray) -> FloatArray:
 
 
 def _hash(rng: np.random.Generator, *cells: FloatArray) -> FloatArray:
-    """One random number in [0, 1] per lattice cell, constant within the cell."""
+    """Return one random number in [0, 1] per lattice cell, constant within the cell."""
     table = rng.random(997).astype(np.float32)
     key = np.zeros(cells[0].shape, np.int64)
     for prime, cell in zip((73_856_093, 19_349_663), cells, strict=False):
@@ -41,7 +41,7 @@ def _hash(rng: np.random.Generator, *cells: FloatArray) -> FloatArray:
 
 
 def _wave(rng: np.random.Generator, phase: FloatArray) -> FloatArray:
-    """A periodic profile in [0, 1] with a random shape."""
+    """Return a periodic profile in [0, 1] of a random shape."""
     sine = 0.5 + 0.5 * np.sin(2 * np.pi * phase).astype(np.float32)
     shape = rng.integers(4)
     if shape == 0:
@@ -100,7 +100,7 @@ def _twill(rng: np.random.Generator, size: int) -> FloatArray:
 def _threads(
     rng: np.random.Generator, u: FloatArray, v: FloatArray, over: np.ndarray
 ) -> FloatArray:
-    """Warp threads along v where `over`, weft threads along u elsewhere, each of its own tone."""
+    """Return warp threads along v where `over` is True and weft threads along u elsewhere."""
     uneven = rng.uniform(0, 0.25)
     warp = np.sin(np.pi * _fraction(u)) * (1 - uneven * _hash(rng, u))
     weft = np.sin(np.pi * _fraction(v)) * (1 - uneven * _hash(rng, v))
@@ -290,4 +290,4 @@ PATTERNS: dict[str, Pattern] = {
     "hammered": _hammered,
     "chequer_plate": _chequer_plate,
 }
-"""Pattern by family name."""
+"""Function that returns the pattern, by family name."""

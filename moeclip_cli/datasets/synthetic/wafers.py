@@ -1,7 +1,7 @@
-"""Solar cells in their own light (electroluminescence), and the defects that only they have.
+"""Electroluminescence images of solar cells, and defects that only solar cells have.
 
-A current through the cell makes it glow in the near infrared: what does not conduct stays dark.
-So darkness means something here, unlike in an image that a lamp lights.
+A current through the cell makes it emit near-infrared light, and areas that do not conduct stay
+dark. Darkness is therefore meaningful here, unlike in an image lit by a lamp.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from moeclip_cli.datasets.synthetic.defects import Defect, Flaw, Site
+from moeclip_cli.datasets.synthetic.defect_drawing import Defect, DrawnDefect, Site
 from moeclip_cli.datasets.synthetic.fields import (
     FloatArray,
     bend,
@@ -23,7 +23,7 @@ Canvas = NDArray[np.uint8]
 
 
 def monocrystal(rng: np.random.Generator, pixels: Canvas) -> None:
-    """A cell cut from one crystal: even, at most with faint rings around its axis."""
+    """Draw a monocrystalline cell: even, at most with faint rings around its axis."""
     glow = _exposure(rng, len(pixels))
     if rng.random() < 0.3:
         glow *= _rings(rng, len(pixels))
@@ -31,7 +31,7 @@ def monocrystal(rng: np.random.Generator, pixels: Canvas) -> None:
 
 
 def multicrystal(rng: np.random.Generator, pixels: Canvas) -> None:
-    """A cell of many crystals, with dark clouds of dislocations that are its nature."""
+    """Draw a multicrystalline cell, with dark clouds of dislocations that are normal for it."""
     glow = _exposure(rng, len(pixels))
     for _ in range(int(rng.integers(1, 3))):
         glow *= _grains(rng, len(pixels))
@@ -41,7 +41,7 @@ def multicrystal(rng: np.random.Generator, pixels: Canvas) -> None:
 
 
 def _exposure(rng: np.random.Generator, size: int) -> FloatArray:
-    """Level and slow variation of the light."""
+    """Return the level and slow variation of the emitted light."""
     slow = fractal_noise(rng, size, rng.uniform(1, 4), 2) * np.float32(rng.uniform(0, 0.2))
     return np.float32(rng.uniform(0.35, 0.95)) * np.exp(slow)
 
@@ -53,7 +53,7 @@ def _rings(rng: np.random.Generator, size: int) -> FloatArray:
 
 
 def _grains(rng: np.random.Generator, size: int) -> FloatArray:
-    """Crystals of different brightness, some with dark borders."""
+    """Return crystals of different brightness, some with dark borders."""
     _, labels, border = voronoi(rng, size, log_uniform(rng, 4, 30))
     wander = fractal_noise(rng, size, rng.uniform(8, 30), 2) * np.float32(0.02 * size)
     tones = rng.normal(0, rng.uniform(0.03, 0.2), int(labels.max()) + 1).astype(np.float32)
@@ -63,7 +63,7 @@ def _grains(rng: np.random.Generator, size: int) -> FloatArray:
 
 
 def _clouds(rng: np.random.Generator, size: int) -> FloatArray:
-    """Soft dark clouds all over, dense in some crystals and absent in others."""
+    """Return soft dark clouds, dense in some crystals and absent in others."""
     noise = fractal_noise(rng, size, log_uniform(rng, 5, 25), 3, 0.6)
     share = fractal_noise(rng, size, rng.uniform(2, 6), 2)
     start = rng.uniform(-0.3, 0.8)
@@ -72,7 +72,7 @@ def _clouds(rng: np.random.Generator, size: int) -> FloatArray:
 
 
 def _finish(rng: np.random.Generator, pixels: Canvas, glow: FloatArray, cut: float) -> None:
-    """Conductors, the outline with its corners `cut`, and what the camera adds."""
+    """Add the conductors, the outline with its corners cut off by `cut`, and camera noise."""
     size = len(pixels)
     glow = glow * _conductors(rng, size)
     level = np.float32(0.03 * rng.random())
@@ -87,7 +87,7 @@ def _finish(rng: np.random.Generator, pixels: Canvas, glow: FloatArray, cut: flo
 
 
 def _conductors(rng: np.random.Generator, size: int) -> FloatArray:
-    """Dark busbars across fine fingers; between busbars the light falls off."""
+    """Return dark busbars and fine fingers, with light that falls off between busbars."""
     axis = (np.arange(size, dtype=np.float32) + 0.5) / size
     fingers = rng.integers(size // 12, size // 3)
     fine = 1 - np.float32(rng.uniform(0, 0.1)) * (axis * fingers % 1 < rng.uniform(0.2, 0.5))
@@ -101,7 +101,7 @@ def _conductors(rng: np.random.Generator, size: int) -> FloatArray:
 
 
 def _outside(rng: np.random.Generator, size: int, cut: np.float32) -> FloatArray:
-    """1 around the plate and where its corners are cut or rounded, else 0."""
+    """Return 1 around the cell and where its corners are cut or rounded, else 0."""
     half = np.float32(rng.uniform(0.46, 0.52))
     x, y = (np.abs(c) for c in _from_centre(size, rng.normal(0.5, 0.005, 2)))
     edge = np.maximum(x, y) - half
@@ -117,8 +117,8 @@ def _from_centre(size: int, centre: NDArray[np.float64]) -> tuple[FloatArray, Fl
     return axis[None, :] - np.float32(centre[0]), axis[:, None] - np.float32(centre[1])
 
 
-def _severed(image: FloatArray, site: Site, rng: np.random.Generator) -> Flaw:
-    """A crack from edge to edge has cut off one side, which therefore stays darker."""
+def _severed(image: FloatArray, site: Site, rng: np.random.Generator) -> DrawnDefect:
+    """A crack from edge to edge that cuts off one side, which is darker as a result."""
     n = image.shape[0]
     x, y = (np.arange(n, dtype=np.float32) - np.float32(c) for c in site.centre)
     angle = rng.uniform(0, 2 * np.pi)
@@ -126,7 +126,7 @@ def _severed(image: FloatArray, site: Site, rng: np.random.Generator) -> Flaw:
     side += fractal_noise(rng, n, rng.uniform(2, 8), 3) * np.float32(rng.uniform(0, 0.05) * n)
     beyond = smoothstep(side, 0, rng.uniform(0.5, 4) * n / 224)
     if rng.random() < 0.5:
-        # A busbar stops it: the part beyond is fed from another side.
+        # A busbar stops it: the part beyond is supplied from another side.
         along = (x[None, :] if rng.random() < 0.5 else y[:, None]) * rng.choice([-1, 1])
         reach = rng.uniform(0.1, 0.5) * n
         beyond = beyond * (1 - smoothstep(along.astype(np.float32), reach, reach + 2))
@@ -135,23 +135,23 @@ def _severed(image: FloatArray, site: Site, rng: np.random.Generator) -> Flaw:
     return _darken(rng, image, beyond * np.float32(1 - gain) * (1 - fade))
 
 
-def _inactive(image: FloatArray, site: Site, rng: np.random.Generator) -> Flaw:
-    """The whole cell glows weakly, since hardly any current flows through it."""
+def _inactive(image: FloatArray, site: Site, rng: np.random.Generator) -> DrawnDefect:
+    """A cell that glows weakly as a whole because hardly any current flows through it."""
     n = image.shape[0]
     uneven = fractal_noise(rng, n, rng.uniform(1, 4), 2) * np.float32(rng.uniform(0, 0.1))
     depth = np.clip(np.float32(rng.uniform(0.4, 0.88)) + uneven, 0, 0.95)
     return _darken(rng, image, depth)
 
 
-def _darken(rng: np.random.Generator, image: FloatArray, depth: FloatArray) -> Flaw:
-    """Less light but no less noise from the camera."""
+def _darken(rng: np.random.Generator, image: FloatArray, depth: FloatArray) -> DrawnDefect:
+    """Reduce the light but not the noise of the camera."""
     n = image.shape[0]
     noise = rng.standard_normal((n, n), dtype=np.float32) * np.float32(rng.uniform(0, 0.02))
     changed = image * (1 - depth[..., None]) + noise[..., None]
-    # The ground around the plate is as dark before as after.
+    # The background around the cell is dark before and after.
     area = (depth > 0.05) & (image.mean(2) > 0.08)
     return np.clip(changed, 0, 1).astype(np.float32), area
 
 
 CELL_DEFECTS: dict[str, Defect] = {"severed": _severed, "inactive": _inactive}
-"""Drawing function by kind."""
+"""Drawing function by type of defect."""

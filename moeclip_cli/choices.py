@@ -1,0 +1,23 @@
+"""Choices and defaults that the command line and the library share.
+
+This module imports nothing heavy: the command line reads it before PyTorch is imported.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+Precision = Literal["fp32", "bf16", "fp16"]
+"""Floating-point precision of the vision tower."""
+
+PrecisionChoice = Literal["auto", Precision]
+"""A precision, or "auto" for the default."""
+
+PictureFormat = Literal["png", "jpeg"]
+"""File format of pictures."""
+
+TableFormat = Literal["csv", "jsonl", "parquet"]
+"""File format of the results table."""
+
+FALSE_ALARMS = 0.05
+"""Fraction of normal images that a threshold may call anomalous, by default."""

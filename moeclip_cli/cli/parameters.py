@@ -1,0 +1,39 @@
+"""Parameter names in messages: the library writes `max_pixels`, the user reads --max-pixels."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from typer.core import TyperCommand, TyperOption
+
+_NAME = re.compile("`([a-z][a-z0-9_]*)`")
+# Of the command that runs in this process: parameter name -> as the user types it.
+_typed: dict[str, str] = {}
+
+
+class Command(TyperCommand):
+    """A command whose parameters messages can name."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Parse the command line."""
+        _typed.clear()
+        for parameter in self.params:
+            _typed.update(_names(parameter))
+        return super().parse_args(ctx, args)
+
+
+def with_options(message: str) -> str:
+    """Replace parameter names in backticks by options and arguments of the running command.
+
+    Names that the command does not have only lose their backticks.
+    """
+    return _NAME.sub(lambda found: _typed.get(found[1], found[1]), message)
+
+
+def _names(parameter: Any) -> dict[str, str]:
+    """The names of a parameter in Python and in settings files, and how it is typed."""
+    if not isinstance(parameter, TyperOption):
+        return {parameter.name: parameter.metavar or parameter.name.upper()}
+    long = [name for name in (*parameter.opts, *parameter.secondary_opts) if name[:2] == "--"]
+    return {name[2:].replace("-", "_"): name for name in long} | {parameter.name: long[0]}

@@ -1,0 +1,1 @@
+"""Image discovery: from files, folders, patterns and lists to image references, in order."""

@@ -1,0 +1,369 @@
+"""Readers of image files: from an open file to upright 8-bit RGB, in this process.
+
+Pillow decodes. Where it would truncate colour values to 8 bits, OpenCV reads the same file; see
+`high_bit_depth.py`. Pictures are converted in strips, so that no second copy of one is needed.
+"""
+
+from __future__ import annotations
+
+import errno
+import functools
+import logging
+import struct
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, BinaryIO
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import (
+    BmpImagePlugin,
+    GifImagePlugin,
+    Image,
+    ImageFile,
+    JpegImagePlugin,
+    PngImagePlugin,
+    PpmImagePlugin,
+    TiffImagePlugin,
+    WebPImagePlugin,
+)
+
+from moeclip_cli.errors import ImageError
+from moeclip_cli.images.high_bit_depth import (
+    is_16_bit_png,
+    is_16_bit_pnm,
+    read_all_bits,
+    scale_to_8_bits,
+)
+from moeclip_cli.images.image_file import describe_system_error
+from moeclip_cli.images.jpeg import count_scans
+from moeclip_cli.images.strips import STRIP_PIXELS, strips
+from moeclip_cli.images.tiff import TiffHeader, read_tiff_header
+
+_READERS: dict[str, Callable[[BinaryIO], ImageFile.ImageFile]] = {
+    "PNG": PngImagePlugin.PngImageFile,
+    "JPEG": JpegImagePlugin.JpegImageFile,
+    "BMP": BmpImagePlugin.BmpImageFile,
+    "TIFF": TiffImagePlugin.TiffImageFile,
+    "WebP": WebPImagePlugin.WebPImageFile,
+    "GIF": GifImagePlugin.GifImageFile,
+    "PGM/PPM": PpmImagePlugin.PpmImageFile,
+}
+
+# Peak memory per pixel in bytes, of which 3 are the result; `benchmarks/decode_memory.py` measures
+# it. Pillow stores up to 4, libwebp keeps two canvases of 4 and hands over a third.
+_PILLOW_BYTES = 8
+_WEBP_BYTES = 16
+_DEEP_BYTES = 17
+
+# Limits for decoding in a thread, which cannot be stopped; each is about a second of work.
+_LARGE_PIXELS = 50_000_000
+_LARGE_SCANS = 500_000_000  # pixels x scans of a progressive JPEG
+_LARGE_PLAIN_BYTES = 4_000_000  # of a plain-text PGM/PPM
+_LARGE_RUNS_PIXELS = 4_000_000  # of a run-length encoded BMP
+
+_ORIENTATION_TAG = 0x0112
+_TO_UPRIGHT: dict[int, Callable[[NDArray[np.uint8]], NDArray[np.uint8]]] = {
+    2: np.fliplr,
+    3: lambda pixels: np.rot90(pixels, 2),
+    4: np.flipud,
+    5: lambda pixels: pixels.swapaxes(0, 1),
+    6: lambda pixels: np.rot90(pixels, -1),
+    7: lambda pixels: np.rot90(pixels, 2).swapaxes(0, 1),
+    8: np.rot90,
+}
+_FROM_UPRIGHT = _TO_UPRIGHT | {6: _TO_UPRIGHT[8], 8: _TO_UPRIGHT[6]}
+
+
+@dataclass(frozen=True, eq=False)
+class DecodedImage:
+    """An image as a viewer shows it.
+
+    Attributes:
+        pixels: (H, W, 3) uint8 RGB, upright; treat as read-only.
+        notes: remarks on the decoding for the user, such as "first of 3 frames".
+    """
+
+    pixels: NDArray[np.uint8]
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class OpenedImage:
+    """An image of permitted size whose pixels have not been decoded yet.
+
+    Attributes:
+        weight: estimate of the peak memory of `read` in bytes.
+        needs_helper: True if decoding may take long, or uses a library that may print messages or
+            crash (OpenCV, libtiff), so that it belongs in another process.
+        read: decodes the image.
+    """
+
+    weight: int
+    needs_helper: bool
+    read: Callable[[], DecodedImage]
+
+
+@functools.cache
+def silence_pillow() -> None:
+    """Keep Pillow from printing warnings about damaged metadata, which does not affect the pixels.
+
+    Its warnings about large images are silenced too, as `max_pixels` limits the size. The filters
+    are appended, so that the caller's own filters take precedence; the handler only replaces
+    Python's handler of last resort.
+    """
+    for category in (UserWarning, Image.DecompressionBombWarning):
+        warnings.filterwarnings("ignore", category=category, module=r"PIL\.", append=True)
+    logging.getLogger("PIL").addHandler(logging.NullHandler())
+
+
+@contextmanager
+def as_image_error(subject: str) -> Iterator[None]:
+    """Turn every exception that decoding can raise into an ImageError about `subject`."""
+    try:
+        yield
+    except ImageError:
+        raise
+    except MemoryError as error:
+        raise ImageError(
+            f"The {subject} does not fit into memory; scale it down or reduce `workers`.",
+            temporary=True,
+        ) from error
+    except Exception as error:  # given corrupt bytes, Pillow raises nearly every type
+        # Pillow's own errors have no errno; EINVAL means an invalid offset in a corrupt file.
+        if isinstance(error, OSError) and error.errno not in (None, errno.EINVAL):
+            raise ImageError(describe_system_error(error), temporary=True) from error
+        if isinstance(error, Image.DecompressionBombError):
+            raise ImageError(
+                f"The {subject} has more pixels than Pillow's own limit; raise "
+                "`PIL.Image.MAX_IMAGE_PIXELS`."
+            ) from error
+        raise ImageError(
+            f"The {subject} is corrupt, truncated or of an unsupported variant; copy or export it "
+            "again."
+        ) from error
+
+
+def open_image(stream: BinaryIO, image_format: str, max_pixels: int) -> OpenedImage:
+    """Read the header of an image file.
+
+    Args:
+        stream: the file; it must stay open until the image is read.
+        image_format: one of `FORMATS`.
+        max_pixels: largest width * height to decode.
+
+    Raises:
+        Image.DecompressionBombError: if the image exceeds Pillow's own limit, which is global to
+            the process.
+        Exception: of nearly any type, if the file is corrupt or too large.
+    """
+    if image_format == "TIFF":
+        return _open_tiff(stream, max_pixels)
+    # Image.open would apply Pillow's own pixel limit, which is global to the process.
+    image = _READERS[image_format](stream)
+    pixels = _check_size(image.size, max_pixels)
+    needs_helper = pixels > _LARGE_PIXELS or _is_slow(image, stream, pixels)
+    if image_format == "PGM/PPM" and is_16_bit_pnm(stream):
+        read = functools.partial(_read_deep, stream)
+        return OpenedImage(pixels * _DEEP_BYTES, True, read)
+    if image_format == "PNG" and is_16_bit_png(stream) and not _keeps_all_bits(image):
+        read = functools.partial(_read_deep_png, stream, image)
+        return OpenedImage(pixels * _DEEP_BYTES, True, read)
+    weight = pixels * (_WEBP_BYTES if image_format == "WebP" else _bytes_per_pixel(image))
+    return OpenedImage(weight, needs_helper, lambda: _read(image, _frame_notes(image)))
+
+
+def open_pillow(image: Image.Image, max_pixels: int) -> OpenedImage:
+    """Prepare the decoding of an image that Pillow has opened; its pixels need not be loaded yet.
+
+    Raises:
+        ImageError: if the image has no pixels or is too large.
+    """
+    pixels = _check_size(image.size, max_pixels)
+    return OpenedImage(pixels * _bytes_per_pixel(image), False, lambda: _read(image))
+
+
+def rgb_from_array(array: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Return (H, W, 3) for (H, W, 3) RGB or (H, W) grey pixels.
+
+    Raises:
+        ImageError: if the array has another shape or type, or is empty.
+    """
+    shape: tuple[int, ...] = array.shape
+    if array.dtype != np.uint8 or len(shape) not in (2, 3) or shape[2:] not in ((), (3,)):
+        raise ImageError(
+            "An image array must have shape (height, width, 3) for RGB or (height, width) for grey "
+            f"and type uint8, not {shape} and {array.dtype}."
+        )
+    if array.size == 0:
+        raise ImageError(f"The image array is empty (shape {shape}).")
+    return array if len(shape) == 3 else np.repeat(array[..., np.newaxis], 3, axis=2)
+
+
+def _is_slow(image: ImageFile.ImageFile, stream: BinaryIO, pixels: int) -> bool:
+    """Return True if decoding takes long for the number of pixels.
+
+    Raises:
+        ImageError: if the file is a JPEG with so many scans that only a hostile file has them.
+    """
+    decoder = image.tile[0][0] if image.tile else ""
+    if decoder == "ppm_plain":
+        return stream.seek(0, 2) > _LARGE_PLAIN_BYTES
+    if decoder == "bmp_rle":
+        return pixels > _LARGE_RUNS_PIXELS
+    return "progressive" in image.info and pixels * count_scans(stream) > _LARGE_SCANS
+
+
+def _open_tiff(stream: BinaryIO, max_pixels: int) -> OpenedImage:
+    header = read_tiff_header(stream)
+    pixels = _check_size((header.width, header.height), max_pixels)
+    header.require_readable()
+    notes = ("first of several pages",) if header.more_pages else ()
+    if header.needs_opencv:
+        read = functools.partial(_read_deep_tiff, stream, header, notes)
+        deep_bytes = max(_DEEP_BYTES, header.channels * header.bits // 4 + 4)
+        return OpenedImage(pixels * deep_bytes, True, read)
+    stream.seek(0)
+    image = _READERS["TIFF"](stream)
+    # libtiff prints messages about corrupt data, which cannot be switched off through Pillow.
+    needs_helper = pixels > _LARGE_PIXELS or header.compressed
+    read = functools.partial(_read_tiff, image, header, notes)
+    return OpenedImage(pixels * _bytes_per_pixel(image), needs_helper, read)
+
+
+def _read_tiff(image: Image.Image, header: TiffHeader, notes: tuple[str, ...]) -> DecodedImage:
+    if not _keeps_all_bits(image):
+        return _read(image, notes)
+    image.load()
+    values = _values(image)
+    if header.unsigned and values.dtype == np.int32:  # Pillow has no unsigned 32-bit mode
+        values = values.view(np.uint32)
+    return _from_values(values, notes=notes, white_is_zero=header.white_is_zero)
+
+
+def _read_deep(stream: BinaryIO) -> DecodedImage:
+    return _from_values(read_all_bits(stream))
+
+
+def _read_deep_png(stream: BinaryIO, image: Image.Image) -> DecodedImage:
+    image.load()  # raises if the file is corrupt, where OpenCV would print a message
+    orientation = _orientation(image)
+    image.im = None  # type: ignore[assignment]  # frees the pixels
+    return _from_values(read_all_bits(stream), orientation)
+
+
+def _read_deep_tiff(stream: BinaryIO, header: TiffHeader, notes: tuple[str, ...]) -> DecodedImage:
+    values = read_all_bits(stream)  # OpenCV applies the orientation of a TIFF
+    if values.ndim == 3 and not header.alpha:
+        values = values[..., :3]
+    return _from_values(values, notes=notes)
+
+
+def _read(image: Image.Image, notes: tuple[str, ...] = ()) -> DecodedImage:
+    image.load()
+    if _keeps_all_bits(image):
+        return _from_values(_values(image), _orientation(image), notes)
+    if image.mode == "LAB":
+        raise ImageError("The image is in the LAB colour space; convert it to RGB.")
+    orientation = _orientation(image)
+    width, height = image.size
+    sideways = orientation in (5, 6, 7, 8)
+    pixels = np.empty((width, height, 3) if sideways else (height, width, 3), dtype=np.uint8)
+    stored = _FROM_UPRIGHT.get(orientation, lambda upright: upright)(pixels)
+    transparent = False
+    for rows, part in _parts(image):
+        colour = part
+        if image.has_transparency_data:
+            colour = part.convert("RGBA")
+            if colour.getchannel("A").getextrema() != (255, 255):
+                background = Image.new("RGBA", part.size, "white")
+                background.alpha_composite(colour)
+                colour, transparent = background, True
+        stored[rows] = np.asarray(colour if colour.mode == "RGB" else colour.convert("RGB"))
+    if transparent:
+        notes += ("transparent parts shown over white",)
+    return DecodedImage(pixels, notes)
+
+
+def _values(image: Image.Image) -> NDArray[Any]:
+    """Return the values (H, W) of a grey image with more than 8 bits."""
+    parts = _parts(image)
+    rows, part = next(parts)
+    first = np.asarray(part)
+    values = np.empty((image.height, image.width), dtype=first.dtype)
+    values[rows] = first
+    for rows, part in parts:
+        values[rows] = np.asarray(part)
+    return values
+
+
+def _parts(image: Image.Image) -> Iterator[tuple[slice, Image.Image]]:
+    """Yield the strips of an image with their rows; a small image is one strip."""
+    if image.width * image.height <= STRIP_PIXELS:
+        yield slice(0, image.height), image
+        return
+    for rows in strips(image.height, image.width):
+        yield rows, image.crop((0, rows.start, image.width, rows.stop))
+
+
+def _from_values(
+    values: NDArray[Any],
+    orientation: int = 1,
+    notes: tuple[str, ...] = (),
+    white_is_zero: bool = False,
+) -> DecodedImage:
+    """Scale values of more than 8 bits; with `white_is_zero` they are inverted."""
+    pixels, scaling_notes = scale_to_8_bits(values)
+    del values
+    if white_is_zero:
+        np.subtract(255, pixels, out=pixels)
+    return DecodedImage(rgb_from_array(_upright(pixels, orientation)), notes + scaling_notes)
+
+
+def _keeps_all_bits(image: Image.Image) -> bool:
+    """Return True if Pillow itself stores more than 8 bits per value (grey images only)."""
+    return image.mode.startswith(("I", "F"))
+
+
+def _bytes_per_pixel(image: Image.Image) -> int:
+    return _DEEP_BYTES if _keeps_all_bits(image) else _PILLOW_BYTES
+
+
+def _check_size(size: tuple[int, int], max_pixels: int) -> int:
+    """Return the number of pixels.
+
+    Raises:
+        ImageError: if it is 0 or above the limit.
+    """
+    width, height = size
+    if width < 1 or height < 1:
+        raise ImageError(f"The image has no pixels (size {width} x {height}).")
+    if width * height > max_pixels:
+        raise ImageError(
+            f"The image has {width} x {height} = {width * height:,} pixels, more than the limit of "
+            f"{max_pixels:,}; raise `max_pixels` if you trust the file."
+        )
+    return width * height
+
+
+def _frame_notes(image: ImageFile.ImageFile) -> tuple[str, ...]:
+    if isinstance(image, GifImagePlugin.GifImageFile):  # to count frames, Pillow reads all of them
+        return ("first of several frames",) if image.is_animated else ()
+    count = getattr(image, "n_frames", 1)
+    return (f"first of {count} frames",) if count > 1 else ()
+
+
+def _orientation(image: Image.Image) -> int:
+    """Return the EXIF orientation, normally 1 to 8; 1 if there is none or it is corrupt."""
+    try:
+        return int(image.getexif().get(_ORIENTATION_TAG, 1))
+    except (OSError, SyntaxError, ValueError, TypeError, LookupError, struct.error):
+        return 1
+
+
+def _upright(pixels: NDArray[np.uint8], orientation: int) -> NDArray[np.uint8]:
+    if orientation not in _TO_UPRIGHT:
+        return pixels
+    return np.ascontiguousarray(_TO_UPRIGHT[orientation](pixels))

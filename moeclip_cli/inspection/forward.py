@@ -1,0 +1,124 @@
+"""From a batch of prepared images to scores: zero-shot, or by the distance to references."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from moeclip_cli.checkpoints.loading import LoadedModel
+from moeclip_cli.images.preprocess import preprocess
+from moeclip_cli.inspection.prepared import PreparedImage
+from moeclip_cli.inspection.references import References
+from moeclip_cli.model.config import Domain
+from moeclip_cli.model.frozen_tower import FrozenTower
+from moeclip_cli.model.moeclip import Comparison, MoECLIP
+from moeclip_cli.model.scoring import Scores, score_distances, score_scales
+
+# Text features of so many prompts are kept; a service may get endless different ones.
+_KEPT_PROMPTS = 256
+
+
+@dataclass(frozen=True, eq=False)
+class ForwardPass:
+    """A network on its device, and how its outputs become scores.
+
+    Attributes:
+        model: the network, on `device`, and its configuration.
+        device: device of the network.
+        domain: determines blur and formula.
+        references: good parts that images are compared with, if any.
+        encode_text: text features (C, 2) of a prompt.
+    """
+
+    model: LoadedModel
+    device: torch.device
+    domain: Domain
+    references: References | None
+    encode_text: Callable[[str], torch.Tensor]
+
+    @torch.inference_mode()
+    def __call__(
+        self, items: Sequence[PreparedImage], adapter: int | None = None
+    ) -> tuple[Scores, torch.Tensor | None]:
+        """Score a batch.
+
+        Args:
+            items: images without an error.
+            adapter: index of the adapter whose first choices are wanted.
+
+        Returns:
+            Scores, and the first choice of expert of each patch (B, g, g) on the CPU.
+        """
+        scales = [
+            torch.stack(images).to(self.device, non_blocking=True)
+            for images in zip(*(item.pixels for item in items), strict=True)
+        ]
+        network = self.model.network
+        if self.references is not None:
+            return self._compare(items, scales, self.references), None
+        if isinstance(network, FrozenTower):
+            raise TypeError("a tower without adapters scores with references only")
+        text = torch.stack([self.encode_text(item.prompt) for item in items])
+        comparisons = [network(images, text) for images in scales]
+        experts = None if adapter is None else comparisons[0].first_choice(adapter).cpu()
+        return self._zero_shot(comparisons), experts
+
+    def of_test_image(self, prompt: str) -> Scores:
+        """Scores of an ordinary image, to tell a fault of the weights from one of an image."""
+        network = self.model.network
+        pixels = tuple(
+            preprocess(_test_image(), side, network.preprocessing)
+            for side in self.model.config.sizes
+        )
+        return self([PreparedImage("", prompt, pixels)])[0]
+
+    def _compare(
+        self, items: Sequence[PreparedImage], scales: list[torch.Tensor], references: References
+    ) -> Scores:
+        """Scores by the distance to the references, with the zero-shot score of the same pass."""
+        network = self.model.network
+        levels = network.levels(scales[0])
+        owners = torch.tensor([item.owner for item in items], device=self.device)
+        distances = references.bank.distances(levels.tokens, owners)
+        scores = score_distances(distances, network.config.image_size, self.domain)
+        if isinstance(network, FrozenTower):
+            return scores
+        text = torch.stack([self.encode_text(item.prompt) for item in items])
+        comparisons = [network.compare(levels, text)]
+        comparisons += [network(images, text) for images in scales[1:]]
+        return replace(scores, zero_shot=self._zero_shot(comparisons).score)
+
+    def _zero_shot(self, comparisons: list[Comparison]) -> Scores:
+        size = self.model.network.config.image_size
+        return score_scales(comparisons, size, self.domain, self.model.config.image_weight)
+
+
+def text_encoder(network: MoECLIP | FrozenTower) -> Callable[[str], torch.Tensor]:
+    """A function from a prompt to its text features (C, 2); it keeps those of the last prompts."""
+
+    @lru_cache(_KEPT_PROMPTS)
+    def encode(prompt: str) -> torch.Tensor:
+        if isinstance(network, FrozenTower):
+            raise TypeError("a tower without adapters has no text side")
+        return network.encode_text([prompt])[0]
+
+    return encode
+
+
+def finite_images(scores: Scores) -> torch.Tensor:
+    """For each image, (B,) bool on the CPU: True if all its scores and maps are finite."""
+    parts = (scores.score, scores.map_max, scores.image_score, scores.probability, scores.raw_map)
+    finite = [part.isfinite().reshape(len(part), -1).all(dim=1) for part in parts]
+    return torch.stack(finite).all(dim=0).cpu()
+
+
+def _test_image() -> NDArray[np.uint8]:
+    """An image (64, 64, 3) with edges, a gradient and colours, like any photo."""
+    rows, columns = np.mgrid[0:64, 0:64]
+    squares = 128 * ((rows // 8 + columns // 8) % 2)
+    return np.stack([squares + columns, squares + rows, 2 * rows + 2], axis=-1).astype(np.uint8)

@@ -1,0 +1,111 @@
+"""An image on its way to the network: decoded, resized, and cut into batches with others."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
+from itertools import islice
+from pathlib import Path
+from typing import TypeVar
+
+import torch
+
+from moeclip_cli.errors import ImageError
+from moeclip_cli.images.decode import decoding
+from moeclip_cli.images.preprocess import preprocess
+from moeclip_cli.inspection.references import ImageLike, References, input_digest
+from moeclip_cli.model.preprocessing import Preprocessing
+
+_T = TypeVar("_T")
+
+
+@dataclass(frozen=True)
+class PreparedImage:
+    """A decoded image, or the reason why it cannot be scored.
+
+    Attributes:
+        path: path of the image; "" for one in memory.
+        prompt: name of the object.
+        pixels: network inputs (3, S, S), one for each size.
+        width, height: size of the original image in pixels.
+        notes: remarks on how the image was read.
+        error: one sentence, if the image cannot be scored.
+        owner: number of the reference that the image is itself; -1 for none.
+        temporary: True if another try may succeed.
+    """
+
+    path: str
+    prompt: str
+    pixels: tuple[torch.Tensor, ...] = ()
+    width: int = 0
+    height: int = 0
+    notes: tuple[str, ...] = ()
+    error: str | None = None
+    owner: int = -1
+    temporary: bool = False
+
+
+def prepare(
+    image: ImageLike,
+    prompt: str,
+    sizes: tuple[int, ...],
+    preprocessing: Preprocessing,
+    *,
+    max_pixels: int,
+    decode_seconds: float,
+) -> PreparedImage:
+    """Decode an image and resize it to the network's input sizes. Thread-safe.
+
+    Args:
+        image: a path, Pillow image or RGB array.
+        prompt: name of the object.
+        sizes: sides of the network inputs in pixels.
+        preprocessing: resizing and normalisation that the backbone expects.
+        max_pixels: images with more pixels are refused.
+        decode_seconds: limit on the time to decode.
+    """
+    source = Path(image) if isinstance(image, (str, os.PathLike)) else image
+    path = str(source) if isinstance(source, Path) else ""
+    try:
+        with decoding(source, max_pixels=max_pixels, decode_seconds=decode_seconds) as decoded:
+            height, width = decoded.pixels.shape[:2]
+            pixels = tuple(preprocess(decoded.pixels, side, preprocessing) for side in sizes)
+    except ImageError as error:
+        return PreparedImage(path, prompt, error=str(error), temporary=error.temporary)
+    return PreparedImage(path, prompt, pixels, width, height, decoded.notes)
+
+
+def match_reference(prepared: PreparedImage, references: References) -> PreparedImage:
+    """The image with the number of the reference that it is itself, if it is one."""
+    if prepared.error is not None:
+        return prepared
+    owner = references.owner(input_digest(prepared.pixels[0]))
+    if owner < 0:
+        return prepared
+    if len(references.names) == 1:
+        return replace(prepared, error="This image is the only reference; add others.")
+    note = "is a reference; compared with the other references only"
+    return replace(prepared, owner=owner, notes=(*prepared.notes, note))
+
+
+def batches(items: Iterable[_T], size: int) -> Iterator[list[_T]]:
+    """Lists of at most `size` items."""
+    iterator = iter(items)
+    while batch := list(islice(iterator, size)):
+        yield batch
+
+
+def cut_batches(
+    items: Iterable[_T], size: int, ends_batch: Callable[[], bool] | None
+) -> Iterator[list[_T]]:
+    """Batches of at most `size` items, cut early where `ends_batch` says so."""
+    batch: list[_T] = []
+    for item in items:
+        batch.append(item)
+        ends = ends_batch is not None and ends_batch()
+        if ends or len(batch) == size:
+            yield batch
+            batch = []
+    if batch:
+        yield batch

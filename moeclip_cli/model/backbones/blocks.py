@@ -1,0 +1,68 @@
+"""open_clip's transformer blocks, run without materialising attention weights.
+
+Shapes: B sequences, T tokens, D width.
+"""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from open_clip.transformer import CustomResidualAttentionBlock, ResidualAttentionBlock
+from torch import Tensor, nn
+
+
+def fused(block: nn.Module) -> FusedBlock | CustomBlock:
+    """The block with its own parameters, as a module on tokens (B, T, D) with fused attention."""
+    if isinstance(block, ResidualAttentionBlock):
+        return FusedBlock(block)
+    return CustomBlock(block)
+
+
+class FusedBlock(nn.Module):
+    """A plain block whose attention runs through the fused kernel.
+
+    `nn.MultiheadAttention` itself materialises the (B, heads, T, T) weights on its inference path.
+    """
+
+    def __init__(self, block: ResidualAttentionBlock) -> None:
+        super().__init__()
+        self.ln_1 = block.ln_1
+        self.attn = block.attn
+        self.ls_1 = block.ls_1
+        self.ln_2 = block.ln_2
+        self.mlp = block.mlp
+        self.ls_2 = block.ls_2
+
+    def forward(self, x: Tensor, *, causal: bool = False) -> Tensor:
+        """(B, T, D) to (B, T, D); with `causal`, no token sees a later one."""
+        x = x + self.ls_1(self._attend(self.ln_1(x), causal))
+        out: Tensor = x + self.ls_2(self.mlp(self.ln_2(x)))
+        return out
+
+    def _attend(self, x: Tensor, causal: bool) -> Tensor:
+        b, t, d = x.shape
+        qkv = F.linear(x, self.attn.in_proj_weight, self.attn.in_proj_bias)
+        q, k, v = qkv.view(b, t, 3, self.attn.num_heads, -1).permute(2, 0, 3, 1, 4)
+        y = F.scaled_dot_product_attention(q, k, v, is_causal=causal)
+        out: Tensor = self.attn.out_proj(y.transpose(1, 2).reshape(b, t, d))
+        return out
+
+
+class CustomBlock(nn.Module):
+    """One of open_clip's blocks with normalised queries or scaled heads.
+
+    Their attention is fused already.
+    """
+
+    def __init__(self, block: CustomResidualAttentionBlock) -> None:
+        super().__init__()
+        self.block = block
+
+    def forward(self, x: Tensor, *, causal: bool = False) -> Tensor:
+        """(B, T, D) to (B, T, D); with `causal`, no token sees a later one."""
+        mask = None
+        if causal:
+            t = x.shape[1]
+            mask = torch.full((t, t), float("-inf"), device=x.device, dtype=x.dtype).triu(1)
+        out: Tensor = self.block(x, attn_mask=mask)
+        return out

@@ -1,0 +1,79 @@
+"""The backbone of the built-in model: CLIP's towers with a convolutional stem for patch embedding.
+
+It is small and was trained from random weights; see `stem.py` for the reasons.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import open_clip
+
+from moeclip_cli.errors import ModelError
+from moeclip_cli.model.backbones import clip
+from moeclip_cli.model.backbones.family import Activation, Architecture, Backbone, Family, State
+from moeclip_cli.model.backbones.open_clip_config import USUAL_HEAD_WIDTH, read_shapes
+from moeclip_cli.model.backbones.stem import ConvStem
+
+
+def describe(state: State, name: str | None) -> Architecture:
+    """Read the architecture off a state dict.
+
+    Raises:
+        ModelError: if a tensor is missing or misshaped, or the weights should be those of a
+            published model.
+    """
+    if name is not None:
+        raise ModelError(
+            f"The backbone weights are not those of '{name}': they have the convolutional stem of "
+            "moeclip's built-in backbone."
+        )
+    return clip.architecture(MINI, None, read_shapes(state, ConvStem.STRIDE))
+
+
+def build(architecture: Architecture, state: State, activation: Activation) -> Backbone:
+    """Build both towers around a state dict, see `clip.build`."""
+    return clip.build(architecture, state, activation, ConvStem.from_state(state))
+
+
+def untrained(
+    *, image_size: int, width: int, blocks: int, text_width: int, text_blocks: int
+) -> Backbone:
+    """A backbone with random weights, for training the built-in model.
+
+    Args:
+        image_size: side in pixels that the position embeddings are for.
+        width: vision width.
+        blocks: number of blocks of the vision tower.
+        text_width: width of the text tower, and the joint dimension.
+        text_blocks: number of blocks of the text tower.
+    """
+    vision: dict[str, Any] = {
+        "image_size": image_size,
+        "layers": blocks,
+        "width": width,
+        "patch_size": ConvStem.STRIDE,
+        "head_width": USUAL_HEAD_WIDTH,
+    }
+    text: dict[str, Any] = {
+        "width": text_width,
+        "heads": max(1, text_width // USUAL_HEAD_WIDTH),
+        "layers": text_blocks,
+    }
+    model = open_clip.CLIP(text_width, vision, text)
+    model.visual.conv1 = ConvStem(width)
+    state = {k: v for k, v in model.state_dict().items() if k not in (*clip.UNUSED, "attn_mask")}
+    return build(describe(state, None), state, "gelu")
+
+
+MINI = Family(
+    name="moeclip-mini",
+    tensors=("visual.conv1.edges.weight",),
+    preprocessing=clip.CLIP.preprocessing,
+    positions=clip.CLIP.positions,
+    activations=("gelu", "quick_gelu"),
+    licence="Apache-2.0",
+    origin="part of moeclip, trained on generated images; see weights/README.md",
+    describe=describe,
+    build=build,
+)

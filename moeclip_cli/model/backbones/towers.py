@@ -1,0 +1,59 @@
+"""The interface of the towers of a backbone.
+
+Shapes: B images, L = g * g patches, P prefix tokens, D vision width, W text width.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+
+class VisionTower(nn.Module):
+    """A transformer over image patches, taken apart so that adapters can act between its blocks.
+
+    Its tokens are (B, P + L, D): the prefix tokens first, then the patches row by row.
+
+    Attributes:
+        blocks: each maps tokens to tokens.
+        norm: the final layer norm, (..., D) to (..., D).
+        prefix_tokens: P, the class token and any registers.
+    """
+
+    blocks: nn.ModuleList
+    norm: nn.Module
+    prefix_tokens: int
+
+    def embed(self, images: Tensor) -> Tensor:
+        """Tokens that enter the first block.
+
+        Args:
+            images: (B, 3, S, S) normalised, S a multiple of the patch size.
+
+        Returns:
+            (B, P + L, D).
+        """
+        raise NotImplementedError
+
+    def patches(self, tokens: Tensor) -> Tensor:
+        """Tokens (B, P + L, D) without the prefix, (B, L, D)."""
+        return tokens[:, self.prefix_tokens :]
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """Floating-point type that the tower runs in."""
+        return next(self.parameters()).dtype
+
+
+class TextTower(nn.Module):
+    """A text encoder with its tokenizer."""
+
+    def tokenize(self, sentences: Sequence[str]) -> Tensor:
+        """Token ids (n, context length), on the device of the tower."""
+        raise NotImplementedError
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        """Encode token ids (n, context length) to (n, W)."""
+        raise NotImplementedError

@@ -1,0 +1,145 @@
+"""A bank of reference patches: how far each patch of an image is from anything seen on good parts.
+
+Patches are compared as in AnomalyDINO (Damm et al., 2025): unit vectors, cosine distance to the
+nearest patch of any reference. Distances of several levels of the tower are averaged.
+
+Shapes: B images, L patches of an image, N patches in the bank, D width of a level.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from moeclip_cli.errors import ModelError
+
+# Elements of one block of similarities: 64 MB in float32.
+_BLOCK = 2**24
+SHARE = 0.01
+"""Share of an image's patches, the most distant ones, whose mean distance is its score."""
+KEPT_PATCHES = 64
+"""Patches of an image that a bank keeps at each level if it is to be small."""
+
+
+@dataclass(frozen=True)
+class PatchBank:
+    """Patches of good parts at some levels of a tower.
+
+    Attributes:
+        levels: unit vectors (N, D) of each level, in half precision: a cosine is off by 5e-4 at
+            most, and the bank takes half the memory.
+        owners: (N,) int64, number of the reference that each patch belongs to.
+    """
+
+    levels: tuple[Tensor, ...]
+    owners: Tensor
+
+    @classmethod
+    def of(cls, references: Sequence[Sequence[Tensor]]) -> PatchBank:
+        """The bank of some references.
+
+        Args:
+            references: for each reference, its patches (n, D) at each level.
+        """
+        levels = tuple(
+            torch.cat([F.normalize(patches.float(), dim=-1) for patches in level]).half()
+            for level in zip(*references, strict=True)
+        )
+        counts = torch.tensor([len(levels[0]) for levels in references])
+        owners = torch.arange(len(references)).repeat_interleave(counts)
+        return cls(levels, owners.to(levels[0].device))
+
+    def joined(self, other: PatchBank) -> PatchBank:
+        """The patches of both banks; references of the other are numbered after those of this."""
+        levels = zip(self.levels, other.levels, strict=True)
+        owners = other.owners + len(self.counts())
+        return PatchBank(
+            tuple(torch.cat(level) for level in levels), torch.cat([self.owners, owners])
+        )
+
+    def selected(self, references: Sequence[int]) -> PatchBank:
+        """The patches of some references, by ascending number, which are numbered anew."""
+        chosen = torch.tensor(references, device=self.owners.device)
+        kept = torch.isin(self.owners, chosen)
+        return PatchBank(
+            tuple(level[kept] for level in self.levels),
+            torch.searchsorted(chosen, self.owners[kept]),
+        )
+
+    def counts(self) -> list[int]:
+        """Number of patches of each reference."""
+        counts: list[int] = torch.bincount(self.owners).tolist()
+        return counts
+
+    def to(self, device: torch.device) -> PatchBank:
+        """The bank on a device."""
+        return PatchBank(tuple(level.to(device) for level in self.levels), self.owners.to(device))
+
+    def distances(self, tokens: Sequence[Tensor], without: Tensor | None = None) -> Tensor:
+        """Mean cosine distance over the levels to the nearest patch of the bank, (B, L) in [0, 1].
+
+        Args:
+            tokens: (B, L, D) of each level.
+            without: (B,) number of the reference that each image must not be compared with, since
+                it shows the same picture; -1 for none. None for no such images.
+
+        Raises:
+            ModelError: if the patches are those of another network.
+        """
+        widths = [level.shape[-1] for level in self.levels]
+        if widths != [level.shape[-1] for level in tokens]:
+            raise ModelError(
+                "The references do not fit the model: the number or width of their levels differs. "
+                "Build them again with this model."
+            )
+        levels = zip(self.levels, tokens, strict=True)
+        found = [self._level(bank, patches, without) for bank, patches in levels]
+        return torch.stack(found).mean(dim=0).clamp(0, 1)
+
+    def _level(self, bank: Tensor, patches: Tensor, without: Tensor | None) -> Tensor:
+        b, length, _ = patches.shape
+        units = F.normalize(patches.float(), dim=-1).flatten(0, 1)
+        excluded = None if without is None else without.repeat_interleave(length)
+        nearest = units.new_full((b * length,), -1.0)
+        rows = max(1, _BLOCK // len(units))
+        for block, owners in zip(bank.split(rows), self.owners.split(rows), strict=True):
+            similarity = units @ block.to(units.dtype).T
+            if excluded is not None:
+                similarity.masked_fill_(excluded[:, None] == owners, -1.0)
+            nearest = torch.maximum(nearest, similarity.amax(dim=1))
+        return (1 - nearest).view(b, length)
+
+
+def thinned(patches: Tensor, count: int = KEPT_PATCHES) -> Tensor:
+    """The patches of one image that represent all of them best: a greedy k-center selection.
+
+    The first is the patch nearest to the mean; each further one is the most distant from those
+    before it (Gonzalez, 1985). Every patch is therefore near a selected one. Of equally distant
+    patches, the first is taken.
+
+    Args:
+        patches: (n, D), of any length.
+        count: number of patches to select.
+
+    Returns:
+        The `count` patches in the order of selection; all in their own order if there are no more.
+    """
+    if len(patches) <= count:
+        return patches
+    units = F.normalize(patches.float(), dim=-1)
+    chosen = [int((units @ units.mean(dim=0)).argmax())]
+    nearest = units @ units[chosen[0]]
+    while len(chosen) < count:
+        chosen.append(int(nearest.argmin()))
+        nearest = torch.maximum(nearest, units @ units[chosen[-1]])
+    return patches[chosen]
+
+
+def image_score(distances: Tensor, share: float = SHARE) -> Tensor:
+    """Mean of the largest distances of each image, (B, L) to (B,)."""
+    count = max(1, round(distances.shape[1] * share))
+    return distances.topk(count, dim=1).values.mean(dim=1)

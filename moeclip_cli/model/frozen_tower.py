@@ -1,0 +1,57 @@
+"""A vision tower as it was published, without adapters or text: for comparison with references."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from moeclip_cli.errors import ModelError
+from moeclip_cli.model.backbones.family import Backbone
+from moeclip_cli.model.config import NetworkConfig
+from moeclip_cli.model.moeclip import Levels, check_image_size
+from moeclip_cli.model.preprocessing import Preprocessing
+
+
+class FrozenTower(nn.Module):
+    """Patch tokens of a frozen vision tower at some of its blocks.
+
+    Args:
+        config: `layers` are the blocks whose outputs are the levels; `image_size` is that of the
+            network input. The rest is not used.
+        backbone: the frozen tower.
+
+    Raises:
+        ModelError: if the configuration does not fit the backbone.
+    """
+
+    def __init__(self, config: NetworkConfig, backbone: Backbone) -> None:
+        super().__init__()
+        architecture = backbone.architecture
+        check_image_size(config.image_size, architecture.patch_size)
+        if config.layers[-1] > architecture.blocks:
+            raise ModelError(
+                f"There is no block {config.layers[-1]}: the backbone has {architecture.blocks} "
+                "blocks; change `layers`."
+            )
+        self.config = config
+        self.backbone = backbone
+
+    @property
+    def preprocessing(self) -> Preprocessing:
+        """Resizing and normalisation that the tower expects of images."""
+        return self.backbone.architecture.family.preprocessing
+
+    def set_precision(self, dtype: torch.dtype) -> None:
+        """Run the tower in `dtype`."""
+        self.backbone.vision.to(dtype)
+
+    def levels(self, images: Tensor) -> Levels:
+        """Tokens of each level of normalised images (B, 3, S, S); there is no routing."""
+        vision = self.backbone.vision
+        x = vision.embed(images.to(vision.dtype))
+        levels = []
+        for number, block in enumerate(vision.blocks[: self.config.layers[-1]], start=1):
+            x = block(x)
+            if number in self.config.layers:
+                levels.append(vision.patches(x))
+        return Levels(levels, ())

@@ -1,0 +1,146 @@
+"""From similarities to scores and anomaly maps (paper section 3.5 and the deployed score).
+
+Shapes: M maps, B images, L = g * g patches, S side of the network input in pixels.
+
+One forward pass gives two kinds of numbers. The *raw* ones are the paper's: unbounded sums that its
+evaluation normalises over a whole test set. The *deployed* ones are in [0, 1] and independent of
+the other images in the run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from moeclip_cli.model.bank import image_score
+from moeclip_cli.model.config import Domain
+from moeclip_cli.model.moeclip import Comparison
+
+# CLIP's temperature, fixed in MoECLIP.
+LOGIT_SCALE = 100.0
+# Kernel size and sigma in patches.
+_BLUR: dict[Domain, tuple[int, float]] = {"industrial": (7, 1.0), "medical": (9, 1.5)}
+
+
+@dataclass(frozen=True)
+class Scores:
+    """Scores of a batch, float32.
+
+    Attributes:
+        score: (B,) deployed anomaly score in [0, 1].
+        probability: (B, S, S) deployed anomaly map in [0, 1]; the score uses its maximum.
+        map_max: (B,) maximum of the raw map.
+        image_score: (B,) the paper's raw image score in [0, 1].
+        raw_map: (B, S, S) the paper's raw anomaly map (unbounded).
+        zero_shot: (B,) the deployed zero-shot score, where `score` is a distance to references and
+            the model has both.
+    """
+
+    score: Tensor
+    probability: Tensor
+    map_max: Tensor
+    image_score: Tensor
+    raw_map: Tensor
+    zero_shot: Tensor | None = None
+
+
+def score(comparison: Comparison, size: int, domain: Domain, image_weight: float = 0.5) -> Scores:
+    """Score a batch of images.
+
+    With s = 100 V T the patch similarities and P their mean softmax over the maps, blurred and
+    resized, the deployed score is
+
+        industrial: (1 - w) * max P + w * softmax(v T)[abnormal]        medical: max P
+
+    Args:
+        comparison: similarities from the network.
+        size: side S of the network input in pixels.
+        domain: determines the blur and the formula, as in the paper.
+        image_weight: w.
+    """
+    return score_scales((comparison,), size, domain, image_weight)
+
+
+def score_scales(
+    comparisons: Sequence[Comparison], size: int, domain: Domain, image_weight: float = 0.5
+) -> Scores:
+    """Score a batch of images that the network has seen at several sizes.
+
+    The formula is that of `score`, with maps and image scores averaged over the sizes.
+
+    Args:
+        comparisons: similarities from the network, one for each size.
+        size: side S of the maps in pixels.
+        domain: determines the blur and the formula.
+        image_weight: w.
+    """
+    maps = [anomaly_maps(comparison, size, domain) for comparison in comparisons]
+    raw_map, probability = (torch.stack(part).mean(dim=0) for part in zip(*maps, strict=True))
+    images = torch.stack([comparison.image.float() for comparison in comparisons])
+    peak = probability.amax(dim=(-2, -1))
+    if domain == "industrial":
+        abnormal = images.softmax(dim=-1)[..., 1].mean(dim=0)
+        peak = (1 - image_weight) * peak + image_weight * abnormal
+    return Scores(
+        score=peak,
+        probability=probability,
+        map_max=raw_map.amax(dim=(-2, -1)),
+        image_score=(images[..., 1].mean(dim=0) + 1) / 2,
+        raw_map=raw_map,
+    )
+
+
+def score_distances(distances: Tensor, size: int, domain: Domain) -> Scores:
+    """Score a batch of images by the distances of their patches to reference patches.
+
+    The score is the mean of the largest distances (AnomalyDINO), the map is the distances, blurred
+    and resized as the deployed map is. Both are in [0, 1].
+
+    Args:
+        distances: (B, L) cosine distances, see `PatchBank.distances`.
+        size: side S of the maps in pixels.
+        domain: determines the blur.
+    """
+    found = image_score(distances)
+    maps = _to_pixels(distances, size, domain).clamp(0, 1)
+    return Scores(
+        score=found,
+        probability=maps,
+        map_max=distances.amax(dim=1),
+        image_score=found,
+        raw_map=maps,
+    )
+
+
+def anomaly_maps(comparison: Comparison, size: int, domain: Domain) -> tuple[Tensor, Tensor]:
+    """Raw anomaly map and probability P of one size, each (B, S, S), see `score`."""
+    similarity = LOGIT_SCALE * comparison.patches.float()
+    # Blur and resizing are linear, so they run once on the sum over the maps.
+    raw = ((similarity[..., 1] + 1 - similarity[..., 0]) / 2).sum(dim=0)
+    mean = similarity.softmax(dim=-1)[..., 1].mean(dim=0)
+    # A bicubic kernel could leave [0, 1], this one only by rounding.
+    return _to_pixels(raw, size, domain), _to_pixels(mean, size, domain).clamp(0, 1)
+
+
+def _to_pixels(values: Tensor, size: int, domain: Domain) -> Tensor:
+    """Blurred maps (B, S, S) of patch values (B, L)."""
+    b, length = values.shape
+    grid = round(length**0.5)
+    blurred = _blur(values.view(b, 1, grid, grid), *_BLUR[domain])
+    resized = F.interpolate(blurred, size=(size, size), mode="bilinear", align_corners=True)
+    return resized.squeeze(1)
+
+
+def _blur(maps: Tensor, kernel: int, sigma: float) -> Tensor:
+    """Gaussian blur of maps (B, 1, g, g), mirrored at the border."""
+    half = kernel // 2
+    offsets = torch.arange(-half, half + 1, dtype=maps.dtype, device=maps.device)
+    weights = torch.exp(-0.5 * (offsets / sigma) ** 2)
+    weights = weights / weights.sum()
+    padded = F.pad(maps, (half, half, half, half), mode="reflect")
+    rows = F.conv2d(padded, weights.view(1, 1, 1, -1))
+    return F.conv2d(rows, weights.view(1, 1, -1, 1))

@@ -1,0 +1,1 @@
+"""Reports of scoring runs and benchmarks: HTML pages, Markdown, JSON and CSV."""

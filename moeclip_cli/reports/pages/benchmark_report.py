@@ -1,0 +1,74 @@
+"""The content of a benchmark report, independent of its file formats."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from moeclip_cli.evaluation.lines import Line
+from moeclip_cli.evaluation.results import CategoryResult
+
+
+@dataclass(frozen=True)
+class BenchmarkReport:
+    """A finished benchmark.
+
+    Attributes:
+        card: the run card: settings, models, datasets and environment.
+        results: one for each model and category.
+        lines: lines of the tables.
+        remarks: caveats: unexpected image counts, skipped images, missing datasets.
+        failed: number of images that could not be evaluated.
+    """
+
+    card: Mapping[str, Any]
+    results: Sequence[CategoryResult]
+    lines: Sequence[Line]
+    remarks: Sequence[str]
+    failed: int
+
+
+def number(value: float | None, *, signed: bool = False) -> str:
+    """A metric with one decimal, as in the paper; "-" if it is not defined."""
+    if value is None:
+        return "-"
+    return f"{value:+.1f}" if signed else f"{value:.1f}"
+
+
+def facts(card: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Yield the run card as pairs of a label and a short text."""
+    settings, environment = card["settings"], card["environment"]
+    for model in card["models"]:
+        network = model["configuration"]["network"]
+        sizes = " and ".join(map(str, (model["image_size"], *model["scales"])))
+        yield (
+            "Model",
+            f"{model['name']}, sha256 {model['digest']}, "
+            f"backbone sha256 {model['backbone_digest']}",
+        )
+        yield (
+            "Configuration",
+            f"{sizes} pixels, {model['precision']}, "
+            + ", ".join(f"{name} {value}" for name, value in network.items()),
+        )
+    for dataset in card["datasets"]:
+        expected = dataset["expected"]
+        published = f" ({expected[0]} and {expected[1]} in the paper)" if expected else ""
+        yield (
+            "Dataset",
+            f"{dataset['title']}: {dataset['normal']} normal and {dataset['anomalous']} anomalous "
+            f"images{published}",
+        )
+    yield "Protocol", settings["protocol"]
+    yield "Mask threshold", f"pixels above {settings['mask_cut']} of 255 are anomalous"
+    if settings["limit"] is not None:
+        yield "Limit", f"{settings['limit']} images per category"
+    yield "Seed", "none; nothing is random"
+    processes = environment["processes"]
+    together = f", {processes} processes" if processes > 1 else ""
+    yield "Device", f"{environment['device']}{together}"
+    yield "Started", environment["started"]
+    yield "Command", environment["command"]
+    versions = ("moeclip", "torch", "open_clip", "numpy", "opencv", "pillow", "python", "platform")
+    yield "Versions", ", ".join(f"{name} {environment[name]}" for name in versions)

@@ -1,0 +1,1 @@
+"""Results tables in CSV, JSON Lines and Parquet."""

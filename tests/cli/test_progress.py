@@ -1,0 +1,45 @@
+from __future__ import annotations
+
+import os
+import pty
+import subprocess
+import sys
+
+from moeclip_cli.cli import progress
+
+
+def test_progress_without_a_terminal_is_a_line_every_30_seconds(capsys, monkeypatch):
+    now = 0
+    monkeypatch.setattr(progress.time, "monotonic", lambda: now)
+    with progress.meter(10, quiet=False) as advance:
+        for _ in range(4):
+            now += 20
+            advance()
+    lines = capsys.readouterr().err.splitlines()
+    assert lines == [
+        "Scoring: 2 of 10, 0.05 images/s, 2 min 40 s left",
+        "Scoring: 4 of 10, 0.05 images/s, 2 min 0 s left",
+    ]
+
+
+def test_quiet_progress_prints_nothing(capsys):
+    with progress.meter(2, quiet=True) as advance:
+        advance()
+    assert capsys.readouterr().err == ""
+
+
+def test_a_terminal_gets_a_bar_with_pace_and_time_left():
+    code = (
+        "import time; from moeclip_cli.cli.progress import meter\n"
+        "with meter(3, quiet=False, label='Drawing') as advance:\n"
+        "    advance(); time.sleep(0.3)"
+    )
+    environment = {**os.environ, "TERM": "xterm", "COLUMNS": "100"}
+    master, slave = pty.openpty()
+    subprocess.run([sys.executable, "-c", code], stderr=slave, env=environment, check=True)
+    os.close(slave)
+    output = os.read(master, 100_000).decode()
+    os.close(master)
+    assert "Drawing" in output
+    assert "1/3" in output
+    assert "images/s" in output and "left" in output

@@ -1,0 +1,20 @@
+from __future__ import annotations
+
+import json
+
+from moeclip_cli.evaluation.results import METRICS, CategoryResult, Curve, Evaluation, Mistake
+
+
+def test_a_result_survives_a_round_trip_through_json():
+    evaluation = Evaluation(
+        metrics=dict.fromkeys(METRICS, 12.5) | {"pixel_pro": None},
+        error_bound=0.001,
+        curves={"image ROC": Curve((0.0, 1.0), (0.5, 1.0))},
+        histogram=((3, 0), (1, 2)),
+        mistakes=(Mistake("miss", "bad/1.png", 0.25, "overlay"),),
+    )
+    result = CategoryResult(
+        "model", "mvtec", "MVTec", "bottle", "dark bottle", 3, 3, 3, ("an error",), ("a note",),
+        {"paper": evaluation},
+    )  # fmt: skip
+    assert CategoryResult.from_dict(json.loads(json.dumps(result.to_dict()))) == result

@@ -1,0 +1,58 @@
+from __future__ import annotations
+
+import pytest
+import torch
+from support.standins import backbone_state
+
+from moeclip_cli.checkpoints.backbones import read_backbone
+from moeclip_cli.checkpoints.builtin import BUILTIN, builtin_file
+from moeclip_cli.errors import ModelError
+from moeclip_cli.model.backbones.clip import open_clip_state
+from moeclip_cli.model.backbones.mini import MINI, build, describe, untrained
+from moeclip_cli.model.backbones.stem import ConvStem
+from moeclip_cli.model.backbones.table import recognise
+
+
+@pytest.fixture(scope="module")
+def backbone():
+    torch.manual_seed(0)
+    return untrained(image_size=96, width=64, blocks=4, text_width=64, text_blocks=1)
+
+
+def test_an_untrained_backbone_has_the_requested_shapes(backbone):
+    shapes = backbone.architecture
+    assert shapes.family is MINI
+    assert (shapes.vision_width, shapes.text_width, shapes.joint_dim) == (64, 64, 64)
+    assert (shapes.blocks, shapes.patch_size, shapes.prefix_tokens) == (4, 16, 1)
+    assert len(backbone.vision.positional_embedding) == 1 + 36
+    assert isinstance(backbone.vision.conv1, ConvStem)
+
+
+@torch.inference_mode()
+def test_a_state_dict_by_open_clips_names_is_built_again(backbone):
+    state = open_clip_state(backbone)
+    again = build(describe(state, None), state, "gelu")
+    image = torch.randn(1, 3, 96, 96)
+    assert torch.equal(again.vision.embed(image), backbone.vision.embed(image))
+    tokens = backbone.text.tokenize(["a bolt."])
+    assert torch.equal(again.text(tokens), backbone.text(tokens))
+
+
+def test_the_file_of_the_built_in_model_is_recognised():
+    state = read_backbone(builtin_file(BUILTIN["moeclip-mini"].backbone))
+    assert recognise(state) is MINI
+    shapes = describe(state, None)
+    assert (shapes.vision_width, shapes.blocks, shapes.patch_size) == (128, 8, 16)
+
+
+def test_the_weights_are_not_those_of_a_published_model(backbone):
+    with pytest.raises(ModelError, match="not those of 'ViT-B-16'"):
+        describe(open_clip_state(backbone), "ViT-B-16")
+
+
+def test_an_incomplete_stem_is_refused():
+    state = backbone_state("small")
+    del state["visual.conv1.weight"]
+    state["visual.conv1.edges.weight"] = torch.zeros(8, 3, 7, 7)
+    with pytest.raises(ModelError, match=r"missing: .*stages\.0\.down\.weight"):
+        build(describe(state, None), state, "gelu")

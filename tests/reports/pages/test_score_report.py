@@ -1,0 +1,169 @@
+import base64
+import io
+import re
+from dataclasses import replace
+from datetime import datetime
+from html.parser import HTMLParser
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from PIL import Image
+
+from moeclip_cli.errors import UsageError
+from moeclip_cli.inspection.result import Row
+from moeclip_cli.reports.pages.score_page import RunFacts
+from moeclip_cli.reports.pages.score_report import ReportWriter
+
+FACTS = RunFacts(
+    model="moeclip-mini",
+    prompt="metal bracket",
+    threshold=0.5,
+    threshold_source="checkpoint",
+    device="cpu",
+    started=datetime(2026, 1, 31, 14, 5),
+    version="1.2.3",
+)
+VOID = {"meta", "img"}
+
+
+class Page(HTMLParser):
+    """The elements, attributes and text of a page; fails if its tags are not nested correctly."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__()
+        self.source = path.read_text(encoding="utf-8")
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.text = ""
+        self.open: list[str] = []
+        self.feed(self.source)
+        self.close()
+        assert self.open == []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+        if tag not in VOID and not self.get_starttag_text().endswith("/>"):
+            self.open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        if not self.get_starttag_text().endswith("/>") or tag in self.open[-1:]:
+            assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        if self.open[-1:] not in (["style"], ["script"]):
+            self.text += data
+
+    def all(self, tag: str) -> list[dict[str, str | None]]:
+        return [attributes for name, attributes in self.tags if name == tag]
+
+    @property
+    def paths(self) -> list[str | None]:
+        heads = self.all("th")
+        return [head["data-value"] for head in heads if "data-value" in head]
+
+
+def report(folder: Path, rows: list[Row], *, keep: int = 200, facts: RunFacts = FACTS) -> Page:
+    with ReportWriter(folder, facts, keep=keep) as writer:
+        for row in rows:
+            writer.add(row)
+    return Page(writer.path)
+
+
+def row(score: float, path: str = "") -> Row:
+    verdict = "anomalous" if score >= 0.5 else "normal"
+    return Row(path=path or f"{score}.png", score=score, verdict=verdict, threshold=0.5)
+
+
+def test_the_head_contains_counts_and_facts(tmp_path: Path) -> None:
+    rows = [row(0.1), row(0.2), row(0.9), Row(path="bad.png", error="The file is empty.")]
+    text = " ".join(report(tmp_path, rows).text.split())
+    assert "Images4Anomalous1Normal2Unreadable1" in text
+    for fact in ("metal bracket", "moeclip-mini", "0.5, from checkpoint", "cpu"):
+        assert fact in text
+    assert "2026-01-31 14:05" in text
+    assert "moeclip 1.2.3" in text
+    assert "bad.pngThe file is empty." in text
+
+
+def test_the_most_anomalous_images_are_listed_in_order(tmp_path: Path) -> None:
+    scores = np.random.default_rng(0).permutation(100) / 100
+    page = report(tmp_path, [row(score) for score in scores.tolist()], keep=5)
+    assert page.paths == ["0.99.png", "0.98.png", "0.97.png", "0.96.png", "0.95.png"]
+    assert "The 5 most anomalous of 100 images" in page.text
+
+
+def test_images_with_equal_scores_are_in_input_order(tmp_path: Path) -> None:
+    rows = [row(0.7, f"{number}.png") for number in range(6)]
+    assert report(tmp_path, rows, keep=3).paths == ["0.png", "1.png", "2.png"]
+
+
+def test_listed_errors_are_limited_but_counted(tmp_path: Path) -> None:
+    rows = [Row(path=f"{number}.png", error="Broken.") for number in range(50)]
+    page = report(tmp_path, rows, keep=10)
+    assert "first 10 of 50" in page.text
+    assert page.text.count("Broken.") == 10
+
+
+@pytest.mark.parametrize("rows", [[], [Row(path="x.png", error="Broken.")]])
+def test_a_run_without_scores_has_a_report(tmp_path: Path, rows: list[Row]) -> None:
+    page = report(tmp_path, rows)
+    assert f"Images{len(rows)}" in page.text
+    assert page.all("svg") == []
+
+
+def test_the_thumbnail_is_the_overlay_and_links_to_its_file(
+    tmp_path: Path, picture: NDArray[np.uint8], defect: NDArray[np.float32], scored_row: Row
+) -> None:
+    with ReportWriter(tmp_path, FACTS) as writer:
+        writer.add(scored_row, lambda: picture, defect, tmp_path / "heatmaps" / "10%3A30 ü.png")
+    page = Page(writer.path)
+    (image,) = page.all("img")
+    source = image["src"] or ""
+    assert source.startswith("data:image/jpeg;base64,")
+    with Image.open(io.BytesIO(base64.b64decode(source.split(",")[1]))) as thumbnail:
+        assert thumbnail.size == (256, 192)
+        red, green, blue = thumbnail.convert("RGB").getpixel((77, 96))  # type: ignore[misc]
+    assert red > 1.3 * max(green, blue)
+    assert image["alt"] == "Overlay of line 3/part 1.png"
+    assert page.all("a") == [{"href": "heatmaps/10%253A30%20%C3%BC.png"}]
+
+
+def test_hostile_text_is_escaped(tmp_path: Path) -> None:
+    evil = "\"><script>alert(1)</script><img src=x onerror='alert(2)'>\x1b[31m\udcff\n.png"
+    facts = replace(FACTS, prompt=evil, model=evil, threshold_source=evil, device=evil)
+    rows = [replace(row(0.9, evil), prompt="</td>" + evil), Row(path=evil, error=evil)]
+    page = report(tmp_path, rows, facts=facts)
+    assert len(page.all("script")) == 1
+    assert page.all("img") == []
+    assert not any("onerror" in attributes for _, attributes in page.tags)
+    assert "\x1b" not in page.source
+    assert "<script>alert(1)</script>" in page.text
+    assert "␛[31m\\udcff␊.png" in page.text
+
+
+def test_the_page_makes_no_requests(
+    tmp_path: Path, picture: NDArray[np.uint8], defect: NDArray[np.float32], scored_row: Row
+) -> None:
+    with ReportWriter(tmp_path, FACTS) as writer:
+        writer.add(scored_row, lambda: picture, defect)
+    page = Page(writer.path)
+    assert not re.search(r"(src|href)=\"(?!data:)|url\(|@import|https?:", page.source)
+    policies = [meta["content"] for meta in page.all("meta") if "http-equiv" in meta]
+    assert policies[0].startswith("default-src 'none'")
+
+
+def test_headings_columns_and_drawings_have_accessible_names(tmp_path: Path) -> None:
+    page = report(tmp_path, [row(0.9), Row(path="x.png", error="Broken.")])
+    assert page.all("html") == [{"lang": "en"}]
+    assert len(page.all("h1")) == 1
+    assert len(page.all("h2")) == 3
+    assert all(head.get("scope") for head in page.all("th") if head.get("class") != "thumbnail")
+    assert all(drawing["aria-label"] for drawing in page.all("svg"))
+    assert sum("aria-sort" in head for head in page.all("th")) == 1
+
+
+def test_a_report_that_cannot_be_written_is_an_error(tmp_path: Path) -> None:
+    (tmp_path / "report.html").mkdir()
+    with pytest.raises(UsageError, match=r"Cannot write .*report\.html"):
+        report(tmp_path, [])

@@ -1,0 +1,61 @@
+"""Datasets for benchmarks: a few generated images and masks in every category."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from support.fake_datasets import FOLDERS, _write_split, rows
+
+WIDTH, HEIGHT = 36, 28
+
+
+def build_all(data_root: Path, *, per_label: int = 2, names: tuple[str, ...] = ()) -> Path:
+    """Create the published datasets `names` (default: all 14) with generated images."""
+    for name in names or FOLDERS:
+        folder = data_root / FOLDERS[name]
+        taken: Counter[tuple] = Counter()
+        chosen = []
+        for row in rows(name):
+            variant = row["image_path"].split("/")[0] if name == "dtd-synthetic" else ""
+            group = (row["class_name"], variant, row["label"])
+            if taken[group] < per_label:
+                taken[group] += 1
+                chosen.append(row)
+        for seed, row in enumerate(chosen):
+            _draw(folder, row, seed)
+        if name == "visa":
+            _write_split(folder, chosen)
+    return data_root
+
+
+def own_folder(folder: Path, *, masks: bool = True) -> Path:
+    """Create a folder of own data with three good and three bad images."""
+    for seed in range(3):
+        _draw(folder, {"image_path": f"good/{seed}.png", "label": 0}, seed)
+        bad = {"image_path": f"bad/{seed}.png", "label": 1}
+        if masks:
+            bad["mask_path"] = f"masks/{seed}.png"
+        _draw(folder, bad, 10 + seed)
+    return folder
+
+
+def _draw(folder: Path, row: dict, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    pixels = rng.integers(90, 160, (HEIGHT, WIDTH, 3), dtype=np.uint8)
+    mask = np.zeros((HEIGHT, WIDTH), np.uint8)
+    top, left = rng.integers(2, 14, 2)
+    mask[top : top + 9, left : left + 11] = 255
+    if row["label"]:
+        pixels[mask > 0] = (230, 40, 30)
+    _save(folder / row["image_path"], pixels)
+    if "mask_path" in row:
+        _save(folder / row["mask_path"], mask)
+
+
+def _save(path: Path, pixels: np.ndarray) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(pixels).save(path)

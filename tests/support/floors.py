@@ -1,0 +1,16 @@
+"""The floors of the package, from the ground up; modules import from lower floors only."""
+
+FLOORS = (
+    {"_version", "choices", "exit_codes", "toml"},
+    {"errors"},
+    {"bounded_text", "extras", "files"},
+    {"discovery", "model", "parallel"},
+    {"checkpoints", "images"},
+    {"datasets", "inspection"},
+    {"doctor", "evaluation"},
+    {"reports"},
+    {"runs"},
+    {"training"},
+    {"cli"},
+    {"__main__", "moeclip_cli"},
+)
