@@ -87,18 +87,19 @@ class Job:
         return [self.name, *self.options, "--out", out, *options]
 
 
-def jobs(model: Sequence[str], weights: Path) -> dict[str, Job]:
+def jobs(model: Sequence[str], weights: Path, epochs: int = 2) -> dict[str, Job]:
     """The jobs of each command on the folder `own`.
 
     Args:
         model: options that select the model.
         weights: weights of the backbone to train on.
+        epochs: epochs of training.
     """
     one = ["--workers", "1"]
     pictures = ["--heatmaps", "--save-maps", "--report"]
     small = ["--image-size", "70", "--rank", "4", "--device", "cpu", "--workers", "0"]
     often = ["--save-minutes", "0", "--log-every", "1", "--samples", "1", "--keep-epochs"]
-    data = ["--data", "own", "--val-fraction", "0.5", "--epochs", "2"]
+    data = ["--data", "own", "--val-fraction", "0.5", "--epochs", str(epochs)]
     images = ["own/good", "own/bad", "--batch-size", "2"]
     return {
         "score": Job("score", [*images, *pictures, *model, *one], ["--resume"]),
