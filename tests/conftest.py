@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 # Before PyTorch is imported. `pytest -n` starts a process per core; more threads than cores slow
@@ -17,7 +18,11 @@ import pytest
 import torch
 from support.samples import save_image
 from support.standins import authors_checkpoint, backbone_state
+from typer import testing
 from typer.testing import CliRunner
+
+# It builds the command anew for each run, which takes longer than many commands do.
+testing._get_command = lru_cache(testing._get_command)
 
 pytest_plugins = ["support.permissions", "support.raw_images"]
 

@@ -21,7 +21,7 @@ def is_finite(value: Tensor, dtype: torch.dtype | None = None) -> bool:
         dtype: floating-point type that the numbers would be converted to; None for their own.
     """
     # Faster than `torch.isfinite` on all of them; NaN anywhere makes both extremes NaN.
-    low, high = (float(extreme) for extreme in value.aminmax())
+    low, high = (float(extreme) for extreme in value.detach().aminmax())
     largest = torch.finfo(dtype or value.dtype).max
     return -largest <= low and high <= largest
 

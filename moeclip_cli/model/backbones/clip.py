@@ -6,6 +6,7 @@ Shapes: B images, L = g * g patches, D vision width, W text width.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
 import open_clip
@@ -179,7 +180,8 @@ def build(
     clip.visual.patch_dropout = nn.Identity()
     _load(clip, state)
     vision = ClipVision(clip.visual, architecture.family.positions)
-    return Backbone(vision, ClipText(clip, _tokenizer(architecture)), architecture)
+    tokenizer = _tokenizer(architecture.name, architecture.details["text_cfg"]["context_length"])
+    return Backbone(vision, ClipText(clip, tokenizer), architecture)
 
 
 def open_clip_state(backbone: Backbone) -> dict[str, Tensor]:
@@ -210,12 +212,12 @@ def _load(clip: open_clip.CLIP, state: State) -> None:
         raise ModelError(f"The backbone weights do not fit the architecture: {reason}") from error
 
 
-def _tokenizer(architecture: Architecture) -> open_clip.SimpleTokenizer:
-    if architecture.name is not None:
-        return open_clip.get_tokenizer(architecture.name)
-    return open_clip.SimpleTokenizer(
-        context_length=architecture.details["text_cfg"]["context_length"]
-    )
+@lru_cache
+def _tokenizer(name: str | None, context_length: int) -> open_clip.SimpleTokenizer:
+    """The tokenizer of a named architecture, or CLIP's. Reading the vocabulary takes 0.2 s."""
+    if name is not None:
+        return open_clip.get_tokenizer(name)
+    return open_clip.SimpleTokenizer(context_length=context_length)
 
 
 CLIP = Family(
