@@ -23,8 +23,8 @@ from numpy.typing import NDArray
 
 from moeclip_cli.checkpoints.loading import TOWER_LAYERS, LoadedModel, load_tower
 from moeclip_cli.choices import FALSE_ALARMS
-from moeclip_cli.images.preprocess import preprocess
 from moeclip_cli.inspection.conformal import attainable_rate, conformal_threshold
+from moeclip_cli.inspection.network_input import network_input
 from moeclip_cli.model.bank import PatchBank, image_score
 
 Tokens = list[torch.Tensor]
@@ -71,9 +71,7 @@ def all_features(tower: LoadedModel, samples: list[Sample], limit: int) -> dict[
         features = found[sample.part or "textile"]
         if sample.anomalous and len(features.defective) == limit:
             continue
-        pixels = preprocess(
-            sample.pixels, tower.network.config.image_size, tower.network.preprocessing
-        )
+        pixels = network_input(sample.pixels, tower.network)
         tokens = [level[0].half() for level in tower.network.levels(pixels[None]).tokens]
         (features.defective if sample.anomalous else features.good).append(tokens)
     return dict(found)

@@ -19,8 +19,8 @@ from sklearn.metrics import roc_auc_score
 
 from moeclip_cli.checkpoints.loading import load_tower
 from moeclip_cli.images.decode import decode
-from moeclip_cli.images.preprocess import preprocess
 from moeclip_cli.inspection.conformal import attainable_rate, conformal_threshold
+from moeclip_cli.inspection.network_input import network_input
 from moeclip_cli.model.bank import PatchBank, image_score, thinned
 from moeclip_cli.model.frozen_tower import FrozenTower
 
@@ -34,7 +34,7 @@ def tokens_of(network: FrozenTower, folder: Path) -> list[Tokens]:
     found = []
     for path in sorted(folder.rglob("*.png")):
         pixels = decode(path).pixels
-        image = preprocess(pixels, network.config.image_size, network.preprocessing)
+        image = network_input(pixels, network)
         found.append([level[0] for level in network.levels(image[None]).tokens])
     return found
 

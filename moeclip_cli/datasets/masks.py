@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -13,18 +14,23 @@ from moeclip_cli.images.decode import decode
 
 
 def read_mask(
-    path: Path, size: int, *, above: int = 0, expected: tuple[int, int] | None = None
+    path: Path,
+    size: int | Callable[[int, int], tuple[int, int]],
+    *,
+    above: int = 0,
+    expected: tuple[int, int] | None = None,
 ) -> NDArray[np.uint8]:
     """Read a mask at the size of the network's input, by nearest-neighbour resizing.
 
     Args:
         path: an image of any format.
-        size: side of the square in pixels.
+        size: side of the square in pixels, or a function from height and width of the mask to those
+            wanted.
         above: a pixel is anomalous if any of its channels exceeds this value.
         expected: (height, width) of the image that the mask belongs to; None to skip the check.
 
     Returns:
-        (size, size) uint8, 1 where anomalous, else 0.
+        (height, width) uint8, 1 where anomalous, else 0.
 
     Raises:
         DatasetError: if the mask cannot be read or does not have the expected size.
@@ -39,7 +45,8 @@ def read_mask(
             f"The mask {path} has {width} x {height} pixels, but its image has "
             f"{expected[1]} x {expected[0]}; export it at the size of the image."
         )
-    square = np.asarray(Image.fromarray(pixels).resize((size, size), Image.Resampling.NEAREST))
+    rows, columns = (size, size) if isinstance(size, int) else size(height, width)
+    fitted = np.asarray(Image.fromarray(pixels).resize((columns, rows), Image.Resampling.NEAREST))
     # Channel by channel, which is faster than a maximum over an axis of length three.
-    strongest = np.maximum(np.maximum(square[..., 0], square[..., 1]), square[..., 2])
+    strongest = np.maximum(np.maximum(fitted[..., 0], fitted[..., 1]), fitted[..., 2])
     return (strongest > above).astype(np.uint8)

@@ -84,7 +84,7 @@ class CategoryEvaluator:
         Args:
             sample: the image and its label.
             result: the inspector's result for the image.
-            mask: (S, S) non-zero where anomalous; None if unknown.
+            mask: (H, W) non-zero where anomalous; None if unknown.
 
         Raises:
             ModelError: if the map contains a value that is not finite.

@@ -33,10 +33,10 @@ class DeployedEvaluation:
         """Add one image.
 
         Args:
-            probability: (S, S) deployed anomaly map in [0, 1].
+            probability: (H, W) deployed anomaly map in [0, 1].
             score: deployed score in [0, 1].
             anomalous: the image's label.
-            mask: (S, S) non-zero where anomalous; None if the image has no mask.
+            mask: (H, W) non-zero where anomalous; None if the image has no mask.
 
         Raises:
             ModelError: if a map with a mask contains a value that is not finite.

@@ -44,10 +44,10 @@ class PaperEvaluation:
         """Add one image.
 
         Args:
-            anomaly_map: (S, S) raw anomaly map, unbounded.
+            anomaly_map: (H, W) raw anomaly map, unbounded.
             image_score: raw image score.
             anomalous: the image's label.
-            mask: (S, S) non-zero where anomalous, all 0 for a normal image. None excludes the image
+            mask: (H, W) non-zero where anomalous, all 0 for a normal image. None excludes the image
                 from the pixel metrics.
 
         Raises:

@@ -15,20 +15,23 @@ _FILTERS: dict[Interpolation, Image.Resampling] = {
 }
 
 
-def preprocess(pixels: NDArray[np.uint8], size: int, preprocessing: Preprocessing) -> torch.Tensor:
-    """Resize to a square and normalise, as a backbone expects it.
+def preprocess(
+    pixels: NDArray[np.uint8], size: int | tuple[int, int], preprocessing: Preprocessing
+) -> torch.Tensor:
+    """Resize and normalise, as a backbone expects it.
 
     Args:
         pixels: (H, W, 3) uint8 RGB.
-        size: side of the network's input in pixels.
+        size: height and width of the network's input in pixels, or the side of a square.
         preprocessing: of the backbone.
 
     Returns:
-        (3, size, size) float32.
+        (3, height, width) float32.
     """
-    square = resize_to_square(pixels, size, preprocessing.interpolation)
+    height, width = (size, size) if isinstance(size, int) else size
+    resized = _resized(pixels, height, width, preprocessing.interpolation)
     # In NumPy, as torch would start threads of its own in each thread that loads images.
-    normalised = np.divide(square.transpose(2, 0, 1), 255, dtype=np.float32, order="C")
+    normalised = np.divide(resized.transpose(2, 0, 1), 255, dtype=np.float32, order="C")
     normalised -= np.array(preprocessing.mean, dtype=np.float32)[:, None, None]
     normalised /= np.array(preprocessing.std, dtype=np.float32)[:, None, None]
     return torch.from_numpy(normalised)
@@ -46,5 +49,10 @@ def resize_to_square(
         size: side of the square in pixels.
         interpolation: the filter.
     """
-    square = Image.fromarray(pixels).resize((size, size), _FILTERS[interpolation])
-    return np.array(square)
+    return _resized(pixels, size, size, interpolation)
+
+
+def _resized(
+    pixels: NDArray[np.uint8], height: int, width: int, interpolation: Interpolation
+) -> NDArray[np.uint8]:
+    return np.array(Image.fromarray(pixels).resize((width, height), _FILTERS[interpolation]))

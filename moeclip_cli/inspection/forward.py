@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 
 from moeclip_cli.checkpoints.loading import LoadedModel
-from moeclip_cli.images.preprocess import preprocess
+from moeclip_cli.inspection.network_input import network_input
 from moeclip_cli.inspection.prepared import PreparedImage
 from moeclip_cli.inspection.references import References
 from moeclip_cli.model.config import Domain
@@ -48,7 +48,7 @@ class ForwardPass:
         """Score a batch.
 
         Args:
-            items: images without an error.
+            items: images without an error, whose network inputs have the same shapes.
             adapter: index of the adapter whose first choices are wanted.
 
         Returns:
@@ -72,8 +72,7 @@ class ForwardPass:
         """Scores of an ordinary image, to tell a fault of the weights from one of an image."""
         network = self.model.network
         pixels = tuple(
-            preprocess(_test_image(), side, network.preprocessing)
-            for side in self.model.config.sizes
+            network_input(_test_image(), network, side) for side in self.model.config.sizes
         )
         return self([PreparedImage("", prompt, pixels)])[0]
 
@@ -85,7 +84,8 @@ class ForwardPass:
         levels = network.levels(scales[0])
         owners = torch.tensor([item.owner for item in items], device=self.device)
         distances = references.bank.distances(levels.tokens, owners)
-        scores = score_distances(distances, network.config.image_size, self.domain)
+        height, width = scales[0].shape[-2:]
+        scores = score_distances(distances, levels.grid, (height, width), self.domain)
         if isinstance(network, FrozenTower):
             return scores
         text = torch.stack([self.encode_text(item.prompt) for item in items])

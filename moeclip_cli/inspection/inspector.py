@@ -26,6 +26,7 @@ from moeclip_cli.inspection.prepared import (
     PreparedImage,
     batches,
     cut_batches,
+    equal_shapes,
     match_reference,
     prepare,
 )
@@ -77,8 +78,8 @@ class Inspector:
         device: device of the network.
         threshold: the threshold in use and its origin.
         domain: "industrial" or "medical".
-        image_size: side in pixels of the maps and of the first network input.
-        sizes: sides in pixels of all network inputs.
+        image_size: side in pixels of the maps and of the first network input, for a square image.
+        sizes: sides in pixels of all network inputs, for a square image.
         references: the good parts that images are compared with, if any.
     """
 
@@ -157,6 +158,8 @@ class Inspector:
                 profile that contains references, the built-in model that it names.
             backbone_weights: a backbone file to use instead of the one that the checkpoint names.
             image_size: side of the network input in pixels; replaces all sizes of the checkpoint.
+                Without adapters, the network keeps the aspect ratio of an image and sees it in
+                about as many pixels.
             domain: "industrial" or "medical", if not the checkpoint's; determines blur and formula.
             threshold: score in [0, 1] from which an image is anomalous, if not the profile's.
             profile: result of `moeclip calibrate`, read by `Profile.load`; replaces the
@@ -233,7 +236,13 @@ class Inspector:
             settings["reference_rotations"] = self.references.rotations
             settings["layers"] = list(self._network.config.layers)
             settings["preprocessing_digest"] = self._network.preprocessing.digest
+            if isinstance(self._network, FrozenTower):
+                settings["aspect_ratio"] = "kept"
         return settings
+
+    def map_size(self, height: int, width: int) -> tuple[int, int]:
+        """Height and width in pixels of the maps of an image of the given size."""
+        return self._network.input_size(height, width, self.image_size)
 
     def read_pixels(self, path: Path) -> NDArray[np.uint8]:
         """Decode an image file within the limits of this inspector, (H, W, 3) uint8 RGB.
@@ -298,7 +307,7 @@ class Inspector:
                 image,
                 prompt if isinstance(prompt, str) else prompt(image),
                 self.sizes,
-                self._network.preprocessing,
+                self._network,
                 max_pixels=self.max_pixels,
                 decode_seconds=self.decode_seconds,
             )
@@ -313,7 +322,11 @@ class Inspector:
 
     def _inspect(self, batch: list[PreparedImage], adapter: int | None) -> Iterator[Result]:
         good = [item for item in batch if item.error is None]
-        results = iter(list(self._results(good, adapter)))
+        found: dict[int, Result] = {}
+        for numbers in equal_shapes(good):
+            group = [good[number] for number in numbers]
+            found.update(zip(numbers, self._results(group, adapter), strict=True))
+        results = iter([found[number] for number in range(len(good))])
         for item in batch:
             if item.error is None:
                 yield next(results)
@@ -327,7 +340,7 @@ class Inspector:
                 )
 
     def _results(self, items: list[PreparedImage], adapter: int | None) -> Iterator[Result]:
-        """Results of readable images, in as few forward passes as memory allows."""
+        """Results of readable images of one shape, in as few forward passes as memory allows."""
         for part in batches(items, min(len(items), self._fitting) or 1):
             try:
                 results = list(self._unpack(part, *self._forward(part, adapter)))

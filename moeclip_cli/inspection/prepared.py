@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
@@ -13,9 +13,8 @@ import torch
 
 from moeclip_cli.errors import ImageError
 from moeclip_cli.images.decode import decoding
-from moeclip_cli.images.preprocess import preprocess
+from moeclip_cli.inspection.network_input import LeveledNetwork, network_input
 from moeclip_cli.inspection.references import ImageLike, References, input_digest
-from moeclip_cli.model.preprocessing import Preprocessing
 
 _T = TypeVar("_T")
 
@@ -27,7 +26,7 @@ class PreparedImage:
     Attributes:
         path: path of the image; "" for one in memory.
         prompt: name of the object.
-        pixels: network inputs (3, S, S), one for each size.
+        pixels: network inputs (3, H, W), one for each size.
         width, height: size of the original image in pixels.
         notes: remarks on how the image was read.
         error: one sentence, if the image cannot be scored.
@@ -50,7 +49,7 @@ def prepare(
     image: ImageLike,
     prompt: str,
     sizes: tuple[int, ...],
-    preprocessing: Preprocessing,
+    network: LeveledNetwork,
     *,
     max_pixels: int,
     decode_seconds: float,
@@ -60,8 +59,8 @@ def prepare(
     Args:
         image: a path, Pillow image or RGB array.
         prompt: name of the object.
-        sizes: sides of the network inputs in pixels.
-        preprocessing: resizing and normalisation that the backbone expects.
+        sizes: sides in pixels of the network inputs of a square image.
+        network: determines resizing and normalisation.
         max_pixels: images with more pixels are refused.
         decode_seconds: limit on the time to decode.
     """
@@ -70,7 +69,7 @@ def prepare(
     try:
         with decoding(source, max_pixels=max_pixels, decode_seconds=decode_seconds) as decoded:
             height, width = decoded.pixels.shape[:2]
-            pixels = tuple(preprocess(decoded.pixels, side, preprocessing) for side in sizes)
+            pixels = tuple(network_input(decoded.pixels, network, side) for side in sizes)
     except ImageError as error:
         return PreparedImage(path, prompt, error=str(error), temporary=error.temporary)
     return PreparedImage(path, prompt, pixels, width, height, decoded.notes)
@@ -87,6 +86,21 @@ def match_reference(prepared: PreparedImage, references: References) -> Prepared
         return replace(prepared, error="This image is the only reference; add others.")
     note = "is a reference; compared with the other references only"
     return replace(prepared, owner=owner, notes=(*prepared.notes, note))
+
+
+def equal_shapes(items: Sequence[PreparedImage]) -> list[list[int]]:
+    """The numbers of images whose network inputs can be stacked, in order of the first of each.
+
+    Where an image is put depends on the shapes alone, so a batch that is scored again is divided
+    in the same way.
+
+    Args:
+        items: images without an error.
+    """
+    groups: dict[tuple[torch.Size, ...], list[int]] = {}
+    for number, item in enumerate(items):
+        groups.setdefault(tuple(pixels.shape for pixels in item.pixels), []).append(number)
+    return list(groups.values())
 
 
 def batches(items: Iterable[_T], size: int) -> Iterator[list[_T]]:

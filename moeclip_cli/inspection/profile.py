@@ -27,6 +27,9 @@ Rule = Literal["split", "jackknife+"]
 # A file may be renamed; its digest tells what it is.
 _NAMES = ("model", "backbone")
 
+# What a setting is where it is not written down.
+_ABSENT = {"aspect_ratio": "not kept"}
+
 _READING_ERRORS = (ModelError, ValueError, TypeError, LookupError, AttributeError, RecursionError)
 """Exceptions from reading a file of another kind."""
 
@@ -139,7 +142,7 @@ class Profile:
             UsageError: if a setting differs.
         """
         for key in {**settings, **self.settings}:
-            before, now = self.settings.get(key), settings.get(key)
+            before, now = (held.get(key, _ABSENT.get(key)) for held in (self.settings, settings))
             if now != before and key not in _NAMES:
                 raise UsageError(
                     f"The profile does not fit: its {key.replace('_', ' ')} is {before}, but here "

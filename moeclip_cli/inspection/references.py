@@ -17,14 +17,10 @@ from PIL import Image
 
 from moeclip_cli.errors import ImageError, UsageError
 from moeclip_cli.images.decode import DEFAULT_DECODE_SECONDS, DEFAULT_MAX_PIXELS, decode
-from moeclip_cli.images.preprocess import preprocess
+from moeclip_cli.inspection.network_input import LeveledNetwork, network_input
 from moeclip_cli.model.bank import PatchBank, image_score, thinned
-from moeclip_cli.model.frozen_tower import FrozenTower
-from moeclip_cli.model.moeclip import MoECLIP
 
 ImageLike: TypeAlias = "str | os.PathLike[str] | Image.Image | NDArray[np.uint8]"
-LeveledNetwork: TypeAlias = "MoECLIP | FrozenTower"
-"""A network whose `levels` gives patch tokens."""
 
 # Leave-one-out scores this many deviations above the median are suspicious.
 _OUTLIER = 6.0
@@ -175,7 +171,6 @@ def build_references(
     Raises:
         UsageError: if an image cannot be read, or there is no new one.
     """
-    size = network.config.image_size
     names: list[str] = []
     digests: list[str] = []
     banked: list[list[torch.Tensor]] = []
@@ -190,7 +185,7 @@ def build_references(
                 f"The reference {name} cannot be read: {error} Remove it, or repair the file."
             ) from error
         inputs = [
-            preprocess(turned(pixels, 360 * step / rotations), size, network.preprocessing)
+            network_input(turned(pixels, 360 * step / rotations), network)
             for step in range(rotations)
         ]
         digest = input_digest(inputs[0])
@@ -224,7 +219,7 @@ def build_references(
 
 
 def input_digest(pixels: torch.Tensor) -> str:
-    """SHA-256 of a network input (3, S, S), by which a reference is recognised."""
+    """SHA-256 of a network input (3, H, W), by which a reference is recognised."""
     return hashlib.sha256(pixels.contiguous().numpy().tobytes()).hexdigest()
 
 

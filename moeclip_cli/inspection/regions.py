@@ -20,7 +20,7 @@ def find_regions(
     small one; boxes are scaled to the original and rounded outwards.
 
     Args:
-        probability: (S, S) anomaly map in [0, 1].
+        probability: (H, W) anomaly map in [0, 1].
         threshold: value at which a pixel belongs to a region.
         width: width of the original image in pixels.
         height: height of the original image in pixels.

@@ -99,8 +99,8 @@ class Result:
             area_fraction: as in `Row`.
         regions: connected regions at or above the threshold, largest first.
         width, height: size of the original image in pixels, after EXIF orientation.
-        probability: (S, S) float32 in [0, 1], anomaly probability at network resolution.
-        raw_map: (S, S) float32, the paper's summed anomaly map (unbounded).
+        probability: (H, W) float32 in [0, 1], anomaly probability at network resolution.
+        raw_map: (H, W) float32, the paper's summed anomaly map (unbounded).
         experts: (g, g) int, the router's first choice for each patch, if a layer was requested.
         notes: remarks on how the image was read ("first of several pages").
         temporary: whether the cause of the error is the system and not the content of the file, so

@@ -8,7 +8,8 @@ from torch import Tensor, nn
 from moeclip_cli.errors import ModelError
 from moeclip_cli.model.backbones.family import Backbone
 from moeclip_cli.model.config import NetworkConfig
-from moeclip_cli.model.moeclip import Levels, check_image_size
+from moeclip_cli.model.input_size import input_size
+from moeclip_cli.model.moeclip import Levels, check_image_size, grid_of
 from moeclip_cli.model.preprocessing import Preprocessing
 
 
@@ -17,7 +18,7 @@ class FrozenTower(nn.Module):
 
     Args:
         config: `layers` are the blocks whose outputs are the levels; `image_size` is that of the
-            network input. The rest is not used.
+            network input of a square image. The rest is not used.
         backbone: the frozen tower.
 
     Raises:
@@ -41,12 +42,22 @@ class FrozenTower(nn.Module):
         """Resizing and normalisation that the tower expects of images."""
         return self.backbone.architecture.family.preprocessing
 
+    def input_size(self, height: int, width: int, side: int) -> tuple[int, int]:
+        """Height and width of the network input of an image, which keeps its aspect ratio.
+
+        Args:
+            height: of the image in pixels.
+            width: of the image in pixels.
+            side: of the network input of a square image, which has about as many pixels.
+        """
+        return input_size(height, width, side, self.backbone.architecture.patch_size)
+
     def set_precision(self, dtype: torch.dtype) -> None:
         """Run the tower in `dtype`."""
         self.backbone.vision.to(dtype)
 
     def levels(self, images: Tensor) -> Levels:
-        """Tokens of each level of normalised images (B, 3, S, S); there is no routing."""
+        """Tokens of each level of normalised images (B, 3, H, W); there is no routing."""
         vision = self.backbone.vision
         x = vision.embed(images.to(vision.dtype))
         levels = []
@@ -54,4 +65,4 @@ class FrozenTower(nn.Module):
             x = block(x)
             if number in self.config.layers:
                 levels.append(vision.patches(x))
-        return Levels(levels, ())
+        return Levels(levels, (), grid_of(images, self.backbone))

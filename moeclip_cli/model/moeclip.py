@@ -21,14 +21,12 @@ from moeclip_cli.model.backbones.family import Backbone
 from moeclip_cli.model.config import NetworkConfig
 from moeclip_cli.model.experts import Routing
 from moeclip_cli.model.finite import is_finite, unit_vectors
+from moeclip_cli.model.input_size import MIN_GRID
 from moeclip_cli.model.precision import without_autocast
 from moeclip_cli.model.preprocessing import Preprocessing
 from moeclip_cli.model.prompts import ABNORMAL_STATES, NORMAL_STATES, sentences
 
 _STATES = (NORMAL_STATES, ABNORMAL_STATES)
-
-# The blur of the anomaly maps mirrors up to 4 patches at the border, so it needs a 5th.
-MIN_GRID = 5
 
 
 @dataclass(frozen=True)
@@ -58,15 +56,17 @@ class Comparison:
 
 
 class Levels(NamedTuple):
-    """Adapted tokens of an image.
+    """Tokens of a batch of images.
 
     Attributes:
-        tokens: patch tokens (B, L, D) of each level, without the prefix.
+        tokens: patch tokens (B, L, D) of each level, without the prefix, row by row.
         routing: the router's decisions for all tokens, one per adapter.
+        grid: rows and columns of the patches, whose product is L.
     """
 
     tokens: list[Tensor]
     routing: tuple[Routing, ...]
+    grid: tuple[int, int]
 
 
 class MoECLIP(nn.Module):
@@ -98,6 +98,10 @@ class MoECLIP(nn.Module):
     def preprocessing(self) -> Preprocessing:
         """Resizing and normalisation that the vision tower expects of images."""
         return self.backbone.architecture.family.preprocessing
+
+    def input_size(self, height: int, width: int, side: int) -> tuple[int, int]:
+        """Height and width of the network input of an image: a square, as in the paper."""
+        return side, side
 
     @property
     def device(self) -> torch.device:
@@ -216,7 +220,7 @@ class MoECLIP(nn.Module):
                 x, decided = adapters[number](x)
                 levels.append(vision.patches(x))
                 routing.append(decided)
-        return Levels(levels, tuple(routing))
+        return Levels(levels, tuple(routing), grid_of(images, self.backbone))
 
     def _maps(self, levels: list[Tensor]) -> Iterator[Tensor]:
         """The M maps (B, L, D) after the tower's last layer norm, level-major."""
@@ -239,6 +243,13 @@ class MoECLIP(nn.Module):
         but two.
         """
         return max(0, self.config.maps - 3)
+
+
+def grid_of(images: Tensor, backbone: Backbone) -> tuple[int, int]:
+    """Rows and columns of the patches of network inputs (B, 3, H, W)."""
+    height, width = images.shape[-2:]
+    patch_size = backbone.architecture.patch_size
+    return height // patch_size, width // patch_size
 
 
 def check_image_size(image_size: int, patch_size: int) -> None:

@@ -1,6 +1,7 @@
 """From similarities to scores and anomaly maps (paper section 3.5 and the deployed score).
 
-Shapes: M maps, B images, L = g * g patches, S side of the network input in pixels.
+Shapes: M maps, B images, L patches, S side of a square network input in pixels, H and W height and
+width of one that keeps the aspect ratio of its image.
 
 One forward pass gives two kinds of numbers. The *raw* ones are the paper's: unbounded sums that its
 evaluation normalises over a whole test set. The *deployed* ones are in [0, 1] and independent of
@@ -32,10 +33,10 @@ class Scores:
 
     Attributes:
         score: (B,) deployed anomaly score in [0, 1].
-        probability: (B, S, S) deployed anomaly map in [0, 1]; the score uses its maximum.
+        probability: (B, H, W) deployed anomaly map in [0, 1]; the score uses its maximum.
         map_max: (B,) maximum of the raw map.
         image_score: (B,) the paper's raw image score in [0, 1].
-        raw_map: (B, S, S) the paper's raw anomaly map (unbounded).
+        raw_map: (B, H, W) the paper's raw anomaly map (unbounded).
         zero_shot: (B,) the deployed zero-shot score, where `score` is a distance to references and
             the model has both.
     """
@@ -94,7 +95,9 @@ def score_scales(
     )
 
 
-def score_distances(distances: Tensor, size: int, domain: Domain) -> Scores:
+def score_distances(
+    distances: Tensor, grid: tuple[int, int], size: tuple[int, int], domain: Domain
+) -> Scores:
     """Score a batch of images by the distances of their patches to reference patches.
 
     The score is the mean of the largest distances (AnomalyDINO), the map is the distances, blurred
@@ -102,11 +105,12 @@ def score_distances(distances: Tensor, size: int, domain: Domain) -> Scores:
 
     Args:
         distances: (B, L) cosine distances, see `PatchBank.distances`.
-        size: side S of the maps in pixels.
+        grid: rows and columns of the patches.
+        size: height H and width W of the maps in pixels.
         domain: determines the blur.
     """
     found = image_score(distances)
-    maps = _to_pixels(distances, size, domain).clamp(0, 1)
+    maps = _to_pixels(distances, grid, size, domain).clamp(0, 1)
     return Scores(
         score=found,
         probability=maps,
@@ -122,21 +126,26 @@ def anomaly_maps(comparison: Comparison, size: int, domain: Domain) -> tuple[Ten
     # Blur and resizing are linear, so they run once on the sum over the maps.
     raw = ((similarity[..., 1] + 1 - similarity[..., 0]) / 2).sum(dim=0)
     mean = similarity.softmax(dim=-1)[..., 1].mean(dim=0)
+    side = round(raw.shape[1] ** 0.5)
+    grid, pixels = (side, side), (size, size)
     # A bicubic kernel could leave [0, 1], this one only by rounding.
-    return _to_pixels(raw, size, domain), _to_pixels(mean, size, domain).clamp(0, 1)
+    return (
+        _to_pixels(raw, grid, pixels, domain),
+        _to_pixels(mean, grid, pixels, domain).clamp(0, 1),
+    )
 
 
-def _to_pixels(values: Tensor, size: int, domain: Domain) -> Tensor:
-    """Blurred maps (B, S, S) of patch values (B, L)."""
-    b, length = values.shape
-    grid = round(length**0.5)
-    blurred = _blur(values.view(b, 1, grid, grid), *_BLUR[domain])
-    resized = F.interpolate(blurred, size=(size, size), mode="bilinear", align_corners=True)
+def _to_pixels(
+    values: Tensor, grid: tuple[int, int], size: tuple[int, int], domain: Domain
+) -> Tensor:
+    """Blurred maps (B, H, W) of patch values (B, L)."""
+    blurred = _blur(values.unflatten(1, grid).unsqueeze(1), *_BLUR[domain])
+    resized = F.interpolate(blurred, size=size, mode="bilinear", align_corners=True)
     return resized.squeeze(1)
 
 
 def _blur(maps: Tensor, kernel: int, sigma: float) -> Tensor:
-    """Gaussian blur of maps (B, 1, g, g), mirrored at the border."""
+    """Gaussian blur of maps (B, 1, rows, columns), mirrored at the border."""
     half = kernel // 2
     offsets = torch.arange(-half, half + 1, dtype=maps.dtype, device=maps.device)
     weights = torch.exp(-0.5 * (offsets / sigma) ** 2)

@@ -35,10 +35,27 @@ _TRUTH = (0, 120, 255)
 
 @dataclass(frozen=True)
 class _Mask:
-    """A mask at the size of the maps, or the reason why there is none."""
+    """A mask at the size of the maps, or the reason why there is none.
+
+    Attributes:
+        pixels: (H, W) uint8, non-zero where anomalous.
+        empty: True for a normal image whose mask has the size of its map.
+        error: one sentence, if the mask cannot be read.
+    """
 
     pixels: NDArray[np.uint8] | None = None
+    empty: bool = False
     error: str | None = None
+
+    def fitting(self, anomaly_map: NDArray[np.float32] | None) -> _Mask:
+        """The mask for a map; one of another aspect ratio than its image does not fit."""
+        if anomaly_map is None or self.error is not None:
+            return self
+        if self.empty:
+            return _Mask(np.zeros(anomaly_map.shape, np.uint8))
+        if self.pixels is not None and self.pixels.shape != anomaly_map.shape:
+            return _Mask(error="The mask has another aspect ratio than its image; export it again.")
+        return self
 
 
 @dataclass
@@ -107,7 +124,8 @@ def _score(
         workers=pace.workers,
     )
     waiting: deque[Future[None]] = deque()
-    for sample, result, mask in zip(samples, results, _masks(task, samples, pace), strict=True):
+    for sample, result, read in zip(samples, results, _masks(task, samples, pace), strict=True):
+        mask = read.fitting(result.probability)
         error = result.error or mask.error
         if error is None:
             share.samples.append(sample)
@@ -122,15 +140,13 @@ def _score(
 
 def _masks(task: Task, samples: Sequence[Sample], pace: Pace) -> Iterator[_Mask]:
     """The masks of samples; in a category with masks, a normal image has an empty one."""
-    size = task.inspector.image_size
     masked = any(sample.mask for sample in task.part.samples)
 
     def load(sample: Sample) -> _Mask:
         if sample.mask is None:
-            normal = masked and not sample.label
-            return _Mask(np.zeros((size, size), np.uint8) if normal else None)
+            return _Mask(empty=masked and not sample.label)
         try:
-            return _Mask(read_mask(sample.mask, size, above=task.mask_cut))
+            return _Mask(read_mask(sample.mask, task.inspector.map_size, above=task.mask_cut))
         except DatasetError as error:
             return _Mask(error=str(error))
 

@@ -25,6 +25,12 @@ def test_pixels_up_to_above_are_not_anomalous(tmp_path):
     assert read_mask(path, 2, above=128).tolist() == [[0, 0], [0, 1]]
 
 
+def test_the_wanted_size_may_depend_on_that_of_the_mask(tmp_path):
+    path = saved(tmp_path / "mask.png", [[0, 0, 9, 0], [0, 0, 0, 0]])
+    mask = read_mask(path, lambda height, width: (2 * height, width // 2))
+    assert mask.shape == (4, 2)
+
+
 def test_resizing_keeps_positions_and_adds_no_values(tmp_path):
     path = saved(tmp_path / "mask.png", np.kron([[0, 9], [0, 0]], np.ones((6, 9))))
     mask = read_mask(path, 4)

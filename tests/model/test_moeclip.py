@@ -64,7 +64,7 @@ def test_image_feature_comes_from_the_authors_level(backbone):
     images = torch.randn(1, 3, 70, 70)
     for aggregation, level in ((True, 3), (False, 1)):
         network = make_network(backbone, aggregation=aggregation)
-        levels, _ = network.levels(images)
+        levels = network.levels(images).tokens
         plain = network.backbone.vision.norm(levels[level])
         expected = network.adapters.image_head(plain)
         assert torch.allclose(network.encode_image(images)[1], expected, atol=1e-6)

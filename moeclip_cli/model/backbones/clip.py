@@ -59,7 +59,7 @@ class ClipVision(VisionTower):
     def positions_at(self, grid: int) -> Tensor:
         """Position embeddings (1 + g * g, D) for a grid of g x g patches."""
         return resize_positions(
-            self.positional_embedding, grid, self.prefix_tokens, self._resampling
+            self.positional_embedding, (grid, grid), self.prefix_tokens, self._resampling
         )
 
 

@@ -4,7 +4,7 @@ A vision tower without a text tower. It reads the tensors of the published `.pth
 timm's conversions of them, which differ in the name of the registers and in whether the class token
 has its position added already.
 
-Shapes: B images, L = g * g patches, P prefix tokens (class token and registers), D width.
+Shapes: B images, L patches, P prefix tokens (class token and registers), D width.
 """
 
 from __future__ import annotations
@@ -49,10 +49,11 @@ class Dinov2Vision(VisionTower):
         self.norm = LayerNorm(width)
 
     def embed(self, images: Tensor) -> Tensor:
-        """Tokens (B, P + L, D) of normalised images (B, 3, S, S)."""
+        """Tokens (B, P + L, D) of normalised images (B, 3, H, W)."""
         patches = self.patch_embed(images)
+        rows, columns = patches.shape[-2:]
         positions = resize_positions(
-            self.positional_embedding, patches.shape[-1], 0, DINOV2.positions
+            self.positional_embedding, (rows, columns), 0, DINOV2.positions
         )
         tokens = patches.flatten(2).transpose(1, 2) + positions.to(patches.dtype)
         return torch.cat([self.prefix.expand(len(tokens), -1, -1), tokens], dim=1)

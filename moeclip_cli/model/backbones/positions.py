@@ -25,30 +25,30 @@ class PositionResampling:
 
 
 def resize_positions(
-    positions: Tensor, grid: int, prefix_tokens: int, resampling: PositionResampling
+    positions: Tensor, grid: tuple[int, int], prefix_tokens: int, resampling: PositionResampling
 ) -> Tensor:
-    """Resize position embeddings to another square grid of patches.
+    """Resize position embeddings to another grid of patches.
 
     Args:
-        positions: (P + n * n, D), the prefix tokens first.
-        grid: new side of the grid in patches.
+        positions: (P + n * n, D), the prefix tokens first, then those of a square.
+        grid: new numbers of rows and columns of patches.
         prefix_tokens: P; their positions are kept.
         resampling: how the family resizes.
 
     Returns:
-        (P + grid * grid, D); `positions` itself if the grid is the same.
+        (P + rows * columns, D); `positions` itself if the grid is the same.
     """
     prefix, patches = positions[:prefix_tokens], positions[prefix_tokens:]
     own = round(patches.shape[0] ** 0.5)
-    if own == grid:
+    if grid == (own, own):
         return positions
     plane = patches.float().reshape(1, own, own, -1).permute(0, 3, 1, 2)
     plane = F.interpolate(
         plane,
-        size=(grid, grid),
+        size=grid,
         mode=resampling.interpolation,
         antialias=resampling.antialias,
         align_corners=False,
     )
-    resized = plane.permute(0, 2, 3, 1).reshape(grid * grid, -1).to(positions.dtype)
+    resized = plane.permute(0, 2, 3, 1).flatten(0, 2).to(positions.dtype)
     return torch.cat([prefix, resized])

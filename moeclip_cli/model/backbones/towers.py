@@ -1,6 +1,6 @@
 """The interface of the towers of a backbone.
 
-Shapes: B images, L = g * g patches, P prefix tokens, D vision width, W text width.
+Shapes: B images, L patches, P prefix tokens, D vision width, W text width.
 """
 
 from __future__ import annotations
@@ -30,7 +30,8 @@ class VisionTower(nn.Module):
         """Tokens that enter the first block.
 
         Args:
-            images: (B, 3, S, S) normalised, S a multiple of the patch size.
+            images: (B, 3, H, W) normalised, H and W multiples of the patch size. A tower of CLIP
+                takes squares only.
 
         Returns:
             (B, P + L, D).

@@ -61,7 +61,7 @@ class ReportWriter(Closable):
             load_pixels: returns the picture, (H, W, 3) uint8, RGB, for a thumbnail of its overlay;
                 called only if the report lists the image. None for an image of the earlier run
                 that is being resumed.
-            probability: (S, S) anomaly probabilities in [0, 1], for the thumbnail.
+            probability: (h, w) anomaly probabilities in [0, 1], for the thumbnail.
             picture: its saved overlay in the report's folder, for a link.
         """
         if row.score is None:

@@ -33,7 +33,7 @@ def render_overlay(
 
     Args:
         pixels: (H, W, 3) uint8, RGB.
-        probability: (S, S) anomaly probabilities in [0, 1]; resized bilinearly to the picture.
+        probability: (h, w) anomaly probabilities in [0, 1]; resized bilinearly to the picture.
         threshold: the threshold of the verdict and of the colour scale.
         caption: a short line in the legend, e.g. `caption(score, verdict)`.
         legend: whether to draw a legend in the least anomalous corner, if it fits.

@@ -30,7 +30,7 @@ def render_sheet(
 
     Args:
         pixels: (H, W, 3) uint8, RGB.
-        probability: (S, S) anomaly probabilities in [0, 1].
+        probability: (h, w) anomaly probabilities in [0, 1].
         threshold: the threshold of the verdict.
         mask: (h, w) ground truth of any size, non-zero where anomalous; resized to the image by
             nearest neighbour.

@@ -53,18 +53,22 @@ def test_tokens_agree_with_those_recorded_from_float32_weights(builtin_state):
             assert difference.max() < 2e-3, number
 
 
+@pytest.mark.parametrize("shape", [(98, 98), (70, 140), (140, 70)])
 @torch.inference_mode()
-def test_tokens_equal_those_of_timm_with_the_same_weights(builtin_state):
+def test_tokens_equal_those_of_timm_with_the_same_weights(builtin_state, shape):
     reference = timm.create_model(
         "vit_small_patch14_dinov2", num_classes=0, dynamic_img_size=True
     ).eval()
     reference.load_state_dict({name: value.float() for name, value in builtin_state.items()})
     images = load_file(DATA / "dinov2.safetensors")["images.98"]
+    images = torch.nn.functional.interpolate(images, shape)
     # timm resizes positions as it is told to at construction, the tower when it sees the grid.
     expected = reference.forward_intermediates(
         images, indices=[layer - 1 for layer in LAYERS], output_fmt="NLC", intermediates_only=True
     )
-    for tokens, level in zip(tower_of(builtin_state).levels(images).tokens, expected, strict=True):
+    levels = tower_of(builtin_state).levels(images)
+    assert levels.grid == (shape[0] // 14, shape[1] // 14)
+    for tokens, level in zip(levels.tokens, expected, strict=True):
         torch.testing.assert_close(tokens, level, atol=1e-4, rtol=1e-4)
 
 
