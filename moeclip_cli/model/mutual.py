@@ -9,7 +9,7 @@ Shapes: N images, L patches of an image (which may differ from image to image), 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -18,8 +18,8 @@ from torch import Tensor
 
 from moeclip_cli.model.aggregation import WINDOWS, aggregate
 
-# Elements of one block of similarities: 64 MB in float32.
-_BLOCK = 2**24
+# Elements of one block of similarities: 16 MB in float32.
+_BLOCK = 2**22
 SHARE = 0.3
 """Share of the other images, the most similar ones, over which distances are averaged."""
 
@@ -123,26 +123,44 @@ def _similarities(units: Sequence[Tensor], advance: Callable[[int], None]) -> li
     done = 0
     for one in range(others):
         first = units[one].float()
-        for other in range(one + 1, len(units)):
-            rows, columns = nearest(first, units[other].float())
-            found[one][:, other - 1] = rows
-            found[other][:, one] = columns
+        for group in _groups(units, one + 1, max(1, _BLOCK // len(first))):
+            rows, columns = nearest(first, [units[other] for other in group])
+            found[one][:, group.start - 1 : group.stop - 1] = rows
+            for other, column in zip(group, columns, strict=True):
+                found[other][:, one] = column
         done += others - one
         advance(done)
     return found
 
 
-def nearest(one: Tensor, other: Tensor) -> tuple[Tensor, Tensor]:
-    """Similarity of each patch of two images to the nearest patch of the other, (L,) and (L',).
+def _groups(units: Sequence[Tensor], start: int, patches: int) -> Iterator[range]:
+    """Ranges of images from `start` on with at most so many patches, but at least one image."""
+    count = 0
+    for number in range(start, len(units)):
+        if number > start and count + len(units[number]) > patches:
+            yield range(start, number)
+            start, count = number, 0
+        count += len(units[number])
+    yield range(start, len(units))
+
+
+def nearest(one: Tensor, others: Sequence[Tensor]) -> tuple[Tensor, list[Tensor]]:
+    """Similarity of each patch to the nearest one of another image, in both directions.
 
     Args:
-        one: unit vectors (L, D), float32.
-        other: unit vectors (L', D), float32.
+        one: unit vectors (L, D) of an image, float32.
+        others: unit vectors (L', D) of some other images.
+
+    Returns:
+        For the patches of the image (L, others), and for those of each other image (L',).
     """
+    lengths = [len(other) for other in others]
+    joined = torch.cat(list(others)).float()
     rows = []
-    columns = one.new_full((len(other),), -1.0)
-    for block in one.split(max(1, _BLOCK // len(other))):
-        similarity = block @ other.T
-        rows.append(similarity.amax(dim=1))
+    columns = one.new_full((len(joined),), -1.0)
+    for block in one.split(max(1, _BLOCK // len(joined))):
+        similarity = block @ joined.T
+        parts = similarity.split(lengths, dim=1)
+        rows.append(torch.stack([part.amax(dim=1) for part in parts], dim=1))
         columns = torch.maximum(columns, similarity.amax(dim=0))
-    return torch.cat(rows), columns
+    return torch.cat(rows), list(columns.split(lengths))

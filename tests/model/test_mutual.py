@@ -70,9 +70,10 @@ def test_distances_are_those_of_a_double_loop(levels, images, windows, share):
         torch.testing.assert_close(each, expected, atol=1e-3, rtol=0)
 
 
-def test_blocks_and_order_change_nothing(images, monkeypatch):
+@pytest.mark.parametrize("block", [20, 600])
+def test_blocks_and_order_change_nothing(images, block, monkeypatch):
     expected = mutual_distances(images)
-    monkeypatch.setattr(module, "_BLOCK", 20)
+    monkeypatch.setattr(module, "_BLOCK", block)
     for each, other in zip(mutual_distances(images[::-1])[::-1], expected, strict=True):
         torch.testing.assert_close(each, other, atol=1e-5, rtol=0)
 
