@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from moeclip_cli.discovery.inputs import ImageRef
     from moeclip_cli.discovery.source import ImageSource, SourceCounts
     from moeclip_cli.inspection.inspector import Inspector
+    from moeclip_cli.inspection.placed import PlacedModel
     from moeclip_cli.inspection.profile import Profile
     from moeclip_cli.runs.stream import Pace
 
@@ -129,7 +130,7 @@ class RunOptions(DeviceOptions):
     batch_size: Annotated[int | None, typer.Option("--batch-size", "-b", min=1)] = None
     workers: Workers = None
 
-    def pace(self, inspector: Inspector) -> Pace:
+    def pace(self, inspector: PlacedModel) -> Pace:
         """Batch size and threads; defaults by device and CPU cores."""
         from moeclip_cli.parallel.cores import choose_workers
         from moeclip_cli.parallel.device import default_batch_size
@@ -316,7 +317,9 @@ class ModelOptions:
     model: Annotated[
         str | None,
         typer.Option(
-            "--model", "-m", show_default=f"{DEFAULT_MODEL}; with --reference {DEFAULT_TOWER}"
+            "--model",
+            "-m",
+            show_default=f"{DEFAULT_MODEL}; with --reference or --mutual {DEFAULT_TOWER}",
         ),
     ] = None
     reference: Annotated[list[str] | None, typer.Option(show_default=False)] = None

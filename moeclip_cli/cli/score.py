@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -12,14 +13,23 @@ from rich.text import Text
 from moeclip_cli.choices import TableFormat
 from moeclip_cli.cli import console, options
 from moeclip_cli.cli.groups import grouped
+from moeclip_cli.cli.mutual import MutualOptions, compare
 from moeclip_cli.cli.processes import command_line
 from moeclip_cli.cli.progress import meter
 from moeclip_cli.cli.tables import one_line
+from moeclip_cli.errors import UsageError
 from moeclip_cli.exit_codes import ExitCode
 
 if TYPE_CHECKING:
     from moeclip_cli.inspection.inspector import Inspector
+    from moeclip_cli.inspection.mutual import MutualInspector
     from moeclip_cli.inspection.result import Result, Row
+    from moeclip_cli.inspection.scorer import Scorer
+    from moeclip_cli.reports.pages.score_page import RunFacts
+    from moeclip_cli.runs.folder import RunFolder
+    from moeclip_cli.runs.input_log import Describe
+    from moeclip_cli.runs.score_run import Outputs
+    from moeclip_cli.runs.stream import Pace
     from moeclip_cli.runs.summary import Summary
 
 
@@ -51,6 +61,7 @@ def score(
     images: options.ImageOptions,
     product: options.ProductOptions,
     model: options.ModelOptions,
+    mutual: MutualOptions,
     output: ScoreOutput,
     run: options.RunOptions,
     general: options.GeneralOptions,
@@ -62,61 +73,43 @@ def score(
 
     Example: moeclip score ./parts/ --prompt "metal bracket" --heatmaps
     """
+    mutual.check(model, product)
     found = images.find(output.out, quiet=general.quiet)
+    if mutual.mutual and len(found) == 1:
+        raise UsageError("There is one image only; `mutual` compares at least two.")
     shown = product.read()
 
-    from moeclip_cli.runs.folder import RunFolder
-    from moeclip_cli.runs.run_card import describe_environment
-    from moeclip_cli.runs.score_run import SCORE, Outputs, report_facts, run_score, score_settings
+    from moeclip_cli.runs.summary import Summary
 
-    inspector = model.load_inspector(run, quiet=general.quiet, images=images, product=shown)
-    facts = report_facts(inspector, shown.prompt, mixed=shown.rules is not None)
-    outputs = Outputs(
-        table_format=output.table_format,
-        heatmaps=output.picture_format if output.heatmaps else None,
-        save_maps=output.save_maps,
-        report=facts if output.report else None,
-    )
-    folder = RunFolder.claim(
-        output.out,
-        SCORE,
-        score_settings(inspector, outputs, prompt=shown.prompt, prompt_rules=shown.rules_text),
-        describe_environment(inspector.device, command_line()),
-        overwrite=output.overwrite,
-        resume=output.resume,
-    )
+    inspector: Inspector | MutualInspector
+    if mutual.mutual:
+        inspector = mutual.load(model, run, images, shown, quiet=general.quiet)
+    else:
+        inspector = model.load_inspector(run, quiet=general.quiet, images=images, product=shown)
+    folder, outputs = _claim(inspector, output, shown)
+
+    def observe(result: Result) -> None:
+        if output.as_json:
+            print(json.dumps(result.to_dict()), flush=True)
+        if result.error is not None and not general.quiet:
+            console.warn(f"{result.path}: {result.error}")
+        if images.verbose:
+            for remark in result.notes:
+                console.note(f"{result.path}: {remark}")
+
     kept = (
         f"The finished rows are kept in {output.out}; the same command with --resume continues "
         "from there."
     )
-    with (
-        console.note_if(KeyboardInterrupt, kept),
-        meter(len(found), quiet=general.quiet) as advance,
-    ):
-
-        def observe(result: Result) -> None:
-            advance()
-            if output.as_json:
-                print(json.dumps(result.to_dict()), flush=True)
-            if result.error is not None and not general.quiet:
-                console.warn(f"{result.path}: {result.error}")
-            if images.verbose:
-                for remark in result.notes:
-                    console.note(f"{result.path}: {remark}")
-
-        summary = run_score(
-            inspector,
-            found,
-            shown.prompt_for,
-            folder,
-            outputs,
-            run.pace(inspector),
-            observe,
-            remark=(lambda sentence: None) if general.quiet else console.note,
-        )
+    with folder, console.note_if(KeyboardInterrupt, kept):
+        job = _Job(found, shown, folder, run.pace(inspector), observe, Summary(), general.quiet)
+        scorer, describe = job.start(inspector)
+        if output.report:
+            outputs = replace(outputs, report=job.facts(scorer))
+        summary = job.run(scorer, outputs, describe)
 
     if not general.quiet:
-        _print_summary(inspector, summary, tables=not output.as_json)
+        _print_summary(scorer, summary, tables=not output.as_json)
         if summary.drifted:
             console.warn(
                 f"{summary.high} of {summary.normal} normal images score higher than 80% of the "
@@ -129,21 +122,97 @@ def score(
         raise typer.Exit(ExitCode.UNREADABLE_IMAGES)
 
 
-def _print_summary(inspector: Inspector, summary: Summary, *, tables: bool) -> None:
+def _claim(
+    inspector: Inspector | MutualInspector, output: ScoreOutput, product: options.Product
+) -> tuple[RunFolder, Outputs]:
+    """The output folder, claimed for these settings, and the files to write there."""
+    from moeclip_cli.runs.folder import RunFolder
+    from moeclip_cli.runs.run_card import describe_environment
+    from moeclip_cli.runs.score_run import SCORE, Outputs, score_settings
+
+    outputs = Outputs(
+        table_format=output.table_format,
+        heatmaps=output.picture_format if output.heatmaps else None,
+        save_maps=output.save_maps,
+    )
+    folder = RunFolder.claim(
+        output.out,
+        SCORE,
+        score_settings(inspector, outputs, prompt=product.prompt, prompt_rules=product.rules_text),
+        describe_environment(inspector.device, command_line()),
+        overwrite=output.overwrite,
+        resume=output.resume,
+    )
+    return folder, outputs
+
+
+@dataclass(frozen=True)
+class _Job:
+    """The images of a run and where their results go."""
+
+    found: options.FoundImages
+    product: options.Product
+    folder: RunFolder
+    pace: Pace
+    observe: Callable[[Result], None]
+    summary: Summary
+    quiet: bool
+
+    def start(self, inspector: Inspector | MutualInspector) -> tuple[Scorer, Describe]:
+        """What gives the results, and the records by which a resumed run knows which rows hold."""
+        from moeclip_cli.inspection.mutual import MutualInspector
+        from moeclip_cli.runs.input_log import describe_batch
+
+        if not isinstance(inspector, MutualInspector):
+            return inspector, describe_batch
+        compared = compare(inspector, self.found, self.folder, self.pace, quiet=self.quiet)
+        return compared, compared.describe
+
+    def facts(self, scorer: Scorer) -> RunFacts:
+        """The head of the report."""
+        from moeclip_cli.runs.score_run import report_facts
+
+        return report_facts(scorer, self.product.prompt, mixed=self.product.rules is not None)
+
+    def run(self, scorer: Scorer, outputs: Outputs, describe: Describe) -> Summary:
+        """Score the images, with progress on standard error."""
+        from moeclip_cli.runs.score_run import run_score
+
+        with meter(len(self.found), quiet=self.quiet) as advance:
+
+            def observe(result: Result) -> None:
+                advance()
+                self.observe(result)
+
+            return run_score(
+                scorer,
+                self.found,
+                self.product.prompt_for,
+                self.folder,
+                outputs,
+                self.pace,
+                observe,
+                remark=(lambda sentence: None) if self.quiet else console.note,
+                describe=describe,
+                summary=self.summary,
+            )
+
+
+def _print_summary(scorer: Scorer, summary: Summary, *, tables: bool) -> None:
     """Print the most anomalous images and the counts as results, the pace as a note."""
     from moeclip_cli.parallel.device import describe_device
 
     if tables:
         if summary.most_anomalous:
             _print_most_anomalous(summary.most_anomalous)
-        threshold = inspector.threshold
+        threshold = scorer.threshold
         console.stdout().print(
             f"{summary.images} images: {summary.anomalous} anomalous, {summary.normal} normal, "
             f"{summary.failed} unreadable. Threshold {threshold.value:.3f} ({threshold.source}).",
             soft_wrap=True,
         )
     console.note(
-        f"{inspector.model.name} on {describe_device(inspector.device)}: "
+        f"{scorer.model.name} on {describe_device(scorer.device)}: "
         f"{summary.scored_now} images in {console.duration(summary.seconds)}, "
         f"{summary.images_per_second:.1f} images/s."
     )

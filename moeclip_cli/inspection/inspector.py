@@ -3,30 +3,26 @@
 from __future__ import annotations
 
 import os
-import threading
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeAlias
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 
 from moeclip_cli.bounded_text import shortened
 from moeclip_cli.checkpoints.builtin import BUILTIN, BUILTIN_TOWERS, DEFAULT_TOWER
 from moeclip_cli.checkpoints.loading import DEFAULT_MODEL, LoadedModel, load_model, load_tower
 from moeclip_cli.discovery.prompts_file import DEFAULT_PROMPT
 from moeclip_cli.errors import ModelError, UsageError
-from moeclip_cli.images.decode import DEFAULT_DECODE_SECONDS, DEFAULT_MAX_PIXELS, decode
+from moeclip_cli.images.decode import DEFAULT_DECODE_SECONDS, DEFAULT_MAX_PIXELS
 from moeclip_cli.images.pipeline import prefetch
 from moeclip_cli.inspection.forward import ForwardPass, finite_images, text_encoder
+from moeclip_cli.inspection.placed import PlacedModel
 from moeclip_cli.inspection.prepared import (
     PreparedImage,
-    batches,
     cut_batches,
-    equal_shapes,
     match_reference,
     prepare,
 )
@@ -37,28 +33,20 @@ from moeclip_cli.inspection.references import (
     build_references,
     listed,
 )
-from moeclip_cli.inspection.regions import find_regions
-from moeclip_cli.inspection.result import ANOMALOUS, NORMAL, Result
+from moeclip_cli.inspection.result import Result
+from moeclip_cli.inspection.scored_batch import ScoredBatch
 from moeclip_cli.inspection.thresholds import choose_threshold
 from moeclip_cli.model.bank import KEPT_PATCHES
 from moeclip_cli.model.config import Domain
 from moeclip_cli.model.frozen_tower import FrozenTower
 from moeclip_cli.model.scoring import Scores
 from moeclip_cli.parallel.cores import choose_workers
-from moeclip_cli.parallel.device import (
-    choose_device,
-    choose_precision,
-    default_batch_size,
-    describe_device,
-)
-from moeclip_cli.parallel.memory import memory_errors, ran_out_of_memory
+from moeclip_cli.parallel.device import choose_device
 
 Prompt: TypeAlias = "str | Callable[[ImageLike], str]"
 
-_LARGEST_BATCH = 4096
 
-
-class Inspector:
+class Inspector(PlacedModel):
     """Scores images with one model on one device.
 
     Scoring is thread-safe: several threads may iterate over `score` of one inspector.
@@ -98,23 +86,14 @@ class Inspector:
         max_pixels: int = DEFAULT_MAX_PIXELS,
         decode_seconds: float = DEFAULT_DECODE_SECONDS,
     ) -> None:
-        self.device = choose_device(device)
-        self.dtype = choose_precision(precision)
-        self.model = model
-        self.domain: Domain = domain or model.config.domain
-        self.image_size = model.network.config.image_size
-        self.sizes = model.config.sizes
-        if not decode_seconds > 0:
-            raise UsageError(f"`decode_seconds` must be above 0, not {decode_seconds}.")
-        self.max_pixels = max_pixels
-        self.decode_seconds = decode_seconds
-        self._network = model.network
-        self._network.set_precision(self.dtype)
-        with memory_errors(
-            f"There is not enough memory on {self.device} for the model; use a lower `precision` "
-            "or another `device`."
-        ):
-            self._network.to(self.device).eval()
+        super().__init__(
+            model,
+            device=device,
+            precision=precision,
+            domain=domain,
+            max_pixels=max_pixels,
+            decode_seconds=decode_seconds,
+        )
         self._test_image_passed = False
         self.references = self._references(
             references, profile, reference_rotations, reference_patches
@@ -128,9 +107,6 @@ class Inspector:
         self._forward = ForwardPass(
             model, self.device, self.domain, self.references, text_encoder(self._network)
         )
-        self._lock = threading.Lock()
-        # Halved permanently when memory runs out: the next batch would not fit either.
-        self._fitting = 2**30
 
     @classmethod
     def load(
@@ -211,26 +187,12 @@ class Inspector:
         )
 
     @property
-    def precision(self) -> str:
-        """The floating-point type of the vision side, such as "float32"."""
-        return str(self.dtype).removeprefix("torch.")
-
-    @property
     def settings(self) -> dict[str, Any]:
         """Everything that the scores depend on besides image and prompt, in JSON types.
 
         Device, batch size and workers are left out: they do not change a score.
         """
-        settings: dict[str, Any] = {
-            "model": self.model.name,
-            "model_digest": self.model.digest,
-            "backbone": self.model.config.backbone.name,
-            "backbone_digest": self.model.backbone_digest,
-            "image_size": self.image_size,
-            "scales": list(self.model.config.scales),
-            "domain": self.domain,
-            "precision": self.precision,
-        }
+        settings = super().settings
         if self.references is not None:
             settings["references"] = self.references.digest
             settings["reference_rotations"] = self.references.rotations
@@ -239,23 +201,6 @@ class Inspector:
             if isinstance(self._network, FrozenTower):
                 settings["aspect_ratio"] = "kept"
         return settings
-
-    def map_size(self, height: int, width: int) -> tuple[int, int]:
-        """Height and width in pixels of the maps of an image of the given size."""
-        return self._network.input_size(height, width, self.image_size)
-
-    def read_pixels(self, path: Path) -> NDArray[np.uint8]:
-        """Decode an image file within the limits of this inspector, (H, W, 3) uint8 RGB.
-
-        Raises:
-            ImageError: if the file cannot be read or exceeds a limit.
-        """
-        return decode(path, max_pixels=self.max_pixels, decode_seconds=self.decode_seconds).pixels
-
-    @property
-    def where(self) -> str:
-        """Device and precision in words."""
-        return f"{describe_device(self.device)}, {self.precision}"
 
     def score(
         self,
@@ -285,9 +230,7 @@ class Inspector:
             ModelError: while iterating, if the model yields numbers that are not finite for every
                 image, or memory does not suffice for a single image.
         """
-        size = default_batch_size(self.device) if batch_size is None else batch_size
-        if not 1 <= size <= _LARGEST_BATCH:
-            raise UsageError(f"`batch_size` must be from 1 to {_LARGEST_BATCH}, not {size}.")
+        size = self._batch_size(batch_size)
         adapter = None if experts_layer is None else self._adapter_after(experts_layer)
         return self._score(
             listed(images), prompt, size, ends_batch, choose_workers(workers), adapter
@@ -322,11 +265,11 @@ class Inspector:
 
     def _inspect(self, batch: list[PreparedImage], adapter: int | None) -> Iterator[Result]:
         good = [item for item in batch if item.error is None]
-        found: dict[int, Result] = {}
-        for numbers in equal_shapes(good):
-            group = [good[number] for number in numbers]
-            found.update(zip(numbers, self._results(group, adapter), strict=True))
-        results = iter([found[number] for number in range(len(good))])
+        results = iter(
+            self._in_passes(
+                good, lambda part: list(self._unpack(part, *self._forward(part, adapter)))
+            )
+        )
         for item in batch:
             if item.error is None:
                 yield next(results)
@@ -338,21 +281,6 @@ class Inspector:
                     error=item.error,
                     temporary=item.temporary,
                 )
-
-    def _results(self, items: list[PreparedImage], adapter: int | None) -> Iterator[Result]:
-        """Results of readable images of one shape, in as few forward passes as memory allows."""
-        for part in batches(items, min(len(items), self._fitting) or 1):
-            try:
-                results = list(self._unpack(part, *self._forward(part, adapter)))
-            except (RuntimeError, MemoryError) as error:
-                if not ran_out_of_memory(error):
-                    raise
-                self._shrink(len(part))
-            else:
-                yield from results
-                continue
-            # Outside the except block, so that the tensors of the failed batch are freed.
-            yield from self._results(part, adapter)
 
     def more_references(self, images: Iterable[ImageLike]) -> References:
         """The references in use and further ones, each scored against all others.
@@ -412,39 +340,21 @@ class Inspector:
     def _unpack(
         self, items: list[PreparedImage], scores: Scores, experts: torch.Tensor | None
     ) -> Iterator[Result]:
-        probability, raw_map = scores.probability.cpu().numpy(), scores.raw_map.cpu().numpy()
-        values, map_max = scores.score.tolist(), scores.map_max.tolist()
-        image_score = scores.image_score.tolist()
-        threshold = self.threshold.value
-        zero_shot = None if scores.zero_shot is None else scores.zero_shot.tolist()
+        batch = ScoredBatch(scores, experts)
         compared = 0 if self.references is None else len(self.references.names)
-        finite = finite_images(scores).tolist()
         for i, item in enumerate(items):
-            if not finite[i]:
+            if not batch.finite[i]:
                 self._check_with_test_image(item.prompt)
                 error = f"The score is not a finite number in {self.precision}; {self._remedy}."
                 yield Result(item.path, item.prompt, self.model.name, error=error)
                 continue
-            yield Result(
-                item.path,
-                item.prompt,
-                self.model.name,
-                score=values[i],
-                verdict=ANOMALOUS if values[i] >= threshold else NORMAL,
-                threshold=threshold,
-                map_max=map_max[i],
-                image_score=image_score[i],
-                zero_shot=None if zero_shot is None else zero_shot[i],
+            yield batch.result(
+                i,
+                item,
+                model=self.model.name,
+                threshold=self.threshold.value,
                 references=compared - (item.owner >= 0) if compared else None,
-                percentile=self._percentile(values[i]),
-                area_fraction=float((probability[i] >= threshold).mean()),
-                regions=find_regions(probability[i], threshold, item.width, item.height),
-                width=item.width,
-                height=item.height,
-                probability=probability[i],
-                raw_map=raw_map[i],
-                experts=None if experts is None else experts[i].numpy(),
-                notes=item.notes,
+                percentile=self._percentile(batch.score(i)),
             )
 
     def _percentile(self, score: float) -> float | None:
@@ -463,22 +373,6 @@ class Inspector:
                 f"finite, not even for a test image; {self._remedy}."
             )
         self._test_image_passed = True
-
-    @property
-    def _remedy(self) -> str:
-        """Advice for numbers that are not finite."""
-        return "use another `model`" if self.dtype == torch.float32 else "set `precision` to fp32"
-
-    def _shrink(self, failed: int) -> None:
-        if failed == 1:
-            raise ModelError(
-                f"Not enough memory on {self.device} for a single image; use a smaller "
-                "`image_size`, a lower `precision` or another `device`."
-            )
-        with self._lock:
-            self._fitting = min(self._fitting, failed // 2)
-        if self.device.type == "cuda":
-            torch.cuda.empty_cache()
 
     def _adapter_after(self, block: int) -> int:
         if isinstance(self._network, FrozenTower):

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+
+import numpy as np
 
 from moeclip_cli.checkpoints.configuration import CheckpointConfig
 from moeclip_cli.choices import FALSE_ALARMS
@@ -16,6 +19,13 @@ FALLBACK = 0.5
 
 # Distances of good parts to a single other one vary with the product; most are below this.
 SINGLE_REFERENCE = 0.6
+
+# The outlier limit is so many robust deviations above the median score of a folder,
+_OUTLIER = 3.0
+# but at least this far: scores of nearly equal images differ by less.
+_LEAST_MARGIN = 0.02
+# Between mean absolute deviation and standard deviation of a normal distribution.
+_TO_DEVIATION = 1.4826
 
 
 @dataclass(frozen=True)
@@ -49,9 +59,7 @@ def choose_threshold(
         UsageError: if the given one is outside [0, 1], the range of scores.
     """
     if given is not None:
-        if not 0 <= given <= 1:
-            raise UsageError(f"`threshold` must be between 0 and 1, not {given:g}.")
-        return AppliedThreshold(given, "given")
+        return given_threshold(given)
     if profile is not None:
         return AppliedThreshold(profile.threshold, profile.source)
     if references is not None:
@@ -59,6 +67,32 @@ def choose_threshold(
     if config.threshold is not None:
         return AppliedThreshold(config.threshold.value, f"checkpoint: {config.threshold.how}")
     return AppliedThreshold(FALLBACK, "not calibrated: the checkpoint has none, 0.5 is a guess")
+
+
+def given_threshold(value: float) -> AppliedThreshold:
+    """The threshold that the user gave.
+
+    Raises:
+        UsageError: if it is outside [0, 1], the range of scores.
+    """
+    if not 0 <= value <= 1:
+        raise UsageError(f"`threshold` must be between 0 and 1, not {value:g}.")
+    return AppliedThreshold(value, "given")
+
+
+def outlier_limit(scores: Sequence[float]) -> AppliedThreshold:
+    """The score from which an image stands out of a set in which most images are normal.
+
+    It is three robust standard deviations (1.4826 times the median absolute deviation) above the
+    median, and at least 0.02 above it. Nothing is promised about the rate of false alarms.
+
+    Args:
+        scores: of all images; at least one.
+    """
+    median = float(np.median(scores))
+    deviation = _TO_DEVIATION * float(np.median(np.abs(np.array(scores) - median)))
+    value = min(1.0, median + max(_OUTLIER * deviation, _LEAST_MARGIN))
+    return AppliedThreshold(value, f"mutual: outlier limit of these {len(scores)} images")
 
 
 def _reference_threshold(references: References) -> AppliedThreshold:

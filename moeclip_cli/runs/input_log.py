@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from hashlib import blake2b
 from pathlib import Path
+from typing import TypeAlias
 
 from moeclip_cli.discovery.inputs import ImageRef
 from moeclip_cli.files import AppendedFile, Closable, replacing, size_and_time, write_errors
@@ -67,6 +68,10 @@ def describe_batch(batch: Sequence[ImageRef]) -> list[InputRecord]:
         InputRecord(path, ref.name, size, time, True, digest)
         for path, ref, (size, time) in zip(paths, batch, states, strict=True)
     ]
+
+
+Describe: TypeAlias = Callable[[Sequence[ImageRef]], list[InputRecord]]
+"""Gives the records of a batch that is about to be scored, as if all its images can be."""
 
 
 class InputLog(Closable):

@@ -20,7 +20,13 @@ from moeclip_cli.reports.tables.base import Table
 from moeclip_cli.reports.tables.text_index import TextIndex
 from moeclip_cli.runs.batches import batches
 from moeclip_cli.runs.image_files import ImageFiles
-from moeclip_cli.runs.input_log import InputLog, InputRecord, describe_batch, read_records
+from moeclip_cli.runs.input_log import (
+    Describe,
+    InputLog,
+    InputRecord,
+    describe_batch,
+    read_records,
+)
 
 _SCORED_NOW = -1
 
@@ -58,6 +64,7 @@ def keep_valid_rows(
     refs: Iterable[ImageRef],
     batch_size: int,
     files: ImageFiles,
+    describe: Describe = describe_batch,
 ) -> Kept:
     """Remove the rows that an undisturbed run would not write.
 
@@ -68,6 +75,7 @@ def keep_valid_rows(
         batch_size: images per batch in this run.
         files: overlays and raw maps; an image without its files is scored again, and the files of
             a removed row are removed.
+        describe: gives the records of a batch.
 
     Raises:
         UsageError: if the table was not written by this version, or cannot be written.
@@ -83,7 +91,7 @@ def keep_valid_rows(
             positions = [rows.take(str(ref.path)) for ref in batch]
             found = [position for position in positions if position is not None]
             named += len(found)
-            keys = [_valid_key(record, records, files) for record in describe_batch(batch)]
+            keys = [_valid_key(record, records, files) for record in describe(batch)]
             if len(found) == len(batch) and None not in keys:
                 order.extend(found)
                 yield from (key for key in keys if key is not None)
@@ -116,10 +124,18 @@ class InputOrder:
         table: the table with the rows that are kept.
         refs: the images of the run, in order.
         batch_size: images per batch.
+        describe: gives the records of a batch.
     """
 
-    def __init__(self, table: Table, refs: Iterable[ImageRef], batch_size: int) -> None:
+    def __init__(
+        self,
+        table: Table,
+        refs: Iterable[ImageRef],
+        batch_size: int,
+        describe: Describe = describe_batch,
+    ) -> None:
         self._table, self._refs, self._batch_size = table, refs, batch_size
+        self._describe = describe
         self._kept = TextIndex(row.path for row in table.rows())
         self._order = array("q")
         self._records: deque[InputRecord] = deque()
@@ -130,7 +146,7 @@ class InputOrder:
             positions = self._positions(batch)
             if positions is None:
                 self._order.extend([_SCORED_NOW] * len(batch))
-                self._records.extend(describe_batch(batch))
+                self._records.extend(self._describe(batch))
                 yield from batch
             else:
                 self._order.extend(positions)

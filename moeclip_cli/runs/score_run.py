@@ -18,7 +18,9 @@ from moeclip_cli.errors import ImageError
 from moeclip_cli.files import replacing
 from moeclip_cli.images.encode import save_picture
 from moeclip_cli.inspection.inspector import Inspector
+from moeclip_cli.inspection.mutual import MutualInspector
 from moeclip_cli.inspection.result import Result, Row
+from moeclip_cli.inspection.scorer import Scorer
 from moeclip_cli.parallel.device import describe_device
 from moeclip_cli.reports.pages.score_page import RunFacts
 from moeclip_cli.reports.pages.score_report import ReportWriter
@@ -26,7 +28,14 @@ from moeclip_cli.reports.tables.results_table import open_table
 from moeclip_cli.runs.folder import RunFolder, RunKind
 from moeclip_cli.runs.heatmap_run import overlay_of
 from moeclip_cli.runs.image_files import HEATMAPS, MAPS, ImageFiles
-from moeclip_cli.runs.input_log import INPUTS, InputLog, read_records
+from moeclip_cli.runs.input_log import (
+    INPUTS,
+    Describe,
+    InputLog,
+    describe_batch,
+    read_records,
+)
+from moeclip_cli.runs.mutual_store import MUTUAL
 from moeclip_cli.runs.resumption import InputOrder, keep_valid_rows
 from moeclip_cli.runs.stream import FileJob, Pace, PromptFunction, results_with_files
 from moeclip_cli.runs.summary import Summary
@@ -35,7 +44,7 @@ SCORE = RunKind(
     noun="run",
     setting="prompt",
     files=("results.csv", "results.jsonl", "results.parquet", "report.html", INPUTS),
-    folders=(HEATMAPS, MAPS),
+    folders=(HEATMAPS, MAPS, MUTUAL),
     how_to_resume="`resume` to continue it",
 )
 
@@ -58,7 +67,11 @@ class Outputs:
 
 
 def score_settings(
-    inspector: Inspector, outputs: Outputs, *, prompt: str, prompt_rules: str | None
+    inspector: Inspector | MutualInspector,
+    outputs: Outputs,
+    *,
+    prompt: str,
+    prompt_rules: str | None,
 ) -> dict[str, Any]:
     """Everything that decides the rows of a run and the files that come with them.
 
@@ -71,10 +84,11 @@ def score_settings(
         prompt: the prompt of images without a rule.
         prompt_rules: text of the file of prompt rules, if there is one.
     """
+    threshold = inspector.threshold
     return {
         **inspector.settings,
-        "threshold": inspector.threshold.value,
-        "threshold_source": inspector.threshold.source,
+        "threshold": None if threshold is None else threshold.value,
+        "threshold_source": "outlier limit" if threshold is None else threshold.source,
         "max_pixels": inspector.max_pixels,
         "prompt": prompt,
         "prompt_rules": prompt_rules,
@@ -84,27 +98,27 @@ def score_settings(
     }
 
 
-def report_facts(inspector: Inspector, prompt: str, *, mixed: bool) -> RunFacts:
+def report_facts(scorer: Scorer, prompt: str, *, mixed: bool) -> RunFacts:
     """The head of a report.
 
     Args:
-        inspector: scores the images.
+        scorer: gives the results.
         prompt: the prompt of images without a rule.
         mixed: whether rules give some images other prompts.
     """
     return RunFacts(
-        model=inspector.model.name,
+        model=scorer.model.name,
         prompt=f"{prompt}, and others by rule" if mixed else prompt,
-        threshold=inspector.threshold.value,
-        threshold_source=inspector.threshold.source,
-        device=describe_device(inspector.device),
+        threshold=scorer.threshold.value,
+        threshold_source=scorer.threshold.source,
+        device=describe_device(scorer.device),
         started=datetime.now(timezone.utc).astimezone(),
         version=__version__,
     )
 
 
 def run_score(
-    inspector: Inspector,
+    scorer: Scorer,
     refs: Iterable[ImageRef],
     prompt: PromptFunction,
     folder: RunFolder,
@@ -112,6 +126,8 @@ def run_score(
     pace: Pace,
     observe: Callable[[Result], None],
     remark: Callable[[str], None] = lambda sentence: None,
+    describe: Describe = describe_batch,
+    summary: Summary | None = None,
 ) -> Summary:
     """Score `refs` into `folder`, except those whose rows in a resumed table still hold.
 
@@ -119,7 +135,7 @@ def run_score(
     images in flight. The folder is closed at the end.
 
     Args:
-        inspector: scores the images.
+        scorer: gives the results.
         refs: the images, in the order of the rows; iterated more than once.
         prompt: the name of the object on an image.
         folder: the claimed output folder.
@@ -127,6 +143,8 @@ def run_score(
         pace: batch size and threads.
         observe: called with each result, in order, after its row is on disk.
         remark: called with a sentence about rows of an earlier run that are not kept.
+        describe: gives the records of a batch, by which a resumed run knows which rows still hold.
+        summary: empty counts, whose time began with the run; new ones by default.
 
     Returns:
         Counts over all rows, those of an earlier run included.
@@ -134,14 +152,14 @@ def run_score(
     Raises:
         UsageError: if the folder cannot be written, or files were removed from it during the run.
     """
-    summary = Summary()
+    summary = summary or Summary()
     files = ImageFiles(folder.path, outputs.heatmaps, save_maps=outputs.save_maps)
     with folder, ExitStack() as stack:
         resume, size = folder.resumed, pace.batch_size
         table = stack.enter_context(open_table(folder.path, outputs.table_format, resume=resume))
         log = stack.enter_context(InputLog(folder.path, resume=resume))
         if resume:
-            kept = keep_valid_rows(table, log, refs, size, files)
+            kept = keep_valid_rows(table, log, refs, size, files, describe)
             if sentence := kept.remark():
                 remark(sentence)
         report = None
@@ -149,15 +167,15 @@ def run_score(
             report = stack.enter_context(ReportWriter(folder.path, outputs.report))
         for row in table.rows():
             _count_earlier(row, summary, report)
-        order = InputOrder(table, refs, size)
-        jobs = _file_jobs(inspector, files)
-        for ref, result in results_with_files(inspector, order.missing(), prompt, jobs, pace):
+        order = InputOrder(table, refs, size, describe)
+        jobs = _file_jobs(scorer, files)
+        for ref, result in results_with_files(scorer, order.missing(), prompt, jobs, pace):
             row = result.row()
             log.add(order.next_record().of(result))
             table.write([row])
             summary.add(row)
             if report is not None:
-                _add_to_report(report, inspector, files, ref, result)
+                _add_to_report(report, scorer, files, ref, result)
             observe(result)
         order.restore()
         stack.close()  # the digests of `finish` are those of finished files
@@ -173,13 +191,13 @@ def _count_earlier(row: Row, summary: Summary, report: ReportWriter | None) -> N
 
 
 def _add_to_report(
-    report: ReportWriter, inspector: Inspector, files: ImageFiles, ref: ImageRef, result: Result
+    report: ReportWriter, scorer: Scorer, files: ImageFiles, ref: ImageRef, result: Result
 ) -> None:
     picture = files.overlay(ref.name) if files.heatmaps and result.error is None else None
     try:
         report.add(
             result.row(),
-            lambda: inspector.read_pixels(ref.path),
+            lambda: scorer.read_pixels(ref.path),
             result.probability,
             picture,
         )
@@ -187,12 +205,12 @@ def _add_to_report(
         report.add(result.row(), picture=picture)
 
 
-def _file_jobs(inspector: Inspector, files: ImageFiles) -> list[FileJob]:
+def _file_jobs(scorer: Scorer, files: ImageFiles) -> list[FileJob]:
     """The writers of each scored image's files."""
 
     def save_overlay(ref: ImageRef, result: Result) -> None:
         # Decoded again rather than kept: a few large originals in flight would fill the memory.
-        pixels = inspector.read_pixels(ref.path)
+        pixels = scorer.read_pixels(ref.path)
         save_picture(files.overlay(ref.name), overlay_of(pixels, result), files.heatmaps or "png")
 
     def save_map(ref: ImageRef, result: Result) -> None:

@@ -11,8 +11,8 @@ from typing import TypeAlias
 
 from moeclip_cli.discovery.inputs import ImageRef
 from moeclip_cli.errors import ImageError
-from moeclip_cli.inspection.inspector import Inspector
 from moeclip_cli.inspection.result import Result
+from moeclip_cli.inspection.scorer import Scorer
 from moeclip_cli.runs.batches import ends_batch
 
 FileJob: TypeAlias = Callable[[ImageRef, Result], None]
@@ -33,7 +33,7 @@ class Pace:
 
 
 def results_with_files(
-    inspector: Inspector,
+    scorer: Scorer,
     refs: Iterable[ImageRef],
     prompt: PromptFunction,
     jobs: Sequence[FileJob],
@@ -47,7 +47,7 @@ def results_with_files(
     loses few results.
 
     Args:
-        inspector: scores the images.
+        scorer: gives the results.
         refs: the images.
         prompt: the name of the object on an image.
         jobs: called in writing threads with every image that could be scored.
@@ -59,7 +59,7 @@ def results_with_files(
     """
     waiting: deque[tuple[ImageRef, Result, list[Future[None]]]] = deque()
     with ThreadPoolExecutor(max(1, pace.workers), "moeclip-write") as pool:
-        for ref, result in _scored(inspector, refs, prompt, pace, experts_layer):
+        for ref, result in _scored(scorer, refs, prompt, pace, experts_layer):
             scored = result.error is None
             files = [pool.submit(job, ref, result) for job in jobs] if scored else []
             waiting.append((ref, result, files))
@@ -70,7 +70,7 @@ def results_with_files(
 
 
 def _scored(
-    inspector: Inspector,
+    scorer: Scorer,
     refs: Iterable[ImageRef],
     prompt: PromptFunction,
     pace: Pace,
@@ -85,7 +85,7 @@ def _scored(
             ends.append(ends_batch(ref, pace.batch_size))
             yield ref.path
 
-    results = inspector.score(
+    results = scorer.score(
         paths(),
         prompt=lambda path: prompt(Path(str(path))),
         batch_size=pace.batch_size,
