@@ -204,7 +204,7 @@ def _print_summary(scorer: Scorer, summary: Summary, *, tables: bool) -> None:
 
     if tables:
         if summary.most_anomalous:
-            _print_most_anomalous(summary.most_anomalous)
+            _print_most_anomalous(summary.most_anomalous, scorer.good_parts)
         threshold = scorer.threshold
         console.stdout().print(
             f"{summary.images} images: {summary.anomalous} anomalous, {summary.normal} normal, "
@@ -218,16 +218,19 @@ def _print_summary(scorer: Scorer, summary: Summary, *, tables: bool) -> None:
     )
 
 
-def _print_most_anomalous(rows: list[Row]) -> None:
+def _print_most_anomalous(rows: list[Row], good_parts: int) -> None:
     table = console.plain_table("Most anomalous")
     table.add_column("score", justify="right")
     table.add_column("verdict")
+    if good_parts:
+        table.add_column("good parts below", justify="right")
     table.add_column("area", justify="right")
     table.add_column("x0 y0 x1 y1")
     table.add_column("image", overflow="fold")
     for row in rows:
         box = "" if row.x0 is None else f"{row.x0} {row.y0} {row.x1} {row.y1}"
-        cells = (f"{row.score:.3f}", str(row.verdict), f"{row.area_fraction:.1%}", box)
+        below = [row.good_parts_below(good_parts)] if good_parts else []
+        cells = (f"{row.score:.3f}", str(row.verdict), *below, f"{row.area_fraction:.1%}", box)
         path = one_line(row.path)
         style = "" if row.verdict == "normal" else "bold"
         table.add_row(*(Text(cell) for cell in (*cells, path)), style=style)

@@ -357,6 +357,11 @@ class Inspector(PlacedModel):
                 percentile=self._percentile(batch.score(i)),
             )
 
+    @property
+    def good_parts(self) -> int:
+        """Number of good parts with known scores, which percentiles refer to; 0 for none."""
+        return len(self._good_scores)
+
     def _percentile(self, score: float) -> float | None:
         """Share of the good scores below `score` in percent; None if none are known."""
         if not self._good_scores:

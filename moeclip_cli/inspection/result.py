@@ -64,6 +64,16 @@ class Row:
     model: str | None = None
     error: str | None = None
 
+    def good_parts_below(self, total: int) -> str:
+        """The percentile in numbers, such as "24 of 25"; "" without one.
+
+        Args:
+            total: number of good parts that the percentile refers to.
+        """
+        if self.percentile is None:
+            return ""
+        return f"{round(self.percentile * total / 100)} of {total}"
+
 
 COLUMNS = tuple(column.name for column in fields(Row))
 

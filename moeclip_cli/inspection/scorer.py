@@ -30,6 +30,10 @@ class Scorer(Protocol):
     def threshold(self) -> AppliedThreshold:
         """The threshold of the verdicts and its origin."""
 
+    @property
+    def good_parts(self) -> int:
+        """Number of good parts with known scores, which percentiles refer to; 0 for none."""
+
     def read_pixels(self, path: Path) -> NDArray[np.uint8]:
         """Decode an image file, (H, W, 3) uint8 RGB; raises `ImageError`."""
 

@@ -91,6 +91,11 @@ class ComparedFolder:
         """Device of the network."""
         return self._inspector.device
 
+    @property
+    def good_parts(self) -> int:
+        """0: the scores of good parts are not known."""
+        return 0
+
     def read_pixels(self, path: Path) -> NDArray[np.uint8]:
         """Decode an image file, (H, W, 3) uint8 RGB.
 

@@ -111,6 +111,7 @@ def report_facts(scorer: Scorer, prompt: str, *, mixed: bool) -> RunFacts:
         prompt=f"{prompt}, and others by rule" if mixed else prompt,
         threshold=scorer.threshold.value,
         threshold_source=scorer.threshold.source,
+        good_parts=scorer.good_parts,
         device=describe_device(scorer.device),
         started=datetime.now(timezone.utc).astimezone(),
         version=__version__,

@@ -47,14 +47,17 @@ def test_a_line_needs_the_profile_alone(moeclip, made, good):
     good.rename("elsewhere")
     save_image(Path("today.png"), seed=40, width=90, height=90)
 
-    result = moeclip("score", "today.png", "--profile", PROFILE, "--device", "cpu")
+    result = moeclip("score", "today.png", "--profile", PROFILE, "--device", "cpu", "--report")
 
     assert result.exit_code == 0, result.stderr
     (row,) = rows()
     assert row["model"] == "dinov2-vits14"
     assert row["prompt"] == "bracket"
     assert row["references"] == "5"
-    assert 0 <= float(row["percentile"]) <= 100
+    below = f"{round(float(row['percentile']) / 20)} of 5"
+    assert "good parts below" in result.stdout
+    assert below in result.stdout
+    assert f"above {below} good parts" in Path("moeclip-out/report.html").read_text("utf-8")
     heatmap = moeclip("heatmap", "today.png", "--profile", PROFILE, "--device", "cpu")
     assert heatmap.exit_code == 0, heatmap.stderr
 

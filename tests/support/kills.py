@@ -88,7 +88,7 @@ class Job:
 
 
 def jobs(model: Sequence[str], weights: Path, epochs: int = 2) -> dict[str, Job]:
-    """The jobs of each command on the folder `own`.
+    """Jobs on the folder `own`: of each command, and of `score` in its other modes.
 
     Args:
         model: options that select the model.
@@ -100,9 +100,11 @@ def jobs(model: Sequence[str], weights: Path, epochs: int = 2) -> dict[str, Job]
     small = ["--image-size", "70", "--rank", "4", "--device", "cpu", "--workers", "0"]
     often = ["--save-minutes", "0", "--log-every", "1", "--samples", "1", "--keep-epochs"]
     data = ["--data", "own", "--val-fraction", "0.5", "--epochs", str(epochs)]
-    images = ["own/good", "own/bad", "--batch-size", "2"]
+    scored = ["own/good", "own/bad", "--batch-size", "2", *pictures, *model, *one]
     return {
-        "score": Job("score", [*images, *pictures, *model, *one], ["--resume"]),
+        "score": Job("score", scored, ["--resume"]),
+        "references": Job("score", [*scored, "--reference", "own/good"], ["--resume"]),
+        "mutual": Job("score", [*scored, "--mutual"], ["--resume"]),
         "train": Job("train", [*data, "--backbone-weights", weights, *small, *often], ["--resume"]),
         "benchmark": Job("benchmark", ["own", *model, *one]),
     }

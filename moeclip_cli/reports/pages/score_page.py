@@ -27,6 +27,7 @@ class RunFacts:
         prompt: name of the object, or a short text if the run has several.
         threshold: the threshold of the verdicts.
         threshold_source: origin of the threshold, e.g. `checkpoint`.
+        good_parts: number of good parts with known scores, which percentiles refer to.
         device: device of the run.
         started: start time.
         version: version of moeclip.
@@ -36,6 +37,7 @@ class RunFacts:
     prompt: str
     threshold: float
     threshold_source: str
+    good_parts: int
     device: str
     started: datetime
     version: str
@@ -136,7 +138,7 @@ def _images(facts: RunFacts, content: ReportContent, scored: int) -> Iterator[st
     yield f'<table class="results">\n<thead><tr><th class="thumbnail">Overlay</th>{_heads()}'
     yield "</tr></thead>\n<tbody>\n"
     for entry in content.entries:
-        yield _image(entry, facts.prompt)
+        yield _image(entry, facts)
     yield "</tbody>\n</table>\n</section>\n"
 
 
@@ -168,13 +170,15 @@ def _heads() -> str:
     )
 
 
-def _image(entry: Entry, prompt: str) -> str:
+def _image(entry: Entry, facts: RunFacts) -> str:
     row = entry.row
     path = text(row.path)
     # Only runs with several prompts show the prompt on every line.
-    named = row.prompt is not None and row.prompt != prompt
+    named = row.prompt is not None and row.prompt != facts.prompt
     note = f'<div class="quiet"><bdi>{text(row.prompt or "")}</bdi></div>' if named else ""
     verdict = text(row.verdict or "")
+    below = row.good_parts_below(facts.good_parts)
+    compared = f'<div class="quiet">above {below} good parts</div>' if below else ""
     area = (row.area_fraction or 0.0) * 100
     size = (row.width or 0) * (row.height or 0)
     return (
@@ -182,7 +186,7 @@ def _image(entry: Entry, prompt: str) -> str:
         f'<th scope="row" data-value="{path}"><bdi>{path}</bdi>{note}</th>'
         f'<td data-value="{verdict}"><span class="verdict {verdict}">{verdict}</span></td>'
         f'<td class="number score" data-label="Score" data-value="{row.score}">'
-        f"{row.score:.3f}</td>"
+        f"{row.score:.3f}{compared}</td>"
         f'<td class="number" data-label="Regions" data-value="{row.regions or 0}">'
         f"{row.regions or 0}</td>"
         f'<td class="number" data-label="Area" data-value="{area}">{area:.2f} %</td>'

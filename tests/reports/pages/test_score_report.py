@@ -21,6 +21,7 @@ FACTS = RunFacts(
     prompt="metal bracket",
     threshold=0.5,
     threshold_source="checkpoint",
+    good_parts=0,
     device="cpu",
     started=datetime(2026, 1, 31, 14, 5),
     version="1.2.3",
