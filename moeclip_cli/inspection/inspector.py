@@ -21,6 +21,7 @@ from moeclip_cli.discovery.prompts_file import DEFAULT_PROMPT
 from moeclip_cli.errors import ModelError, UsageError
 from moeclip_cli.images.decode import DEFAULT_DECODE_SECONDS, DEFAULT_MAX_PIXELS, decode
 from moeclip_cli.images.pipeline import prefetch
+from moeclip_cli.inspection.building import build_references
 from moeclip_cli.inspection.forward import ForwardPass, finite_images, text_encoder
 from moeclip_cli.inspection.prepared import (
     PreparedImage,
@@ -34,7 +35,6 @@ from moeclip_cli.inspection.profile import Profile, ReferenceProfile
 from moeclip_cli.inspection.references import (
     ImageLike,
     References,
-    build_references,
     listed,
 )
 from moeclip_cli.inspection.regions import find_regions
