@@ -19,6 +19,24 @@ from moeclip_cli.model.bank import PatchBank, image_score, thinned, units
 from moeclip_cli.parallel.cores import choose_workers
 from moeclip_cli.parallel.device import default_batch_size
 
+# Elements of a piece: 64 MB in half precision, twice what the C library keeps on its heap.
+_PIECE = 2**25
+
+
+@dataclass(frozen=True, eq=False)
+class Part:
+    """An image of a good part.
+
+    Attributes:
+        name: its path, or its number.
+        inputs: its network input (3, H, W) at each angle, upright first.
+        digest: SHA-256 of the first.
+    """
+
+    name: str
+    inputs: tuple[torch.Tensor, ...]
+    digest: str
+
 
 @dataclass(frozen=True, eq=False)
 class Patches:
@@ -34,13 +52,34 @@ class Patches:
     upright: list[list[torch.Tensor]]
 
 
-@dataclass(frozen=True)
-class _Part:
-    """An image of a good part: its name, and its network input at each angle, upright first."""
+class _Rows:
+    """Rows of a growing tensor, kept in pieces that are large enough to be freed one by one.
 
-    name: str
-    inputs: tuple[torch.Tensor, ...]
-    digest: str
+    Small ones lie next to each other in memory, whose holes a large tensor cannot use: a bank of
+    500 references would take twice the memory while it is joined.
+    """
+
+    def __init__(self) -> None:
+        self._pieces: list[torch.Tensor] = []
+        self._recent: list[torch.Tensor] = []
+        self.latest = 0
+
+    def add(self, rows: torch.Tensor) -> None:
+        """Append rows (n, D); `latest` is then n."""
+        self._recent.append(rows)
+        self.latest = len(rows)
+        if sum(recent.numel() for recent in self._recent) >= _PIECE:
+            self._pieces.append(torch.cat(self._recent))
+            self._recent = []
+
+    def join(self) -> torch.Tensor:
+        """All rows in one tensor. Each piece is freed as soon as it is copied."""
+        pieces, self._pieces, self._recent = self._pieces + self._recent, [], []
+        joined = pieces[0].new_empty(sum(map(len, pieces)), pieces[0].shape[1])
+        parts = joined.split([len(piece) for piece in pieces])
+        for part in parts:
+            part.copy_(pieces.pop(0))
+        return joined
 
 
 def build_references(
@@ -72,7 +111,7 @@ def build_references(
         UsageError: if an image cannot be read, or there is no new one.
     """
 
-    def read(numbered: tuple[int, ImageLike]) -> _Part:
+    def read(numbered: tuple[int, ImageLike]) -> Part:
         number, image = numbered
         source = Path(image) if isinstance(image, (str, os.PathLike)) else image
         name = str(image) if isinstance(image, (str, os.PathLike)) else f"image {number}"
@@ -86,7 +125,7 @@ def build_references(
             network_input(turned(pixels, 360 * step / rotations), network)
             for step in range(rotations)
         )
-        return _Part(name, inputs, input_digest(inputs[0]))
+        return Part(name, inputs, input_digest(inputs[0]))
 
     ahead = 2 * default_batch_size(device)
     parts = prefetch(enumerate(images, start=1), read, workers=choose_workers(None), ahead=ahead)
@@ -105,7 +144,7 @@ def build_references(
 @torch.inference_mode()
 def patches_of(
     network: LeveledNetwork,
-    parts: Iterable[_Part],
+    parts: Iterable[Part],
     device: torch.device,
     rotations: int,
     keep: int | None,
@@ -117,7 +156,8 @@ def patches_of(
     """
     names: list[str] = []
     digests: list[str] = []
-    levels: list[list[torch.Tensor]] = [[] for _ in network.config.layers]
+    levels = [_Rows() for _ in network.config.layers]
+    counts: list[int] = []
     upright: list[list[torch.Tensor]] = []
     for batch in batches(parts, default_batch_size(device)):
         inputs = [pixels for part in batch for pixels in part.inputs]
@@ -127,28 +167,26 @@ def patches_of(
             digests.append(part.digest)
             angles = [next(tokens) for _ in part.inputs]
             for level, seen in zip(levels, zip(*angles, strict=True), strict=True):
-                level.append(torch.cat([_kept(patches, keep) for patches in seen]))
+                level.add(torch.cat([_kept(patches, keep) for patches in seen]))
+            counts.append(levels[0].latest)
             if keep is not None:
                 upright.append([units(patches) for patches in angles[0]])
     if not names:
         return None
-    counts = torch.tensor([len(patches) for patches in levels[0]])
-    joined = []
-    while levels:  # each level is freed before the next one is joined
-        joined.append(torch.cat(levels.pop(0)))
-    owners = torch.arange(len(names)).repeat_interleave(counts).to(device)
+    joined = [level.join() for level in levels]
+    owners = torch.arange(len(names)).repeat_interleave(torch.tensor(counts)).to(device)
     references = References(
         PatchBank(tuple(joined), owners), tuple(names), tuple(digests), (), rotations
     )
     if keep is None:
         upright = [
             [level[: len(level) // rotations] for level in reference]
-            for reference in zip(*(level.split(counts.tolist()) for level in joined), strict=True)
+            for reference in zip(*(level.split(counts) for level in joined), strict=True)
         ]
     return Patches(references, upright)
 
 
-def _distinct(parts: Iterable[_Part], known: Sequence[str]) -> Iterator[_Part]:
+def _distinct(parts: Iterable[Part], known: Sequence[str]) -> Iterator[Part]:
     """The first part with each digest, without those that are known."""
     seen = set(known)
     for part in parts:
