@@ -1,41 +1,56 @@
-"""Measure scoring with references on real solar cells and textile.
+"""Measure scoring with references on real solar cells, textile and parts of photographs.
 
-    pip install conformal-clip-data elpv-dataset
-    python workshop/evaluate_references.py
+    pip install conformal-clip-data elpv-dataset scikit-image
+    python workshop/evaluate_references.py --cache evaluated
 
-For each number of references and each random draw of them among the good images, the remaining good
-images and the defective ones are scored. The table has the mean image AUROC over the draws with the
-2.5th and 97.5th percentile, and the mean rate of false alarms at the threshold of the references,
-next to the promised one. Nothing is trained or chosen on these images.
+Each set has good and defective test images and a pool of other good images, from which references
+are drawn. The table has, for each number of references, the mean image AUROC over the draws with
+the 2.5th and 97.5th percentile, and the mean rate of false alarms at the threshold of the
+references, next to the promised one and to the image AUROC of the built-in model without
+references. Nothing is trained or chosen on these images. What is computed is kept in the folder and
+not computed again.
 """
 
 from __future__ import annotations
 
 import argparse
-from collections import defaultdict
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import torch
-from evaluation_sets import Sample, solar, textile
-from mini_scores import Scores
+from evaluation_sets import solar, textile
+from mini_scores import Pixels
+from mini_scores import Scores as Labelled
 from numpy.typing import NDArray
+from planted_photos import crops
+from reference_distances import left_out_scores, nearest, scores, tokens_of
 
-from moeclip_cli.checkpoints.loading import TOWER_LAYERS, LoadedModel, load_tower
+from moeclip_cli import Inspector
+from moeclip_cli.checkpoints.loading import DEFAULT_MODEL, TOWER_LAYERS, load_tower
 from moeclip_cli.choices import FALSE_ALARMS
 from moeclip_cli.inspection.conformal import attainable_rate, conformal_threshold
-from moeclip_cli.inspection.network_input import network_input
-from moeclip_cli.model.bank import PatchBank, image_score
-
-Tokens = list[torch.Tensor]
 
 
 @dataclass(frozen=True)
-class Features:
-    """Tokens of good and of defective images: for each image, (L, D) of each level."""
+class Product:
+    """Images of one product."""
 
-    good: list[Tokens]
-    defective: list[Tokens]
+    name: str
+    good: list[Pixels]
+    defective: list[Pixels]
+    pool: list[Pixels]
+
+
+@dataclass(frozen=True)
+class Measured:
+    """Distances of one product, see `reference_distances`, and scores without references."""
+
+    good: torch.Tensor
+    defective: torch.Tensor
+    pool: torch.Tensor
+    zero_shot: Labelled
 
 
 def main() -> None:
@@ -43,84 +58,130 @@ def main() -> None:
     parser.add_argument("--shots", type=int, nargs="+", default=[1, 2, 4, 8, 16, 32])
     parser.add_argument("--draws", type=int, default=10, help="random draws of references")
     parser.add_argument("--limit", type=int, default=120, help="test images of each label")
-    parser.add_argument("--size", type=int, default=448, help="network input size in pixels")
-    parser.add_argument("--layers", type=int, nargs="+", default=list(TOWER_LAYERS))
-    parser.add_argument("--bf16", action="store_true", help="run the network in bfloat16")
+    parser.add_argument("--pool", type=int, default=40, help="candidates for references")
+    parser.add_argument("--sets", nargs="+", default=list(SETS), choices=list(SETS))
+    parser.add_argument("--cache", type=Path, required=True, help="folder for intermediate results")
+    parser.add_argument("--tokens-only", action="store_true", help="stop before the distances")
     options = parser.parse_args()
-    tower = load_tower(layers=tuple(options.layers), image_size=options.size)
-    tower.network.set_precision(torch.bfloat16 if options.bf16 else torch.float32)
-    # Good images beyond the tested ones serve as references.
-    spare = max(options.shots)
-    samples = [*solar(options.limit + spare), *textile(options.limit + spare)]
-    print("| set | references | image AUROC | 95% of draws | false alarms | promised |")
-    print("|---|---|---|---|---|---|", flush=True)
-    for name, features in all_features(tower, samples, options.limit).items():
-        for shots in options.shots:
-            results = [
-                evaluate(features, shots, options.limit, np.random.default_rng([draw, shots]))
-                for draw in range(options.draws)
+    options.cache.mkdir(parents=True, exist_ok=True)
+    for name in options.sets:
+        found = []
+        for product in SETS[name](options.limit, options.pool):
+            tokens = cached(options.cache / f"{product.name}-tokens.pt", lambda p=product: seen(p))
+            if not options.tokens_only:
+                where = options.cache / f"{product.name}-measured.pt"
+                found.append(cached(where, lambda p=product, t=tokens: measured(p, t)))
+        if found:
+            report(name, found, options.shots, options.draws)
+
+
+def solar_cells(kind: str) -> Callable[[int, int], Iterator[Product]]:
+    def products(limit: int, pool: int) -> Iterator[Product]:
+        cells = [sample for sample in solar(limit + pool) if sample.part == kind]
+        good = [sample.pixels for sample in cells if not sample.anomalous]
+        defective = [sample.pixels for sample in cells if sample.anomalous]
+        yield divided(f"solar-{kind}", good, defective, limit, pool)
+
+    return products
+
+
+def textiles(limit: int, pool: int) -> Iterator[Product]:
+    samples = list(textile(limit + pool))
+    good = [sample.pixels for sample in samples if not sample.anomalous]
+    defective = [sample.pixels for sample in samples if sample.anomalous]
+    yield divided("textile", good, defective, limit, pool)
+
+
+def photographs(limit: int, pool: int) -> Iterator[Product]:
+    """Crops of one photograph each; there are few different ones, so less than `limit`."""
+    for name, pairs, others in crops(min(limit, 8), min(pool, 8)):
+        yield Product(f"photograph-{name}", [p[0] for p in pairs], [p[1] for p in pairs], others)
+
+
+def divided(
+    name: str, good: list[Pixels], defective: list[Pixels], limit: int, pool: int
+) -> Product:
+    """The product, its pool spread over the list, in which neighbours are alike."""
+    chosen = set(np.linspace(0, len(good) - 1, pool).round().astype(int).tolist())
+    tested = [pixels for index, pixels in enumerate(good) if index not in chosen]
+    return Product(name, tested[:limit], defective[:limit], [good[index] for index in chosen])
+
+
+def seen(product: Product) -> dict[str, list[torch.Tensor]]:
+    network = load_tower(layers=TOWER_LAYERS).network
+    return {
+        part: tokens_of(network, getattr(product, part)) for part in ("good", "defective", "pool")
+    }
+
+
+def measured(product: Product, tokens: dict[str, list[torch.Tensor]]) -> Measured:
+    distances = {
+        part: torch.stack([nearest(image, tokens["pool"]) for image in images])
+        for part, images in tokens.items()
+    }
+    built_in = Inspector.load(DEFAULT_MODEL, device="cpu")
+    zero_shot = Labelled(
+        *(
+            np.array([result.score for result in built_in.score(images)])
+            for images in (product.good, product.defective)
+        )
+    )
+    return Measured(**distances, zero_shot=zero_shot)
+
+
+def cached(path: Path, compute: Callable[[], object]) -> object:
+    if path.exists():
+        return torch.load(path, weights_only=False)
+    value = compute()
+    torch.save(value, path)
+    return value
+
+
+def report(name: str, products: list[Measured], shots: list[int], draws: int) -> None:
+    """Print the rows of a set; products are averaged within a draw."""
+    zero_shot = np.mean([product.zero_shot.auroc() for product in products])
+    pool = min(product.pool.shape[2] for product in products)
+    for count in (count for count in shots if count <= pool):
+        results = np.array(
+            [
+                [
+                    drawn(product, count, np.random.default_rng([draw, count]))
+                    for product in products
+                ]
+                for draw in range(draws)
             ]
-            print(row(name, shots, results), flush=True)
+        ).mean(axis=1)
+        print(row(name, count, results, zero_shot), flush=True)
 
 
-@torch.inference_mode()
-def all_features(tower: LoadedModel, samples: list[Sample], limit: int) -> dict[str, Features]:
-    """Tokens of every set, in half precision; only `limit` defective images are kept."""
-    found: dict[str, Features] = defaultdict(lambda: Features([], []))
-    for sample in samples:
-        features = found[sample.part or "textile"]
-        if sample.anomalous and len(features.defective) == limit:
-            continue
-        pixels = network_input(sample.pixels, tower.network)
-        tokens = [level[0].half() for level in tower.network.levels(pixels[None]).tokens]
-        (features.defective if sample.anomalous else features.good).append(tokens)
-    return dict(found)
+def drawn(product: Measured, count: int, rng: np.random.Generator) -> tuple[float, float, float]:
+    """Image AUROC, false alarms at the references' threshold and the promised rate, of a draw."""
+    chosen = rng.permutation(product.pool.shape[2])[:count].tolist()
+    labelled = Labelled(scores(product.good, chosen), scores(product.defective, chosen))
+    auroc = labelled.auroc() or 0.0
+    if count == 1:
+        return auroc, float("nan"), float("nan")
+    rate = attainable_rate(count, FALSE_ALARMS)
+    threshold = conformal_threshold(left_out_scores(product.pool, chosen).tolist(), rate)
+    return auroc, labelled.rates(threshold)[0], rate
 
 
-def evaluate(
-    features: Features, shots: int, limit: int, rng: np.random.Generator
-) -> tuple[float, float | None, float]:
-    """Image AUROC, false alarms at the references' threshold and the promised rate, of one draw."""
-    order = rng.permutation(len(features.good))
-    references = [features.good[index] for index in order[:shots]]
-    bank = PatchBank.of(references)
-    scores = Scores(
-        score_all(bank, [features.good[index] for index in order[shots : shots + limit]]),
-        score_all(bank, features.defective),
-    )
-    auroc = scores.auroc()
-    if shots == 1:
-        return auroc, None, float("nan")
-    left_out = score_all(bank, references, leave_out=True)
-    rate = attainable_rate(shots, FALSE_ALARMS)
-    threshold = conformal_threshold(left_out.tolist(), rate)
-    return auroc, scores.rates(threshold)[0], rate
-
-
-def score_all(
-    bank: PatchBank, images: list[Tokens], *, leave_out: bool = False
-) -> NDArray[np.float64]:
-    """Scores of images; with `leave_out` image i is not compared with reference i."""
-    return np.array(
-        [
-            image_score(
-                bank.distances(
-                    [level[None] for level in tokens],
-                    torch.tensor([index]) if leave_out else None,
-                )
-            ).item()
-            for index, tokens in enumerate(images)
-        ]
-    )
-
-
-def row(name: str, shots: int, results: list[tuple[float, float | None, float]]) -> str:
-    aurocs = np.array([result[0] for result in results])
+def row(name: str, count: int, results: NDArray[np.float64], zero_shot: float) -> str:
+    aurocs, alarms, rates = results.T
     low, high = np.percentile(aurocs, [2.5, 97.5])
-    alarms = [result[1] for result in results if result[1] is not None]
-    rates = f"{np.mean(alarms):.1%} | {results[0][2]:.1%}" if alarms else "- | -"
-    return f"| {name} | {shots} | {aurocs.mean():.3f} | {low:.3f} to {high:.3f} | {rates} |"
+    promised = "- | -" if count == 1 else f"{alarms.mean():.1%} | {rates.mean():.1%}"
+    return (
+        f"| {name} | {count} | {aurocs.mean():.3f} | {low:.3f} to {high:.3f} | {promised} "
+        f"| {zero_shot:.3f} |"
+    )
 
+
+SETS: dict[str, Callable[[int, int], Iterator[Product]]] = {
+    "solar cells, mono": solar_cells("mono"),
+    "solar cells, poly": solar_cells("poly"),
+    "textile": textiles,
+    "parts of photographs": photographs,
+}
 
 if __name__ == "__main__":
     main()

@@ -55,6 +55,21 @@ def pairs(count: int) -> Iterator[tuple[Pixels, Pixels]]:
         yield clean, defective
 
 
+def crops(
+    count: int, others: int
+) -> Iterator[tuple[str, list[tuple[Pixels, Pixels]], list[Pixels]]]:
+    """For each photograph, its name, pairs of crops as in `pairs`, and further clean crops."""
+    import skimage.data
+
+    for number, name in enumerate(PHOTOGRAPHS):
+        rng = np.random.default_rng([SEED, number])
+        photograph = getattr(skimage.data, name)()
+        clean = [random_crop(photograph, rng) for _ in range(count)]
+        planted = [plant_defect(pixels, rng, str(rng.choice(KINDS)))[0] for pixels in clean]
+        further = [random_crop(photograph, rng) for _ in range(others)]
+        yield name, list(zip(clean, planted, strict=True)), further
+
+
 def random_crop(photograph: NDArray[np.uint8], rng: np.random.Generator) -> Pixels:
     colours = photograph if photograph.ndim == 3 else np.repeat(photograph[..., None], 3, 2)
     height, width = colours.shape[:2]

@@ -18,6 +18,7 @@ from moeclip_cli.discovery.prompts_file import DEFAULT_PROMPT
 from moeclip_cli.errors import ModelError, UsageError
 from moeclip_cli.images.decode import DEFAULT_DECODE_SECONDS, DEFAULT_MAX_PIXELS
 from moeclip_cli.images.pipeline import prefetch
+from moeclip_cli.inspection.building import build_references
 from moeclip_cli.inspection.forward import ForwardPass, finite_images, text_encoder
 from moeclip_cli.inspection.placed import PlacedModel
 from moeclip_cli.inspection.prepared import (
@@ -30,7 +31,6 @@ from moeclip_cli.inspection.profile import Profile, ReferenceProfile
 from moeclip_cli.inspection.references import (
     ImageLike,
     References,
-    build_references,
     listed,
 )
 from moeclip_cli.inspection.result import Result

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
@@ -88,18 +88,20 @@ def match_reference(prepared: PreparedImage, references: References) -> Prepared
     return replace(prepared, owner=owner, notes=(*prepared.notes, note))
 
 
-def equal_shapes(items: Sequence[PreparedImage]) -> list[list[int]]:
-    """The numbers of images whose network inputs can be stacked, in order of the first of each.
+def equal_shapes(items: Iterable[PreparedImage]) -> list[list[int]]:
+    """The numbers of images, without an error, whose network inputs can be stacked.
 
     Where an image is put depends on the shapes alone, so a batch that is scored again is divided
     in the same way.
-
-    Args:
-        items: images without an error.
     """
-    groups: dict[tuple[torch.Size, ...], list[int]] = {}
-    for number, item in enumerate(items):
-        groups.setdefault(tuple(pixels.shape for pixels in item.pixels), []).append(number)
+    return alike(tuple(pixels.shape for pixels in item.pixels) for item in items)
+
+
+def alike(keys: Iterable[Hashable]) -> list[list[int]]:
+    """The positions of equal keys, in order of the first of each."""
+    groups: dict[Hashable, list[int]] = {}
+    for number, key in enumerate(keys):
+        groups.setdefault(key, []).append(number)
     return list(groups.values())
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
 
@@ -15,10 +15,8 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image
 
-from moeclip_cli.errors import ImageError, UsageError
-from moeclip_cli.images.decode import DEFAULT_DECODE_SECONDS, DEFAULT_MAX_PIXELS, decode
-from moeclip_cli.inspection.network_input import LeveledNetwork, network_input
-from moeclip_cli.model.bank import PatchBank, image_score, thinned
+from moeclip_cli.errors import UsageError
+from moeclip_cli.model.bank import PatchBank
 
 ImageLike: TypeAlias = "str | os.PathLike[str] | Image.Image | NDArray[np.uint8]"
 
@@ -142,82 +140,6 @@ def listed(images: Iterable[ImageLike] | ImageLike) -> Iterable[ImageLike]:
     return images
 
 
-@torch.inference_mode()
-def build_references(
-    network: LeveledNetwork,
-    images: Iterable[ImageLike],
-    *,
-    device: torch.device,
-    rotations: int = 1,
-    keep: int | None = None,
-    earlier: References | None = None,
-    max_pixels: int = DEFAULT_MAX_PIXELS,
-    decode_seconds: float = DEFAULT_DECODE_SECONDS,
-) -> References:
-    """Compute the patches of the references and their leave-one-out scores.
-
-    Args:
-        network: on `device`, in evaluation mode.
-        images: paths, PIL images or RGB arrays. Copies of an image count once.
-        device: device of the network.
-        rotations: number of angles, evenly spaced over 360 degrees, at which each image enters
-            the bank; 1 for upright only.
-        keep: number of patches of each image, level and angle in the bank; None for all.
-        earlier: references that the new ones are added to. Their scores stay as they are: never too
-            low, since more references make no distance larger.
-        max_pixels: images with more pixels are refused.
-        decode_seconds: limit on the time to decode an image.
-
-    Raises:
-        UsageError: if an image cannot be read, or there is no new one.
-    """
-    names: list[str] = []
-    digests: list[str] = []
-    banked: list[list[torch.Tensor]] = []
-    upright: list[list[torch.Tensor]] = []
-    for number, image in enumerate(images, start=1):
-        source = Path(image) if isinstance(image, (str, os.PathLike)) else image
-        try:
-            pixels = decode(source, max_pixels=max_pixels, decode_seconds=decode_seconds).pixels
-        except ImageError as error:
-            name = _name(image, number)
-            raise UsageError(
-                f"The reference {name} cannot be read: {error} Remove it, or repair the file."
-            ) from error
-        inputs = [
-            network_input(turned(pixels, 360 * step / rotations), network)
-            for step in range(rotations)
-        ]
-        digest = input_digest(inputs[0])
-        if digest in digests or (earlier is not None and digest in earlier.digests):
-            continue
-        names.append(_name(image, number))
-        digests.append(digest)
-        tokens = [_levels(network, one, device) for one in inputs]
-        upright.append(tokens[0])
-        banked.append(
-            [torch.cat([_kept(one, keep) for one in level]) for level in zip(*tokens, strict=True)]
-        )
-    if not names and earlier is not None:
-        raise UsageError("All of these images are references already.")
-    if not names:
-        raise UsageError("There are no reference images; check `reference`.")
-    new = References(PatchBank.of(banked), tuple(names), tuple(digests), (), rotations)
-    both = new if earlier is None else earlier.joined(new)
-    if len(both.names) == 1:
-        return both
-    first = len(both.names) - len(names)
-    scores = tuple(
-        image_score(
-            both.bank.distances(
-                [level[None] for level in tokens], torch.tensor([number], device=device)
-            )
-        ).item()
-        for number, tokens in enumerate(upright, start=first)
-    )
-    return replace(both, scores=both.scores + scores)
-
-
 def input_digest(pixels: torch.Tensor) -> str:
     """SHA-256 of a network input (3, H, W), by which a reference is recognised."""
     return hashlib.sha256(pixels.contiguous().numpy().tobytes()).hexdigest()
@@ -233,20 +155,3 @@ def turned(pixels: NDArray[np.uint8], degrees: float) -> NDArray[np.uint8]:
         pixels, matrix, (width, height), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101
     )
     return rotated
-
-
-def _levels(
-    network: LeveledNetwork, pixels: torch.Tensor, device: torch.device
-) -> list[torch.Tensor]:
-    """Tokens (L, D) of each level of one network input."""
-    return [level[0] for level in network.levels(pixels[None].to(device)).tokens]
-
-
-def _kept(patches: torch.Tensor, keep: int | None) -> torch.Tensor:
-    """All patches (L, D) of a level, or `keep` of them."""
-    return patches if keep is None else thinned(patches, keep)
-
-
-def _name(image: ImageLike, number: int) -> str:
-    """The path of an image, or its number for one in memory."""
-    return str(image) if isinstance(image, (str, os.PathLike)) else f"image {number}"

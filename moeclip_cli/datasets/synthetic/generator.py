@@ -137,7 +137,10 @@ def generate(
 
 
 def plant_defect(
-    pixels: NDArray[np.uint8], rng: np.random.Generator, defect: str | None = None
+    pixels: NDArray[np.uint8],
+    rng: np.random.Generator,
+    defect: str | None = None,
+    foreground: BoolArray | None = None,
 ) -> tuple[NDArray[np.uint8], BoolArray]:
     """Draw one defect into a copy of an image of any size.
 
@@ -145,6 +148,7 @@ def plant_defect(
         pixels: (H, W, 3) RGB uint8, both sides at least `MIN_SIDE` pixels.
         rng: source of randomness.
         defect: type of the defect; a random common type by default.
+        foreground: (H, W), True where the product is; everywhere by default.
 
     Returns:
         The changed image and the mask (H, W) of the defect; nothing changes outside the mask.
@@ -165,7 +169,8 @@ def plant_defect(
     window = (slice(top, top + side), slice(left, left + side))
     square = np.ascontiguousarray(pixels[window])
     whole: BoolArray = np.ones((side, side), bool)
-    changed, flaw, _ = _plant(square, whole, rng, defects, grey=_is_grey(square))
+    product = whole if foreground is None else foreground[window]
+    changed, flaw, _ = _plant(square, product, rng, defects, grey=_is_grey(square))
     defective, mask = pixels.copy(), np.zeros((height, width), bool)
     defective[window], mask[window] = changed, flaw
     return defective, mask
