@@ -144,6 +144,8 @@ class SynthesisOptions:
             training.
         size: side of generated images in pixels.
         seed: random seed of images and defects.
+        same_product: draw each category once; its images differ in position, light and noise only,
+            like those of one product at a station.
         normal: plant defects into the normal images in this folder instead.
     """
 
@@ -153,6 +155,7 @@ class SynthesisOptions:
     ] = None
     size: Annotated[int, typer.Option(min=32)] = 256
     seed: Annotated[int, typer.Option(min=0)] = 0
+    same_product: bool = False
     normal: Path | None = None
 
 
@@ -191,6 +194,7 @@ def _generate(folder: Path, content: SynthesisOptions, *, quiet: bool) -> None:
             images=count,
             size=content.size,
             seed=content.seed,
+            same_product=content.same_product,
             advance=advance,
         )
 

@@ -19,6 +19,7 @@ from moeclip_cli.datasets.synthetic import (
     generate,
     plant_defect,
 )
+from moeclip_cli.datasets.synthetic.product import defective, photograph, views_of
 from moeclip_cli.errors import DatasetError, ImageError, UsageError
 from moeclip_cli.files import write_errors
 from moeclip_cli.images.decode import decode
@@ -36,6 +37,7 @@ def synthesize(
     images: int,
     size: int,
     seed: int,
+    same_product: bool = False,
     advance: Callable[[], None] = lambda: None,
 ) -> None:
     """Write generated categories, each a family of textures, parts or panels.
@@ -47,6 +49,8 @@ def synthesize(
             defective for testing.
         size: side of the images in pixels.
         seed: random seed.
+        same_product: draw one product for each category; its images differ in position, light and
+            noise. By default, the design differs from image to image, too.
         advance: called after each image.
 
     Raises:
@@ -60,6 +64,10 @@ def synthesize(
     rng = np.random.default_rng(seed)
     for category, family in enumerate(rng.permutation(FAMILIES)[:categories]):
         writer = _CategoryWriter(folder / str(family))
+        if same_product:
+            product_seed = np.random.SeedSequence(seed, spawn_key=(category,))
+            _write_product(writer, product_seed, str(family), images, size, advance)
+            continue
         for number in range(images):
             # Three scenes, so that no defective image has a clean counterpart.
             first = (category * images + number) * 3
@@ -72,6 +80,33 @@ def synthesize(
             writer.write_defective(defective.defect, name, defective.defective, defective.mask)
             for _ in range(3):
                 advance()
+
+
+def _write_product(
+    writer: _CategoryWriter,
+    seed: np.random.SeedSequence,
+    family: str,
+    images: int,
+    size: int,
+    advance: Callable[[], None],
+) -> None:
+    """Write the images of one product.
+
+    Raises:
+        DatasetError: if `size` is too small.
+    """
+    if size < MIN_SIDE:
+        raise DatasetError(f"`size` must be at least {MIN_SIDE} pixels, not {size}.")
+    rng = np.random.default_rng(seed)
+    view = views_of(rng, size, family)
+    for number in range(images):
+        name = f"{number:03d}"
+        for part in ("train", "test"):
+            writer.write_good(part, name, photograph(view(rng), rng))
+            advance()
+        pixels, mask, defect = defective(view, rng)
+        writer.write_defective(defect, name, pixels, mask)
+        advance()
 
 
 def synthesize_from(
