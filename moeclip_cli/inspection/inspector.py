@@ -40,7 +40,7 @@ from moeclip_cli.inspection.references import (
 from moeclip_cli.inspection.regions import find_regions
 from moeclip_cli.inspection.result import ANOMALOUS, NORMAL, Result
 from moeclip_cli.inspection.thresholds import choose_threshold
-from moeclip_cli.model.bank import KEPT_PATCHES
+from moeclip_cli.model.bank import COMPARED_PATCHES, KEPT_PATCHES
 from moeclip_cli.model.config import Domain
 from moeclip_cli.model.frozen_tower import FrozenTower
 from moeclip_cli.model.scoring import Scores
@@ -94,7 +94,7 @@ class Inspector:
         profile: Profile | None = None,
         references: Iterable[ImageLike] | None = None,
         reference_rotations: int = 1,
-        reference_patches: int | None = None,
+        reference_patches: int | None = COMPARED_PATCHES,
         max_pixels: int = DEFAULT_MAX_PIXELS,
         decode_seconds: float = DEFAULT_DECODE_SECONDS,
     ) -> None:
@@ -144,7 +144,7 @@ class Inspector:
         profile: Profile | None = None,
         references: Iterable[ImageLike] | None = None,
         reference_rotations: int = 1,
-        reference_patches: int | None = None,
+        reference_patches: int | None = COMPARED_PATCHES,
         device: str = "auto",
         precision: str = "auto",
         max_pixels: int = DEFAULT_MAX_PIXELS,
@@ -169,7 +169,7 @@ class Inspector:
             reference_rotations: number of angles at which each reference is compared; 1 if parts
                 always lie the same way.
             reference_patches: number of patches of each reference, level and angle to compare with;
-                all by default.
+                None for all.
             device: "auto", "cpu", "cuda", "cuda:N" or "mps".
             precision: "auto" (float32), "fp32", "bf16" or "fp16".
             max_pixels: images with more pixels are refused before decoding, as decompression bombs.
