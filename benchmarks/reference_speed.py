@@ -17,7 +17,7 @@ import time
 import torch
 
 from moeclip_cli.checkpoints.loading import load_tower
-from moeclip_cli.model.bank import PatchBank
+from moeclip_cli.model.bank import COMPARED_PATCHES, PatchBank, thinned
 from moeclip_cli.model.frozen_tower import FrozenTower
 from moeclip_cli.model.scoring import score_distances
 
@@ -42,10 +42,10 @@ def measure(network: FrozenTower, options: argparse.Namespace, precision: str) -
     torch.manual_seed(0)
     images = torch.randn(options.batch_size, 3, options.size, options.size)
     grid = network.levels(images).grid
-    references = [
-        [level[0] for level in network.levels(torch.randn(1, 3, options.size, options.size)).tokens]
-        for _ in range(max(options.references))
-    ]
+    references = []
+    for _ in range(max(options.references)):
+        seen = network.levels(torch.randn(1, 3, options.size, options.size)).tokens
+        references.append([thinned(level[0], COMPARED_PATCHES) for level in seen])
     banks = {count: PatchBank.of(references[:count]) for count in options.references}
     strangers = torch.full((options.batch_size,), -1)
     alone: list[float] = []

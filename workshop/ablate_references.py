@@ -22,7 +22,7 @@ import torch
 import torch.nn.functional as F
 from mini_scores import Pixels, Scores
 from numpy.typing import NDArray
-from one_product import Images, products
+from one_product import Images, centred_parts, products
 from reference_distances import nearest
 
 from moeclip_cli import Inspector
@@ -53,10 +53,12 @@ class Experiment:
     Attributes:
         compute: the scores of the images of one product.
         products: number of products, spread over all of them.
+        centred: the products are single parts on a table.
     """
 
     compute: Callable[[Images], Labelled]
     products: int = 100
+    centred: bool = False
 
 
 def main() -> None:
@@ -70,6 +72,8 @@ def main() -> None:
     made = list(products(REFERENCES, options.tested, options.textures))
     for name in options.experiments:
         experiment = EXPERIMENTS[name]
+        if experiment.centred:
+            made = list(centred_parts(4, options.tested))
         step = max(1, round(len(made) / experiment.products))
         found = {}
         for number in range(0, len(made), step):
@@ -82,7 +86,7 @@ def main() -> None:
 
 @torch.inference_mode()
 def ways(images: Images) -> Labelled:
-    """Levels, scores of the patches, shares, masks, subspaces and fusions."""
+    """Levels, scores of the patches, shares, numbers of patches, subspaces and fusions."""
     network = load_tower(layers=LAYERS, image_size=SIDE).network
 
     def levels(pixels: Pixels) -> torch.Tensor:
@@ -93,9 +97,6 @@ def ways(images: Images) -> Labelled:
     tested = [levels(pixels) for pixels in (*images.good, *images.defective)]
     # (N, K, P, L)
     distances = torch.stack([nearest(image, references) for image in tested])
-    masks = None
-    if all(passes_masking_test(foreground(image[-1])) for image in references):
-        masks = torch.stack([foreground(image[-1]) for image in tested])
     built_in = Inspector.load(DEFAULT_MODEL, device="cpu")
     zero_shot = np.array([r.score for r in built_in.score([*images.good, *images.defective])])
     stacked = torch.stack(tested, dim=1)
@@ -124,10 +125,6 @@ def ways(images: Images) -> Labelled:
         for share in (0.001, 0.005, 0.02, 0.05):
             name = "maximum" if share == 0.001 else f"top {share:.1%}"
             yield name, top(near, share)
-        yield (
-            "foreground mask, where its test passes",
-            top(near) if masks is None else top(torch.where(masks, near, 0.0)),
-        )
         yield "zero-shot score alone", zero_shot
         yield "mean with the zero-shot score", (top(near) + zero_shot) / 2
         for count, kept in near_fewer.items():
@@ -142,6 +139,31 @@ def ways(images: Images) -> Labelled:
         yield "mean of nearest patch and subspace", top(near + rest / 2)
 
     return collected(scored, len(images.good))
+
+
+@torch.inference_mode()
+def masks(images: Images) -> Labelled:
+    """Distances everywhere and on the foreground, where the test of the masks passes."""
+    network = load_tower(layers=(6, 9, 12), image_size=SIDE).network
+
+    def levels(pixels: Pixels) -> torch.Tensor:
+        tokens = torch.cat(network.levels(network_input(pixels, network)[None]).tokens)
+        tokens[2] = network.backbone.vision.norm(tokens[2])
+        return F.normalize(tokens, dim=-1)
+
+    references = [levels(pixels) for pixels in images.references]
+    tested = [levels(pixels) for pixels in (*images.good, *images.defective)]
+    distances = torch.stack([nearest(image[:2], [r[:2] for r in references]) for image in tested])
+    objects = torch.stack([foreground(image[2]) for image in tested])
+    passed = all(passes_masking_test(foreground(image[2])) for image in references)
+    print(f"{images.name}: the test of the masks {'passed' if passed else 'failed'}", flush=True)
+
+    def scored(chosen: list[int]) -> Iterator[tuple[str, NDArray[np.float64]]]:
+        near = distances[:, :, chosen].amin(dim=2).mean(dim=1)
+        yield "whole image", top(near)
+        yield "foreground", top(torch.where(objects, near, 0.0) if passed else near)
+
+    return collected(scored, len(images.good), most=4)
 
 
 @torch.inference_mode()
@@ -279,6 +301,7 @@ def interval(differences: NDArray[np.float64]) -> str:
 
 EXPERIMENTS = {
     "ways": Experiment(ways),
+    "masks": Experiment(masks, centred=True),
     "rotations": Experiment(rotations, products=10),
     "sizes": Experiment(sizes, products=10),
 }

@@ -31,6 +31,7 @@ from moeclip_cli import Inspector
 from moeclip_cli.checkpoints.loading import DEFAULT_MODEL, TOWER_LAYERS, load_tower
 from moeclip_cli.choices import FALSE_ALARMS
 from moeclip_cli.inspection.conformal import attainable_rate, conformal_threshold
+from moeclip_cli.model.bank import COMPARED_PATCHES, thinned
 
 
 @dataclass(frozen=True)
@@ -115,8 +116,12 @@ def seen(product: Product) -> dict[str, list[torch.Tensor]]:
 
 
 def measured(product: Product, tokens: dict[str, list[torch.Tensor]]) -> Measured:
+    pool = [
+        torch.stack([thinned(level, COMPARED_PATCHES) for level in image])
+        for image in tokens["pool"]
+    ]
     distances = {
-        part: torch.stack([nearest(image, tokens["pool"]) for image in images])
+        part: torch.stack([nearest(image, pool) for image in images])
         for part, images in tokens.items()
     }
     built_in = Inspector.load(DEFAULT_MODEL, device="cpu")

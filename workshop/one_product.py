@@ -43,6 +43,17 @@ PARTS = (
     ("nut", "plaster", True),
     ("bracket", "wood", True),
 )
+# For the background: one part each, in the middle of a table.
+CENTRED = (
+    ("nut", "wood"),
+    ("cross", "gravel"),
+    ("bracket", "marble"),
+    ("gear", "leather"),
+    ("plate", "carpet"),
+    ("flange", "spangle"),
+    ("screw", "plaster"),
+    ("cap", "terrazzo"),
+)
 PANELS = ("board", "keypad", "gauge")
 PATTERNS = ("knit", "terrazzo", "wood")
 # Below the folder of unpacked packages.
@@ -77,11 +88,21 @@ def products(references: int, tested: int, textures: Path | None) -> Iterator[Im
         textures: folder of free textures; without it, only generated products.
     """
     for number, (name, view) in enumerate(_mixed(list(_views(textures)))):
-        rng = np.random.default_rng([SEED, number])
-        good = [_exposed(view(rng)[0], rng) for _ in range(references + tested)]
-        yield Images(
-            name, good[:references], good[references:], [_planted(view, rng) for _ in range(tested)]
-        )
+        yield _images(name, view, references, tested, number)
+
+
+def centred_parts(references: int, tested: int) -> Iterator[Images]:
+    """Yield the images of products that are one part in the middle of a table."""
+    for number, (shape, table) in enumerate(CENTRED):
+        view = _part(100 + number, shape, table, turning=False, alone=True)
+        yield _images(f"{shape} in the middle", view, references, tested, 100 + number)
+
+
+def _images(name: str, view: View, references: int, tested: int, number: int) -> Images:
+    rng = np.random.default_rng([SEED, number])
+    good = [_exposed(view(rng)[0], rng) for _ in range(references + tested)]
+    defective = [_planted(view, rng) for _ in range(tested)]
+    return Images(name, good[:references], good[references:], defective)
 
 
 def _mixed(views: list[tuple[str, View]]) -> list[tuple[str, View]]:
@@ -104,9 +125,12 @@ def _views(textures: Path | None) -> Iterator[tuple[str, View]]:
         yield f"texture {Path(path).stem}", _window(pixels)
 
 
-def _part(number: int, shape: str, table: str, turning: bool) -> View:
-    """A part on a table, of which each image shows another place."""
-    scene = part(np.random.default_rng([SEED, 1, number]), SIDE, shape)
+def _part(number: int, shape: str, table: str, turning: bool, alone: bool = False) -> View:
+    """A part on a table, of which each image shows another place; or several if not `alone`."""
+    drawings = np.random.default_rng([SEED, 1, number])
+    scene = part(drawings, SIDE, shape)
+    while alone and not _is_alone(scene.foreground):
+        scene = part(drawings, SIDE, shape)
     surface = texture(np.random.default_rng([SEED, 4, number]), 2 * SIDE, table)
 
     def view(rng: np.random.Generator) -> tuple[Float, NDArray[np.bool_]]:
@@ -118,6 +142,14 @@ def _part(number: int, shape: str, table: str, turning: bool) -> View:
         return behind + soft * (pixels - behind), cover > 0.5
 
     return view
+
+
+def _is_alone(product: NDArray[np.bool_]) -> bool:
+    """True for one part that does not reach the border when it is moved."""
+    inner = product[SIDE // 8 : -SIDE // 8, SIDE // 8 : -SIDE // 8]
+    return (
+        cv2.connectedComponents(product.astype(np.uint8))[0] == 2 and inner.sum() == product.sum()
+    )
 
 
 def _panel(number: int, layout: str) -> View:

@@ -354,12 +354,12 @@ class ModelOptions:
             # Importing PyTorch takes longer than loading a small model.
             from moeclip_cli.images.decode import DEFAULT_DECODE_SECONDS, DEFAULT_MAX_PIXELS
             from moeclip_cli.inspection.inspector import Inspector
-            from moeclip_cli.model.bank import KEPT_PATCHES
+            from moeclip_cli.model.bank import COMPARED_PATCHES, KEPT_PATCHES
 
             inspector = Inspector.load(
                 self.model,
                 references=self._references() if references is None else references,
-                reference_patches=None if references is None else KEPT_PATCHES,
+                reference_patches=COMPARED_PATCHES if references is None else KEPT_PATCHES,
                 reference_rotations=self.reference_rotations,
                 backbone_weights=self.backbone_weights,
                 image_size=self.image_size,

@@ -36,7 +36,7 @@ from moeclip_cli.inspection.references import (
 from moeclip_cli.inspection.result import Result
 from moeclip_cli.inspection.scored_batch import ScoredBatch
 from moeclip_cli.inspection.thresholds import choose_threshold
-from moeclip_cli.model.bank import KEPT_PATCHES
+from moeclip_cli.model.bank import COMPARED_PATCHES, KEPT_PATCHES
 from moeclip_cli.model.config import Domain
 from moeclip_cli.model.frozen_tower import FrozenTower
 from moeclip_cli.model.scoring import Scores
@@ -82,7 +82,7 @@ class Inspector(PlacedModel):
         profile: Profile | None = None,
         references: Iterable[ImageLike] | None = None,
         reference_rotations: int = 1,
-        reference_patches: int | None = None,
+        reference_patches: int | None = COMPARED_PATCHES,
         max_pixels: int = DEFAULT_MAX_PIXELS,
         decode_seconds: float = DEFAULT_DECODE_SECONDS,
     ) -> None:
@@ -120,7 +120,7 @@ class Inspector(PlacedModel):
         profile: Profile | None = None,
         references: Iterable[ImageLike] | None = None,
         reference_rotations: int = 1,
-        reference_patches: int | None = None,
+        reference_patches: int | None = COMPARED_PATCHES,
         device: str = "auto",
         precision: str = "auto",
         max_pixels: int = DEFAULT_MAX_PIXELS,
@@ -145,7 +145,7 @@ class Inspector(PlacedModel):
             reference_rotations: number of angles at which each reference is compared; 1 if parts
                 always lie the same way.
             reference_patches: number of patches of each reference, level and angle to compare with;
-                all by default.
+                None for all.
             device: "auto", "cpu", "cuda", "cuda:N" or "mps".
             precision: "auto" (float32), "fp32", "bf16" or "fp16".
             max_pixels: images with more pixels are refused before decoding, as decompression bombs.

@@ -21,6 +21,11 @@ from moeclip_cli.errors import ModelError
 _BLOCK = 2**24
 SHARE = 0.01
 """Share of an image's patches, the most distant ones, whose mean distance is its score."""
+COMPARED_PATCHES = 256
+"""Patches of a reference that images are compared with at each level if it may take some memory.
+
+A quarter of those at 448 pixels: 8 references then add little to the time of an image, and the
+accuracy is that of all patches (benchmarks/README.md)."""
 KEPT_PATCHES = 64
 """Patches of an image that a bank keeps at each level if it is to be small."""
 
