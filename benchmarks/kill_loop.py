@@ -27,13 +27,14 @@ from support.outputs import content
 from support.standins import authors_checkpoint, backbone_state
 
 MOST_KILLS = 8
+COMMANDS = ("score", "mutual", "train", "benchmark")
 
 
 def main() -> None:
     """Print the figures."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--kills", type=int, default=300, help="for each command")
-    parser.add_argument("--command", choices=["score", "train", "benchmark"], action="append")
+    parser.add_argument("--command", choices=COMMANDS, action="append")
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
@@ -45,19 +46,19 @@ def main() -> None:
         size = ["--image-size", "70", "--device", "cpu"]
         available = jobs([*model, *size], Path("backbone.pt"))
         for name in options.command or available:
-            kill(available[name], options.kills, random.Random(options.seed))
+            kill(name, available[name], options.kills, random.Random(options.seed))
         os.chdir("/")
 
 
-def kill(job: Job, kills: int, chance: random.Random) -> None:
+def kill(name: str, job: Job, kills: int, chance: random.Random) -> None:
     """Kill runs of a job until `kills` processes were killed.
 
     Raises:
         SystemExit: if a run does not end like an undisturbed one.
     """
     commands = ForkedCommands(Path("log.txt"))
-    commands.prepare(job.command(Path(f"{job.name}-prepared")))
-    out = Path(job.name)
+    commands.prepare(job.command(Path(f"{name}-prepared")))
+    out = Path(name)
     started = time.perf_counter()
     commands.run(job.command(out))
     seconds = time.perf_counter() - started
@@ -70,11 +71,11 @@ def kill(job: Job, kills: int, chance: random.Random) -> None:
         runs += 1
         found = content(out)
         names = found.keys() | expected.keys()
-        different = sorted(name for name in names if found.get(name) != expected.get(name))
+        different = sorted(each for each in names if found.get(each) != expected.get(each))
         if different or list(out.rglob("*.partial")) or commands.run(["verify", out]):
-            sys.exit(f"{job.name}, run {runs} after {killed} kills: {different} differ")
+            sys.exit(f"{name}, run {runs} after {killed} kills: {different} differ")
     print(
-        f"{job.name}: {killed} kills in {runs} runs, all with the files of an undisturbed run; "
+        f"{name}: {killed} kills in {runs} runs, all with the files of an undisturbed run; "
         f"{time.perf_counter() - started:.0f} s",
         flush=True,
     )

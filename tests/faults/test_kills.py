@@ -12,7 +12,7 @@ SCRIPT = Path(__file__).parents[2] / "benchmarks" / "kill_loop.py"
 
 @pytest.mark.slow
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="commands are started by forks")
-@pytest.mark.parametrize("command", ["score", "train", "benchmark"])
+@pytest.mark.parametrize("command", ["score", "mutual", "train", "benchmark"])
 def test_killed_runs_end_with_the_files_of_an_undisturbed_run(command):
     options = ["--kills", "6", "--seed", "1", "--command", command]
     done = subprocess.run(

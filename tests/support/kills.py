@@ -102,6 +102,7 @@ def jobs(model: Sequence[str], weights: Path) -> dict[str, Job]:
     images = ["own/good", "own/bad", "--batch-size", "2"]
     return {
         "score": Job("score", [*images, *pictures, *model, *one], ["--resume"]),
+        "mutual": Job("score", [*images, "--mutual", *pictures, *model, *one], ["--resume"]),
         "train": Job("train", [*data, "--backbone-weights", weights, *small, *often], ["--resume"]),
         "benchmark": Job("benchmark", ["own", *model, *one]),
     }
