@@ -2,7 +2,8 @@
 
     python workshop/evaluate_mutual.py generated --size 224
     pip install conformal-clip-data elpv-dataset
-    python workshop/evaluate_mutual.py real
+    python workshop/evaluate_mutual.py real --size 224
+    python workshop/evaluate_mutual.py real --size 224 --defective 8
 
 A generated set shows crops of one large generated texture under varying light, some of them with a
 planted defect. The real sets are solar cells and textile; nothing is trained or chosen on them. The
@@ -33,8 +34,10 @@ SIDE = 256
 CROPS = 8
 LIGHT = 0.08
 DRAWS = 10_000
+GOOD, DEFECTIVE = 48, 12
+"""Generated images of a set."""
 SOLAR, TEXTILE = 60, 40
-"""Real images of each label."""
+"""Real images of each label in a set."""
 
 
 def main() -> None:
@@ -42,28 +45,31 @@ def main() -> None:
     parser.add_argument("data", choices=["generated", "real"])
     parser.add_argument("--size", type=int, default=448, help="network input size in pixels")
     parser.add_argument("--model", help="built-in name or checkpoint file; DINOv2 by default")
-    parser.add_argument("--good", type=int, default=48, help="generated images without a defect")
-    parser.add_argument("--defective", type=int, default=12, help="generated images with one")
+    parser.add_argument("--defective", type=int, help="images of each set with a defect")
     options = parser.parse_args()
     inspector = MutualInspector.load(options.model, image_size=options.size, device="cpu")
     if options.data == "real":
-        sets = real()
+        sets = real(options.defective)
     else:
-        sets = ((name, sheet(name, options.good, options.defective)) for name in TEXTURES)
+        sets = ((name, sheet(name, GOOD, options.defective or DEFECTIVE)) for name in TEXTURES)
     print("| set | images | defective | image AUROC | 95 % | false alarms | found | s |")
     print("|---|---|---|---|---|---|---|---|", flush=True)
     for name, samples in sets:
         print(row(name, inspector, samples), flush=True)
 
 
-def real() -> Iterator[tuple[str, list[Sample]]]:
-    """The real sets, smallest first."""
-    yield "textile", list(textile(TEXTILE))
-    kinds: dict[str, list[Sample]] = defaultdict(list)
+def real(defective: int | None) -> Iterator[tuple[str, list[Sample]]]:
+    """The real sets, with all or with some of their defective images."""
+    sets: dict[str, list[Sample]] = defaultdict(list)
+    for sample in textile(TEXTILE):
+        sets["textile"].append(sample)
     for sample in solar(SOLAR):
-        kinds[sample.part].append(sample)
-    for kind, samples in kinds.items():
-        yield f"solar cells, {kind}", samples
+        sets[f"solar cells, {sample.part}"].append(sample)
+    for name, samples in sets.items():
+        good = [sample for sample in samples if not sample.anomalous]
+        others = [sample for sample in samples if sample.anomalous]
+        step = 1 if defective is None else max(1, len(others) // defective)
+        yield name, good + others[::step][:defective]
 
 
 def sheet(pattern: str, good: int, defective: int) -> list[Sample]:
