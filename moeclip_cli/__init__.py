@@ -24,6 +24,7 @@ from moeclip_cli.errors import (
 
 if TYPE_CHECKING:
     from moeclip_cli.inspection.inspector import Inspector
+    from moeclip_cli.inspection.mutual import MutualInspector
     from moeclip_cli.inspection.profile import Profile
     from moeclip_cli.inspection.result import Region, Result
 
@@ -34,6 +35,7 @@ __all__ = [
     "MissingExtraError",
     "ModelError",
     "MoeclipError",
+    "MutualInspector",
     "ProcessLostError",
     "Profile",
     "Region",
@@ -44,6 +46,7 @@ __all__ = [
 
 _HOMES = {
     "Inspector": "moeclip_cli.inspection.inspector",
+    "MutualInspector": "moeclip_cli.inspection.mutual",
     "Profile": "moeclip_cli.inspection.profile",
     "Region": "moeclip_cli.inspection.result",
     "Result": "moeclip_cli.inspection.result",

@@ -15,6 +15,7 @@ from moeclip_cli.reports.tables.text_index import TextIndex
 from moeclip_cli.runs.image_files import HEATMAPS, MAPS, ImageFiles
 from moeclip_cli.runs.input_log import INPUTS, InputRecord, read_records
 from moeclip_cli.runs.lock import is_locked
+from moeclip_cli.runs.mutual_store import MUTUAL
 from moeclip_cli.runs.run_card import CARD, read_card
 
 _EXAMPLES = 5
@@ -86,7 +87,7 @@ def verify(folder: Path, *, inputs: bool = True) -> Verification:
     elif card.get("state") != "finished":
         found.add("the run is unfinished", folder)
     _verify_digests(folder, card, found)
-    for path in partial_files(folder, (HEATMAPS, MAPS)):
+    for path in partial_files(folder, (HEATMAPS, MAPS, MUTUAL)):
         found.add("temporary files of a killed run", path)
     settings = card.get("settings", {})
     if "table_format" in settings:
