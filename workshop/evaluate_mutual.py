@@ -92,7 +92,7 @@ def planted(pixels: Pixels, rng: np.random.Generator) -> Pixels:
 
 def row(name: str, inspector: MutualInspector, samples: list[Sample]) -> str:
     started = time.perf_counter()
-    results = inspector.score([sample.pixels for sample in samples])
+    results = list(inspector.score([sample.pixels for sample in samples]))
     seconds = time.perf_counter() - started
     labels = np.array([sample.anomalous for sample in samples])
     values = np.array([result.score for result in results])

@@ -188,10 +188,11 @@ class MutualInspector(PlacedModel):
         prompt: str = DEFAULT_PROMPT,
         batch_size: int | None = None,
         workers: int | None = None,
-    ) -> list[Result]:
+    ) -> Iterator[Result]:
         """Score images by their distance to each other: one result per image, in order.
 
-        Sets of more than 200 images are divided into random subsets.
+        Sets of more than 200 images are divided into random subsets. The comparison is finished
+        when this returns; results are made one by one.
 
         Args:
             images: paths, PIL images or RGB arrays, of which two at least can be read.
@@ -212,7 +213,7 @@ class MutualInspector(PlacedModel):
             found.update(zip(numbers, compared, strict=True))
         ordered = [found[number] for number in range(len(all_images))]
         threshold = self.threshold_of(ordered)
-        return [self.result(one, prompt, threshold) for one in ordered]
+        return (self.result(one, prompt, threshold) for one in ordered)
 
     def compare(
         self,
