@@ -110,7 +110,7 @@ def score(
             shown.prompt_for,
             folder,
             outputs,
-            run.pace(inspector),
+            run.pace(inspector.device),
             observe,
             remark=(lambda sentence: None) if general.quiet else console.note,
         )

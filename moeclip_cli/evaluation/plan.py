@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -15,6 +16,9 @@ from moeclip_cli.datasets.opening import open_dataset, resolve_data_root
 from moeclip_cli.errors import DatasetError, UsageError
 from moeclip_cli.evaluation.results import PROTOCOLS, Protocol
 from moeclip_cli.model.config import Domain
+
+if TYPE_CHECKING:
+    from moeclip_cli.evaluation.shots import Draws
 
 
 @dataclass(frozen=True)
@@ -27,6 +31,8 @@ class Part:
         prompt: name of the object for the model.
         samples: its images.
         protocols: the protocols to evaluate under.
+        training: normal images of the training split.
+        draws: those of them that are references, in a few-shot evaluation.
     """
 
     dataset: Dataset
@@ -34,6 +40,8 @@ class Part:
     prompt: str
     samples: tuple[Sample, ...]
     protocols: tuple[Protocol, ...]
+    training: tuple[Path, ...] = ()
+    draws: Draws | None = None
 
 
 @dataclass(frozen=True)
@@ -143,7 +151,8 @@ def parts(
     for group, samples in by_group.items():
         prompt = dataset.prompts[samples[0].category]
         limited = samples if limit is None else _limited(samples, limit)
-        yield Part(dataset, group, prompt, tuple(limited), tuple(protocols or default))
+        training = tuple(each.image for each in dataset.training if each.group == group)
+        yield Part(dataset, group, prompt, tuple(limited), tuple(protocols or default), training)
 
 
 def count_mismatch(dataset: Dataset) -> str | None:

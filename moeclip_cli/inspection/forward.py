@@ -84,8 +84,14 @@ class ForwardPass:
         network = self.model.network
         levels = network.levels(scales[0])
         owners = torch.tensor([item.owner for item in items], device=self.device)
+        size = network.config.image_size
+        if references.subsets:
+            subsets = [*references.subsets, range(len(references.names))]
+            distances = references.bank.subset_distances(levels.tokens, subsets, owners)
+            scores = score_distances(distances[:, -1], size, self.domain)
+            return replace(scores, distances=distances[:, :-1])
         distances = references.bank.distances(levels.tokens, owners)
-        scores = score_distances(distances, network.config.image_size, self.domain)
+        scores = score_distances(distances, size, self.domain)
         if isinstance(network, FrozenTower):
             return scores
         text = torch.stack([self.encode_text(item.prompt) for item in items])

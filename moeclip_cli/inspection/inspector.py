@@ -31,6 +31,7 @@ from moeclip_cli.inspection.prepared import (
 )
 from moeclip_cli.inspection.profile import Profile, ReferenceProfile
 from moeclip_cli.inspection.references import (
+    GoodParts,
     ImageLike,
     References,
     build_references,
@@ -91,7 +92,7 @@ class Inspector:
         domain: Domain | None = None,
         threshold: float | None = None,
         profile: Profile | None = None,
-        references: Iterable[ImageLike] | None = None,
+        references: GoodParts | None = None,
         reference_rotations: int = 1,
         reference_patches: int | None = None,
         max_pixels: int = DEFAULT_MAX_PIXELS,
@@ -118,9 +119,8 @@ class Inspector:
         self.references = self._references(
             references, profile, reference_rotations, reference_patches
         )
-        self._good_scores = sorted(profile.scores) if profile is not None else []
-        if profile is None and self.references is not None:
-            self._good_scores = sorted(self.references.scores)
+        good: Profile | References | None = self.references if profile is None else profile
+        self._good_scores = sorted(good.scores) if good is not None else []
         self.threshold = choose_threshold(threshold, profile, model.config, self.references)
         if profile is not None:
             profile.check(self.settings)
@@ -366,7 +366,7 @@ class Inspector:
 
     def _references(
         self,
-        images: Iterable[ImageLike] | None,
+        images: GoodParts | None,
         profile: Profile | None,
         rotations: int,
         patches: int | None,
@@ -388,7 +388,7 @@ class Inspector:
             return None
         return build_references(
             self._network,
-            listed(images),
+            images,
             device=self.device,
             rotations=rotations,
             keep=patches,
@@ -431,6 +431,7 @@ class Inspector:
                 probability=probability[i],
                 raw_map=raw_map[i],
                 experts=None if experts is None else experts[i].numpy(),
+                distances=None if scores.distances is None else scores.distances[i].cpu().numpy(),
                 notes=item.notes,
             )
 

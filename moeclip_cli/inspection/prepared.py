@@ -83,7 +83,7 @@ def match_reference(prepared: PreparedImage, references: References) -> Prepared
     owner = references.owner(input_digest(prepared.pixels[0]))
     if owner < 0:
         return prepared
-    if len(references.names) == 1:
+    if len(references.names) == 1 or (owner,) in references.subsets:
         return replace(prepared, error="This image is the only reference; add others.")
     note = "is a reference; compared with the other references only"
     return replace(prepared, owner=owner, notes=(*prepared.notes, note))

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TypeAlias
 
@@ -44,6 +45,8 @@ class References:
         digests: for each image, SHA-256 of the network input.
         scores: for each image, its score against the others; empty for a single one.
         rotations: number of angles at which each image is in the bank.
+        subsets: numbers of the references in each subset that images are also compared with on its
+            own; see `Subsets`.
     """
 
     bank: PatchBank
@@ -51,6 +54,7 @@ class References:
     digests: tuple[str, ...]
     scores: tuple[float, ...]
     rotations: int
+    subsets: tuple[tuple[int, ...], ...] = ()
 
     @property
     def digest(self) -> str:
@@ -146,10 +150,25 @@ def listed(images: Iterable[ImageLike] | ImageLike) -> Iterable[ImageLike]:
     return images
 
 
+@dataclass(frozen=True)
+class Subsets:
+    """Sets of good parts; images are compared with each set on its own, in one pass.
+
+    Attributes:
+        images: the image files of each set. Sets may share images.
+    """
+
+    images: tuple[tuple[Path, ...], ...]
+
+
+GoodParts: TypeAlias = "Iterable[ImageLike] | Subsets | References"
+"""Images of good parts, sets of them, or references that were made of them before."""
+
+
 @torch.inference_mode()
 def build_references(
     network: LeveledNetwork,
-    images: Iterable[ImageLike],
+    images: GoodParts,
     *,
     device: torch.device,
     rotations: int = 1,
@@ -162,7 +181,9 @@ def build_references(
 
     Args:
         network: on `device`, in evaluation mode.
-        images: paths, PIL images or RGB arrays. Copies of an image count once.
+        images: paths, PIL images or RGB arrays, or sets of them. Copies of an image count once.
+            With sets, there are no leave-one-out scores. Finished references are returned as they
+            are.
         device: device of the network.
         rotations: number of angles, evenly spaced over 360 degrees, at which each image enters
             the bank; 1 for upright only.
@@ -175,12 +196,27 @@ def build_references(
     Raises:
         UsageError: if an image cannot be read, or there is no new one.
     """
+    if isinstance(images, References):
+        return images
+    if isinstance(images, Subsets):
+        return _build_subsets(
+            images,
+            partial(
+                build_references,
+                network,
+                device=device,
+                rotations=rotations,
+                keep=keep,
+                max_pixels=max_pixels,
+                decode_seconds=decode_seconds,
+            ),
+        )
     size = network.config.image_size
     names: list[str] = []
     digests: list[str] = []
     banked: list[list[torch.Tensor]] = []
     upright: list[list[torch.Tensor]] = []
-    for number, image in enumerate(images, start=1):
+    for number, image in enumerate(listed(images), start=1):
         source = Path(image) if isinstance(image, (str, os.PathLike)) else image
         try:
             pixels = decode(source, max_pixels=max_pixels, decode_seconds=decode_seconds).pixels
@@ -221,6 +257,29 @@ def build_references(
         for number, tokens in enumerate(upright, start=first)
     )
     return replace(both, scores=both.scores + scores)
+
+
+def _build_subsets(
+    subsets: Subsets, build: Callable[[Iterable[ImageLike]], References]
+) -> References:
+    """The references of all sets. The patches of an image are computed once."""
+    numbers: dict[Path, int] = {}
+    found: list[References] = []
+    for path in dict.fromkeys(path for subset in subsets.images for path in subset):
+        one = build([path])
+        known = [other.digests for other in found]
+        if one.digests not in known:
+            found.append(one)
+            known.append(one.digests)
+        numbers[path] = known.index(one.digests)
+    return References(
+        PatchBank.chained([one.bank for one in found]),
+        tuple(name for one in found for name in one.names),
+        tuple(digest for one in found for digest in one.digests),
+        (),
+        found[0].rotations,
+        tuple(tuple(sorted({numbers[path] for path in subset})) for subset in subsets.images),
+    )
 
 
 def input_digest(pixels: torch.Tensor) -> str:

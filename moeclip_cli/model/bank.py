@@ -53,13 +53,19 @@ class PatchBank:
         owners = torch.arange(len(references)).repeat_interleave(counts)
         return cls(levels, owners.to(levels[0].device))
 
+    @classmethod
+    def chained(cls, banks: Sequence[PatchBank]) -> PatchBank:
+        """The patches of several banks; references of a bank are numbered after those before it."""
+        counts = torch.tensor([count for bank in banks for count in bank.counts()])
+        owners = torch.arange(len(counts)).repeat_interleave(counts)
+        levels = zip(*(bank.levels for bank in banks), strict=True)
+        return cls(
+            tuple(torch.cat(level) for level in levels), owners.to(banks[0].levels[0].device)
+        )
+
     def joined(self, other: PatchBank) -> PatchBank:
         """The patches of both banks; references of the other are numbered after those of this."""
-        levels = zip(self.levels, other.levels, strict=True)
-        owners = other.owners + len(self.counts())
-        return PatchBank(
-            tuple(torch.cat(level) for level in levels), torch.cat([self.owners, owners])
-        )
+        return PatchBank.chained([self, other])
 
     def selected(self, references: Sequence[int]) -> PatchBank:
         """The patches of some references, by ascending number, which are numbered anew."""
@@ -90,28 +96,76 @@ class PatchBank:
         Raises:
             ModelError: if the patches are those of another network.
         """
+        self._check_widths(tokens)
+        levels = zip(self.levels, tokens, strict=True)
+        return _mean_distance(
+            [self._level(bank, self.owners, patches, without) for bank, patches in levels]
+        )
+
+    def subset_distances(
+        self,
+        tokens: Sequence[Tensor],
+        subsets: Sequence[Sequence[int]],
+        without: Tensor | None = None,
+    ) -> Tensor:
+        """Distances to the nearest patch of some references only, (B, S, L) in [0, 1].
+
+        Each image is compared with each reference once, however many subsets contain it.
+
+        Args:
+            tokens: (B, L, D) of each level.
+            subsets: numbers of the references in each of S subsets.
+            without: as for `distances`.
+
+        Raises:
+            ModelError: if the patches are those of another network.
+        """
+        self._check_widths(tokens)
+        counts = self.counts()
+        owners = self.owners.split(counts)
+        levels = [
+            # (R, B, L) for R references
+            torch.stack(
+                [
+                    self._level(bank, owner, patches, without)
+                    for bank, owner in zip(level.split(counts), owners, strict=True)
+                ]
+            )
+            for level, patches in zip(self.levels, tokens, strict=True)
+        ]
+        found = [
+            _mean_distance([level[list(subset)].amax(dim=0) for level in levels])
+            for subset in subsets
+        ]
+        return torch.stack(found, dim=1)
+
+    def _check_widths(self, tokens: Sequence[Tensor]) -> None:
         widths = [level.shape[-1] for level in self.levels]
         if widths != [level.shape[-1] for level in tokens]:
             raise ModelError(
                 "The references do not fit the model: the number or width of their levels differs. "
                 "Build them again with this model."
             )
-        levels = zip(self.levels, tokens, strict=True)
-        found = [self._level(bank, patches, without) for bank, patches in levels]
-        return torch.stack(found).mean(dim=0).clamp(0, 1)
 
-    def _level(self, bank: Tensor, patches: Tensor, without: Tensor | None) -> Tensor:
+    @staticmethod
+    def _level(bank: Tensor, owners: Tensor, patches: Tensor, without: Tensor | None) -> Tensor:
+        """Cosine of each patch (B, L, D) and the nearest of `bank` (N, D), (B, L)."""
         b, length, _ = patches.shape
         units = F.normalize(patches.float(), dim=-1).flatten(0, 1)
         excluded = None if without is None else without.repeat_interleave(length)
         nearest = units.new_full((b * length,), -1.0)
         rows = max(1, _BLOCK // len(units))
-        for block, owners in zip(bank.split(rows), self.owners.split(rows), strict=True):
+        for block, block_owners in zip(bank.split(rows), owners.split(rows), strict=True):
             similarity = units @ block.to(units.dtype).T
             if excluded is not None:
-                similarity.masked_fill_(excluded[:, None] == owners, -1.0)
+                similarity.masked_fill_(excluded[:, None] == block_owners, -1.0)
             nearest = torch.maximum(nearest, similarity.amax(dim=1))
-        return (1 - nearest).view(b, length)
+        return nearest.view(b, length)
+
+
+def _mean_distance(similarities: Sequence[Tensor]) -> Tensor:
+    """Mean over the levels of the cosine distances (B, L), without rounding below 0."""
+    return (1 - torch.stack(list(similarities))).mean(dim=0).clamp(0, 1)
 
 
 def thinned(patches: Tensor, count: int = KEPT_PATCHES) -> Tensor:
