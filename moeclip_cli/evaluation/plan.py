@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -15,10 +14,8 @@ from moeclip_cli.datasets.dataset import Dataset, Sample
 from moeclip_cli.datasets.opening import open_dataset, resolve_data_root
 from moeclip_cli.errors import DatasetError, UsageError
 from moeclip_cli.evaluation.results import PROTOCOLS, Protocol
+from moeclip_cli.evaluation.shots import Draws, FewShot, draw
 from moeclip_cli.model.config import Domain
-
-if TYPE_CHECKING:
-    from moeclip_cli.evaluation.shots import Draws
 
 
 @dataclass(frozen=True)
@@ -155,6 +152,28 @@ def parts(
         yield Part(dataset, group, prompt, tuple(limited), tuple(protocols or default), training)
 
 
+def with_draws(parts: Sequence[Part], few_shot: FewShot) -> tuple[list[Part], list[str]]:
+    """The parts that have good training images, each with its draws, and sentences on the others.
+
+    Args:
+        parts: of one dataset.
+        few_shot: numbers of references and of draws.
+
+    Returns:
+        The parts to evaluate, and a sentence for each part that is skipped, or evaluated with some
+        of the numbers of references only.
+    """
+    if not any(part.training for part in parts):
+        title = parts[0].dataset.title
+        return [], [f"{title} is skipped: it has no good training images to take references from."]
+    drawn = [
+        replace(part, draws=draw(part.training, part.category, few_shot))
+        for part in parts
+        if len(part.training) >= few_shot.shots[0]
+    ]
+    return drawn, list(_shot_remarks(parts, few_shot))
+
+
 def count_mismatch(dataset: Dataset) -> str | None:
     """A sentence about categories whose image counts differ from the published ones, if any."""
     different = [
@@ -167,6 +186,24 @@ def count_mismatch(dataset: Dataset) -> str | None:
         f"{dataset.title} is not the published test split: {_describe(different[0])}{more}. "
         f"To list all differences, run 'moeclip datasets check {dataset.name}'."
     )
+
+
+def _shot_remarks(parts: Sequence[Part], few_shot: FewShot) -> Iterator[str]:
+    for part in parts:
+        found = len(part.training)
+        missing = [number for number in few_shot.shots if number > found]
+        name = f"{part.dataset.title}, {part.category}"
+        images = "image" if found == 1 else "images"
+        if missing == list(few_shot.shots):
+            yield (
+                f"{name} is skipped: it has {found or 'no'} good training {images} to take "
+                "references from."
+            )
+        elif missing:
+            yield (
+                f"{name} is left out at {' and '.join(map(str, missing))} shots: it has only "
+                f"{found} good training {images}."
+            )
 
 
 def _describe(different: CategoryCounts) -> str:

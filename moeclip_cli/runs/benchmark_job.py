@@ -9,9 +9,9 @@ from typing import Any
 
 from moeclip_cli.datasets.dataset import Counts, Dataset
 from moeclip_cli.errors import DatasetError
-from moeclip_cli.evaluation.plan import Part, Selection, parts
+from moeclip_cli.evaluation.plan import Part, Selection, parts, with_draws
 from moeclip_cli.evaluation.results import PROTOCOLS, CategoryResult, Protocol, ProtocolChoice
-from moeclip_cli.evaluation.shots import SEED, FewShot, with_draws
+from moeclip_cli.evaluation.shots import SEED, FewShot
 from moeclip_cli.inspection.inspector import Inspector
 from moeclip_cli.parallel.world import World
 from moeclip_cli.runs.benchmark_models import BenchmarkedModel
