@@ -79,30 +79,29 @@ class BenchmarkJob:
         models: the models to evaluate.
         selection: the datasets to evaluate them on.
         choices: protocols, limit and masks.
+
+    Raises:
+        DatasetError: if references are to be drawn from training images, and there are none.
     """
 
     models: Sequence[BenchmarkedModel]
     selection: Selection
     choices: Choices
 
-    @cached_property
-    def tasks(self) -> list[Task]:
-        """Every model on every category, dataset by dataset.
-
-        Raises:
-            DatasetError: if no category has good training images, and references are to be drawn
-                from them.
-        """
-        few_shot = self.choices.few_shot
-        found = self._parts_and_remarks[0]
-        if not found:
+    def __post_init__(self) -> None:
+        if not self._parts_and_remarks[0]:
             raise DatasetError(
-                "No dataset has good training images to draw references from: put some into "
+                "There are too few good training images to draw references from: put some into "
                 "train/good next to the test folder, or give good parts as `reference`."
             )
+
+    @cached_property
+    def tasks(self) -> list[Task]:
+        """Every model on every category, dataset by dataset."""
+        choices = self.choices
         return [
-            Task(number, model, part, self.choices.mask_cut, few_shot)
-            for part in found
+            Task(number, model, part, choices.mask_cut, choices.few_shot)
+            for part in self._parts_and_remarks[0]
             for number, model in enumerate(self.models)
         ]
 

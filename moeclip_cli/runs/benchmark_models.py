@@ -10,9 +10,11 @@ from typing import Any
 
 from moeclip_cli.checkpoints.builtin import BUILTIN_TOWERS
 from moeclip_cli.checkpoints.loading import LoadedModel, load_model, load_tower
+from moeclip_cli.errors import UsageError
 from moeclip_cli.inspection.inspector import Inspector
 from moeclip_cli.inspection.references import GoodParts
 from moeclip_cli.model.config import Domain
+from moeclip_cli.model.frozen_tower import FrozenTower
 from moeclip_cli.parallel.device import choose_device, choose_precision
 
 
@@ -88,6 +90,11 @@ class BenchmarkedModel:
         }
         found = cls(loaded.name, loaded, identity, {}, device, precision)
         if comparison is None:
+            if isinstance(loaded.network, FrozenTower):
+                raise UsageError(
+                    f"{loaded.name} has no adapters and scores by comparison only; use `shots` to "
+                    "compare with good training images, or give good parts as `reference`."
+                )
             industrial = found.inspector("industrial")
             identity["threshold"] = industrial.threshold.value
             return found._with(industrial, found.inspector("medical"))
