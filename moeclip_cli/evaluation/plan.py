@@ -192,18 +192,16 @@ def _shot_remarks(parts: Sequence[Part], few_shot: FewShot) -> Iterator[str]:
     for part in parts:
         found = len(part.training)
         missing = [number for number in few_shot.shots if number > found]
-        name = f"{part.dataset.title}, {part.category}"
+        if not missing:
+            continue
+        left_out = f"left out at {' and '.join(map(str, missing))} shots"
+        what = "skipped" if len(missing) == len(few_shot.shots) else left_out
+        count = f"only {found}" if found else "no"
         images = "image" if found == 1 else "images"
-        if missing == list(few_shot.shots):
-            yield (
-                f"{name} is skipped: it has {found or 'no'} good training {images} to take "
-                "references from."
-            )
-        elif missing:
-            yield (
-                f"{name} is left out at {' and '.join(map(str, missing))} shots: it has only "
-                f"{found} good training {images}."
-            )
+        yield (
+            f"{part.dataset.title}, {part.category} is {what}: it has {count} good training "
+            f"{images}."
+        )
 
 
 def _describe(different: CategoryCounts) -> str:

@@ -119,7 +119,7 @@ class Inspector:
         self.references = self._references(
             references, profile, reference_rotations, reference_patches
         )
-        good: Profile | References | None = self.references if profile is None else profile
+        good = profile or self.references
         self._good_scores = sorted(good.scores) if good is not None else []
         self.threshold = choose_threshold(threshold, profile, model.config, self.references)
         if profile is not None:
@@ -401,8 +401,7 @@ class Inspector:
     ) -> Iterator[Result]:
         probability, raw_map = scores.probability.cpu().numpy(), scores.raw_map.cpu().numpy()
         values, map_max = scores.score.tolist(), scores.map_max.tolist()
-        image_score = scores.image_score.tolist()
-        threshold = self.threshold.value
+        image_score, threshold = scores.image_score.tolist(), self.threshold.value
         zero_shot = None if scores.zero_shot is None else scores.zero_shot.tolist()
         compared = 0 if self.references is None else len(self.references.names)
         finite = finite_images(scores).tolist()
