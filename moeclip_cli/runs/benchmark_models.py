@@ -146,7 +146,11 @@ class BenchmarkedModel:
     @property
     def configuration(self) -> dict[str, Any]:
         """The configuration of the checkpoint, with the overrides of `load`."""
-        return self.loaded.config.to_dict()
+        content = self.loaded.config.to_dict()
+        if isinstance(self.loaded.network, FrozenTower):  # which has no adapters to configure
+            network = content["network"]
+            content["network"] = {name: network[name] for name in ("layers", "image_size")}
+        return content
 
 
 def load_models(
