@@ -3,149 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, ClassVar
+from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import typer
-from rich.text import Text
 
-from moeclip_cli.checkpoints.builtin import DEFAULT_MODEL
 from moeclip_cli.cli import console, options
+from moeclip_cli.cli.benchmark_options import (
+    BenchmarkData,
+    BenchmarkModels,
+    BenchmarkOutput,
+    EvaluationOptions,
+)
+from moeclip_cli.cli.benchmark_tables import print_category, print_comparison, print_tables
 from moeclip_cli.cli.groups import grouped
 from moeclip_cli.cli.processes import command_line, ran_in_several
 from moeclip_cli.cli.progress import meter
-from moeclip_cli.cli.tables import one_line
 from moeclip_cli.errors import DatasetError, ModelError, ProcessLostError, UsageError
-from moeclip_cli.evaluation.results import METRICS, ProtocolChoice
 from moeclip_cli.exit_codes import ExitCode
-from moeclip_cli.model.config import Domain
 
 if TYPE_CHECKING:
-    from rich.table import Table
+    import torch
 
-    from moeclip_cli.evaluation.lines import Line
-    from moeclip_cli.evaluation.plan import Selection
     from moeclip_cli.evaluation.results import CategoryResult
-    from moeclip_cli.evaluation.self_check import SelfCheckResult
-    from moeclip_cli.parallel.world import World
     from moeclip_cli.reports.pages.benchmark_report import BenchmarkReport
-    from moeclip_cli.runs.benchmark_job import BenchmarkJob
-    from moeclip_cli.runs.stream import Pace
-
-
-@dataclass(frozen=True)
-class BenchmarkData:
-    """Datasets of a benchmark.
-
-    Attributes:
-        names: datasets, such as mvtec; `moeclip datasets` lists them.
-        everything: evaluate all of the 14 datasets that are found.
-        data: own data: a folder with subfolders good and bad (and masks), a folder in MVTec's
-            layout, or a manifest. Can be repeated.
-        prompt: name of the object in own data. Default: names of the categories.
-        domain: domain of own data. Default: industrial.
-        limit: use only N images of each category, of both labels.
-        strict: fail if a dataset is broken or its numbers of images differ from the published ones.
-    """
-
-    PANEL: ClassVar[str] = options.DATA
-
-    names: Annotated[list[str] | None, typer.Argument(metavar="NAME", show_default=False)] = None
-    everything: Annotated[bool, typer.Option("--all")] = False
-    # MOECLIP_DATA is the data root.
-    data: Annotated[
-        list[Path] | None, typer.Option(envvar="MOECLIP_OWN_DATA", show_default=False)
-    ] = None
-    data_root: options.DataRoot = None
-    prompt: Annotated[str | None, typer.Option("--prompt", "-p")] = None
-    domain: Domain | None = None
-    limit: Annotated[int | None, typer.Option(min=1)] = None
-    strict: bool = False
-
-    def select(self) -> Selection:
-        """Open the datasets.
-
-        Raises:
-            DatasetError: if one is not found or, if `strict`, differs from the published one.
-            UsageError: if two datasets have the same name.
-        """
-        from moeclip_cli.evaluation.plan import select_datasets
-
-        selection = select_datasets(
-            self.names or [],
-            self.data or [],
-            self.data_root,
-            everything=self.everything,
-            prompt=self.prompt,
-            domain=self.domain,
-        )
-        if self.strict:
-            selection.require_as_published()
-        return selection
-
-    @property
-    def is_empty(self) -> bool:
-        """True if no dataset is named."""
-        return not (self.names or self.everything or self.data)
-
-
-@dataclass(frozen=True)
-class BenchmarkModels:
-    """Models of a benchmark.
-
-    Attributes:
-        model: built-in model, checkpoint file, or hf://owner/repo[/file][@revision]. Can be
-            repeated to compare models.
-        backbone_weights: local CLIP weights file: OpenAI .pt, or open_clip .pt or .safetensors.
-        image_size: network input size in pixels. Replaces all input sizes stored in the checkpoint.
-    """
-
-    PANEL: ClassVar[str] = options.MODEL
-
-    model: Annotated[
-        list[str] | None, typer.Option("--model", "-m", show_default=DEFAULT_MODEL)
-    ] = None
-    backbone_weights: Path | None = None
-    image_size: int | None = None
-
-    @property
-    def names(self) -> list[str]:
-        """The models, each of them once."""
-        return list(dict.fromkeys(self.model or [DEFAULT_MODEL]))
-
-
-@dataclass(frozen=True)
-class EvaluationOptions:
-    """Metrics of a benchmark.
-
-    Attributes:
-        protocol: scores to evaluate. paper: normalised over each category, as published. deployed:
-            those of `moeclip score`. both: show the difference.
-        compare: also show the six other published methods.
-        mask_cut: mask pixels above this value are anomalous. 0 is as published; 128 ignores the
-            noise of JPEG masks (Endo).
-        self_check: instead of a benchmark, compare this installation with recorded numbers on
-            generated images.
-    """
-
-    PANEL: ClassVar[str] = "Evaluation"
-
-    protocol: Annotated[
-        ProtocolChoice | None,
-        typer.Option(show_default="paper for the 14 datasets, deployed for own data"),
-    ] = None
-    compare: bool = False
-    mask_cut: Annotated[int, typer.Option(min=0, max=254)] = 0
-    self_check: bool = False
-
-
-@dataclass(frozen=True)
-class BenchmarkOutput:
-    """Output folder of a benchmark."""
-
-    out: options.Out = Path("moeclip-benchmark")
-    overwrite: options.Overwrite = False
+    from moeclip_cli.runs.benchmark_job import BenchmarkJob, Execution
 
 
 @grouped
@@ -171,10 +53,12 @@ def benchmark(
 
     Example: moeclip benchmark --all --data-root ./data
     """
+    references = models.references
     if evaluation.self_check:
-        if not data.is_empty or len(models.names) > 1 or processes > 1:
+        if not data.is_empty or len(models.names) > 1 or processes > 1 or references.wanted:
             raise UsageError(
-                "--self-check takes one model and one process, and no datasets; omit the others."
+                "--self-check takes one model and one process, and no datasets or references; omit "
+                "the others."
             )
         _self_check(models, run, quiet=general.quiet)
         return
@@ -186,9 +70,10 @@ def benchmark(
     if data.prompt is not None:
         options.require_prompt(data.prompt)
 
+    few_shot = references.few_shot()
+
     from moeclip_cli.parallel.world import is_main_process, join_world, process_device
     from moeclip_cli.runs.benchmark_job import BenchmarkJob, Choices, Execution
-    from moeclip_cli.runs.benchmark_models import load_models
     from moeclip_cli.runs.benchmark_run import assist_benchmark
 
     device = process_device(run.device)
@@ -201,22 +86,26 @@ def benchmark(
             for remark in selection.remarks(data.limit):
                 console.warn(remark)
             console.note(f"Loading {', '.join(models.names)}.")
-        loaded = load_models(
-            models.names,
-            backbone_weights=models.backbone_weights,
-            image_size=models.image_size,
-            device=str(device),
-            precision=run.precision,
+        loaded = models.load(replace(run, device=str(device)))
+        choices = Choices(
+            evaluation.protocol,
+            data.limit,
+            evaluation.mask_cut,
+            evaluation.compare,
+            few_shot,
+            own_references=bool(references.reference),
         )
-        choices = Choices(evaluation.protocol, data.limit, evaluation.mask_cut, evaluation.compare)
         job = BenchmarkJob(loaded, selection, choices)
-        pace = run.pace(loaded[0].inspectors["industrial"])
+        if not quiet:
+            for remark in (*job.skipped, *loaded[0].remarks):
+                console.warn(remark)
+        pace = run.pace(device)
         if world.rank > 0:
             assist_benchmark(job, Execution(pace, world))
             return
-        report = _run(job, pace, world, output, quiet=quiet)
+        report = _run(job, Execution(pace, world), output, device, quiet=quiet)
     if not quiet:
-        _print_tables(report.lines)
+        print_tables(report.lines)
         console.note(
             f"Results are in {output.out}; {output.out / 'report.html'} shows curves and mistakes."
         )
@@ -230,16 +119,19 @@ def benchmark(
 
 
 def _run(
-    job: BenchmarkJob, pace: Pace, world: World, output: BenchmarkOutput, *, quiet: bool
+    job: BenchmarkJob,
+    execution: Execution,
+    output: BenchmarkOutput,
+    device: torch.device,
+    *,
+    quiet: bool,
 ) -> BenchmarkReport:
     """Claim the folder and evaluate, with progress."""
-    from moeclip_cli.runs.benchmark_job import Execution
     from moeclip_cli.runs.benchmark_run import claim_folder, run_benchmark
     from moeclip_cli.runs.run_card import describe_environment
 
-    inspector = job.models[0].inspectors["industrial"]
-    environment = describe_environment(inspector.device, command_line())
-    environment |= {"processes": world.size}
+    environment = describe_environment(device, command_line())
+    environment |= {"processes": execution.world.size}
     folder = claim_folder(output.out, job.settings, environment, overwrite=output.overwrite)
     kept = f"Finished categories are kept in {output.out}; the same command continues from there."
     with (
@@ -251,45 +143,11 @@ def _run(
             for _ in range(count):
                 advance_one()
 
-        def observe(result: CategoryResult) -> None:
+        def observe(results: Sequence[CategoryResult]) -> None:
             if not quiet:
-                _print_category(result)
+                print_category(results)
 
-        return run_benchmark(job, folder, Execution(pace, world, advance, observe))
-
-
-def _print_category(result: CategoryResult) -> None:
-    """Print a line about a finished category."""
-    from moeclip_cli.reports.pages.benchmark_report import number
-
-    for error in result.errors:
-        console.warn(error)
-    shown = ("image_auroc", "pixel_auroc", "pixel_pro")
-    for protocol, evaluation in result.evaluations.items():
-        values = ", ".join(f"{METRICS[n]} {number(evaluation.metrics[n])}" for n in shown)
-        console.note(f"{result.title}, {result.category}, {result.model}, {protocol}: {values}")
-
-
-def _print_tables(lines: Sequence[Line]) -> None:
-    """Print a table for each dataset and one for all of them."""
-    for title in dict.fromkeys(line.dataset for line in lines):
-        console.print_table(_table(title, [line for line in lines if line.dataset == title]))
-    console.stdout().print("In percent; - is not defined.", style="dim")
-
-
-def _table(title: str, lines: Sequence[Line]) -> Table:
-    from moeclip_cli.reports.pages.benchmark_report import number
-
-    table = console.plain_table(title)
-    for heading in ("category", "model", "protocol"):
-        table.add_column(heading, overflow="fold")
-    for heading in METRICS.values():
-        table.add_column(heading, justify="right")
-    for line in lines:
-        names = [Text(one_line(cell)) for cell in (line.category, line.model, line.protocol)]
-        values = [number(line.values[name], signed=line.kind == "difference") for name in METRICS]
-        table.add_row(*names, *values, style="bold" if line.kind == "mean" else "")
-    return table
+        return run_benchmark(job, folder, replace(execution, advance=advance, observe=observe))
 
 
 def _self_check(models: BenchmarkModels, device: options.DeviceOptions, *, quiet: bool) -> None:
@@ -309,7 +167,7 @@ def _self_check(models: BenchmarkModels, device: options.DeviceOptions, *, quiet
     with meter(2 * PAIRS, quiet=quiet, label="Self-check") as advance:
         comparison = self_check(inspector, advance)
     if not quiet:
-        _print_comparison(comparison)
+        print_comparison(comparison)
     tolerance = comparison.tolerance
     found = (
         f"on {inspector.where}, a score is off by up to {comparison.score_error:.6f} (allowed: "
@@ -330,16 +188,3 @@ def _self_check(models: BenchmarkModels, device: options.DeviceOptions, *, quiet
         f"Self-check failed: {found}{cause}; try --device cpu --precision fp32, and reinstall "
         "moeclip."
     )
-
-
-def _print_comparison(comparison: SelfCheckResult) -> None:
-    table = console.plain_table()
-    table.add_column("metric")
-    for heading in ("recorded", "here"):
-        table.add_column(heading, justify="right")
-    for protocol, values in comparison.recorded.metrics.items():
-        for name, title in METRICS.items():
-            recorded, here = values[name], comparison.measured.metrics[protocol][name]
-            cells = ["-" if value is None else f"{value:.2f}" for value in (recorded, here)]
-            table.add_row(f"{title}, {protocol}", *cells)
-    console.print_table(table)

@@ -98,7 +98,7 @@ def heatmap(
                 previews.append((ref.path, result))
 
         summary = run_heatmap(
-            inspector, found, shown.prompt_for, pictures, run.pace(inspector), observe
+            inspector, found, shown.prompt_for, pictures, run.pace(inspector.device), observe
         )
     for path, result in previews:  # after the progress bar is gone
         _preview(path, result)

@@ -20,10 +20,11 @@ from moeclip_cli.errors import UsageError
 from moeclip_cli.model.config import Domain
 
 if TYPE_CHECKING:
+    import torch
+
     from moeclip_cli.discovery.inputs import ImageRef
     from moeclip_cli.discovery.source import ImageSource, SourceCounts
     from moeclip_cli.inspection.inspector import Inspector
-    from moeclip_cli.inspection.placed import PlacedModel
     from moeclip_cli.inspection.profile import Profile
     from moeclip_cli.runs.stream import Pace
 
@@ -130,13 +131,13 @@ class RunOptions(DeviceOptions):
     batch_size: Annotated[int | None, typer.Option("--batch-size", "-b", min=1)] = None
     workers: Workers = None
 
-    def pace(self, inspector: PlacedModel) -> Pace:
+    def pace(self, device: torch.device) -> Pace:
         """Batch size and threads; defaults by device and CPU cores."""
         from moeclip_cli.parallel.cores import choose_workers
         from moeclip_cli.parallel.device import default_batch_size
         from moeclip_cli.runs.stream import Pace
 
-        batch_size = self.batch_size or default_batch_size(inspector.device)
+        batch_size = self.batch_size or default_batch_size(device)
         return Pace(batch_size, choose_workers(self.workers))
 
 

@@ -102,7 +102,8 @@ def score(
         "from there."
     )
     with folder, console.note_if(KeyboardInterrupt, kept):
-        job = _Job(found, shown, folder, run.pace(inspector), observe, Summary(), general.quiet)
+        pace = run.pace(inspector.device)
+        job = _Job(found, shown, folder, pace, observe, Summary(), general.quiet)
         scorer, describe = job.start(inspector)
         if output.report:
             outputs = replace(outputs, report=job.facts(scorer))

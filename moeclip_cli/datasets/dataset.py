@@ -65,6 +65,7 @@ class Dataset:
         samples: the samples, in a fixed order.
         prompts: prompt by category.
         expected: published number of images by category; empty if unknown.
+        training: normal images of the training split, in a fixed order; empty if there is none.
     """
 
     name: str
@@ -74,6 +75,7 @@ class Dataset:
     samples: tuple[Sample, ...]
     prompts: Mapping[str, str]
     expected: Mapping[str, Counts] = field(default_factory=dict)
+    training: tuple[Sample, ...] = ()
 
     @property
     def categories(self) -> tuple[str, ...]:

@@ -49,6 +49,11 @@ def normal_images(folder: Path, category: str, variant: str | None = None) -> In
     return Index(tuple(Sample(image, 0, category, variant=variant) for image in images))
 
 
+def training_images(folder: Path, category: str, variant: str | None = None) -> Index:
+    """Index the images of a folder as normal images of the training split."""
+    return Index(training=normal_images(folder, category, variant).samples)
+
+
 def anomalous_images(
     folder: Path, masks: Path | None, category: str, variant: str | None = None
 ) -> Index:

@@ -33,11 +33,13 @@ class Index:
         samples: in natural order of their folders and names.
         problems: problems that make the samples unusable until they are solved.
         spare_masks: masks without an image, which affect no sample.
+        training: normal images of the training split, if the folder has one.
     """
 
     samples: tuple[Sample, ...] = ()
     problems: tuple[Problem, ...] = ()
     spare_masks: tuple[Path, ...] = ()
+    training: tuple[Sample, ...] = ()
 
     @classmethod
     def joined(cls, parts: Iterable[Index]) -> Index:
@@ -47,4 +49,5 @@ class Index:
             tuple(chain.from_iterable(part.samples for part in parts)),
             tuple(chain.from_iterable(part.problems for part in parts)),
             tuple(chain.from_iterable(part.spare_masks for part in parts)),
+            tuple(chain.from_iterable(part.training for part in parts)),
         )

@@ -1,8 +1,8 @@
 """Folder layouts of the published datasets, one function per layout.
 
 Each function takes the folder, the names of the dataset's categories and a flag that tells if the
-dataset has masks, and returns the test split in that folder. A folder in another layout yields no
-samples.
+dataset has masks, and returns the test split in that folder, with the normal images of the training
+split. A folder in another layout yields no samples.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from moeclip_cli.datasets.folders import (
     anomalous_images,
     normal_images,
     subfolders,
+    training_images,
 )
 from moeclip_cli.datasets.index import Index, Problem
 from moeclip_cli.errors import DatasetError
@@ -45,9 +46,14 @@ def mvtec_category(
 ) -> Index:
     """Index one category in MVTec's layout: `test/good`, `test/DEFECT`, `ground_truth/DEFECT`.
 
-    `ok` and `normal` are accepted for `good`; every other folder in `test` is a type of defect.
+    `ok` and `normal` are accepted for `good`; every other folder in `test` is a type of defect. The
+    training split is in `train/good`.
     """
-    parts = []
+    parts = [
+        training_images(images, category, variant)
+        for images in subfolders(folder / "train")
+        if images.name.casefold() in NORMAL_FOLDERS
+    ]
     for images in subfolders(folder / "test"):
         if images.name.casefold() in NORMAL_FOLDERS:
             parts.append(normal_images(images, category, variant))
@@ -84,6 +90,8 @@ def _good_and_ungood(folder: Path, categories: Sequence[str], masks: bool) -> In
     ungood = folder / "test" / "Ungood"
     return Index.joined(
         [
+            training_images(folder / "train" / "good", categories[0]),
+            training_images(folder / "train" / "good" / "img", categories[0]),
             normal_images(folder / "test" / "good" / "img", categories[0]),
             anomalous_images(ungood / "img", ungood / "label" if masks else None, categories[0]),
         ]
@@ -104,7 +112,14 @@ def _visa_table(folder: Path, categories: Sequence[str], masks: bool) -> Index:
     listing = Listing()
     parts = []
     for line, row in read_csv(table, ("object", "split", "label", "image", "mask")):
-        if row["split"] != "test" or row["object"] not in categories:
+        if row["object"] not in categories:
+            continue
+        if row["split"] == "train" and row["label"] == "normal":
+            image = listing.find(folder / row["image"])
+            # Not a problem if it is missing: only the test split is needed to evaluate.
+            if image is not None:
+                parts.append(Index(training=(Sample(image, 0, row["object"]),)))
+        if row["split"] != "test":
             continue
         if row["label"] not in _VISA_LABELS:
             raise DatasetError(

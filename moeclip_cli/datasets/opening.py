@@ -102,6 +102,7 @@ def _published_dataset(spec: DatasetSpec, folder: Path, index: Index) -> tuple[D
         samples=index.samples,
         prompts=spec.prompts,
         expected=spec.expected,
+        training=index.training,
     )
     return dataset, index
 
@@ -109,7 +110,9 @@ def _published_dataset(spec: DatasetSpec, folder: Path, index: Index) -> tuple[D
 def _user_dataset(name: str, root: Path, index: Index) -> tuple[Dataset, Index]:
     categories = dict.fromkeys(sample.category for sample in index.samples)
     prompts: Mapping[str, str] = {category: category.replace("_", " ") for category in categories}
-    dataset = Dataset(name, name, "industrial", root, index.samples, prompts)
+    dataset = Dataset(
+        name, name, "industrial", root, index.samples, prompts, training=index.training
+    )
     return dataset, index
 
 

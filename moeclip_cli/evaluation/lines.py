@@ -4,15 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
+from statistics import stdev
 from typing import Literal
 
 from moeclip_cli.evaluation.category_metrics import mean_of_defined
-from moeclip_cli.evaluation.published import MOECLIP, published_results
+from moeclip_cli.evaluation.published import (
+    ANOMALY_DINO,
+    MOECLIP,
+    published_claims,
+    published_results,
+)
 from moeclip_cli.evaluation.results import METRICS, PROTOCOLS, CategoryResult, Values
 
 Kind = Literal["category", "mean", "published", "difference"]
 
+Shots = int | Literal["all", "test"]
+
 ALL_DATASETS = "All datasets"
+# Numbers of references of the published results that have none.
+_COMPARED: dict[str, Literal["all", "test"]] = {"full-shot": "all", "mutual": "test"}
 
 
 @dataclass(frozen=True)
@@ -27,6 +38,10 @@ class Line:
         protocol: "paper", "deployed" or "published"; for a difference, minuend and subtrahend.
         values: metric -> percent, or percentage points for a difference; None if not defined.
         normal, anomalous: numbers of images; None for published results and differences.
+        shots: number of references in a few-shot evaluation; for published results also "all" good
+            images, or "test" for a comparison with the other test images.
+        draws: metrics of each draw of references, of which `values` are the means.
+        source: paper that states the result, if it is not MoECLIP's.
     """
 
     kind: Kind
@@ -37,25 +52,38 @@ class Line:
     values: Values
     normal: int | None = None
     anomalous: int | None = None
+    shots: Shots | None = None
+    draws: tuple[Values, ...] = ()
+    source: str = ""
+
+    @property
+    def deviations(self) -> Values:
+        """Sample standard deviation of each metric over the draws; None for less than two."""
+        return {name: _deviation([draw[name] for draw in self.draws]) for name in METRICS}
 
 
-def benchmark_lines(results: Sequence[CategoryResult], *, compare: bool) -> list[Line]:
+def benchmark_lines(
+    results: Sequence[CategoryResult], *, compare: bool, zero_shot: bool = True
+) -> list[Line]:
     """The lines of every dataset in turn, followed by the lines over all datasets.
 
     Args:
-        results: one for each model and category.
+        results: one for each model, category and number of references.
         compare: whether to include the other published methods.
+        zero_shot: whether results without a number of references are zero-shot results, which are
+            shown beside the published ones.
     """
     titles = list(dict.fromkeys(result.title for result in results))
     lines = []
     for title in titles:
         lines += _dataset_lines([result for result in results if result.title == title])
-        lines += _published_lines(lines, [title], title, compare)
+        lines += _claimed_lines(lines, title, compare)
+        lines += _published_lines(lines, [title], title, compare) if zero_shot else []
         lines += _protocol_differences(lines, [title], title)
     if len(titles) > 1:
         means = [line for line in lines if line.kind == "mean"]
         lines += list(_mean_lines(means, ALL_DATASETS))
-        lines += _published_lines(lines, titles, ALL_DATASETS, compare)
+        lines += _published_lines(lines, titles, ALL_DATASETS, compare) if zero_shot else []
         lines += _protocol_differences(lines, titles, ALL_DATASETS)
     return lines
 
@@ -78,6 +106,8 @@ def _dataset_lines(results: Sequence[CategoryResult]) -> list[Line]:
                 evaluation.metrics,
                 result.normal,
                 result.anomalous,
+                result.shots,
+                evaluation.draws,
             )
             by_category.setdefault(result.category, []).append(line)
     lines = [line for category in by_category.values() for line in category]
@@ -85,15 +115,56 @@ def _dataset_lines(results: Sequence[CategoryResult]) -> list[Line]:
 
 
 def _mean_lines(lines: Sequence[Line], title: str) -> Iterator[Line]:
-    """The mean of the defined values of `lines`, for each model and protocol."""
-    for model in dict.fromkeys(line.model for line in lines):
-        for protocol in PROTOCOLS:
-            group = [line for line in lines if (line.model, line.protocol) == (model, protocol)]
-            if group:
-                values = {name: mean_of_defined(g.values[name] for g in group) for name in METRICS}
-                normal = sum(line.normal or 0 for line in group)
-                anomalous = sum(line.anomalous or 0 for line in group)
-                yield Line("mean", title, "mean", model, protocol, values, normal, anomalous)
+    """The mean of the defined values of `lines`, for each model, number of shots and protocol.
+
+    With draws, it is formed for each of them, so that their deviation is that of the mean.
+    """
+    groups: dict[tuple[str, Shots | None, str], list[Line]] = {}
+    for line in lines:
+        groups.setdefault((line.model, line.shots, line.protocol), []).append(line)
+    models = list(dict.fromkeys(line.model for line in lines))
+    for model, shots, protocol in sorted(groups, key=partial(_place, models)):
+        group = groups[model, shots, protocol]
+        values = _mean_values([line.values for line in group])
+        draws = tuple(map(_mean_values, zip(*(line.draws for line in group), strict=True)))
+        normal = sum(line.normal or 0 for line in group)
+        anomalous = sum(line.anomalous or 0 for line in group)
+        yield Line("mean", title, "mean", model, protocol, values, normal, anomalous, shots, draws)
+
+
+def _place(models: Sequence[str], group: tuple[str, Shots | None, str]) -> tuple[int, int, int]:
+    model, shots, protocol = group
+    number = shots if isinstance(shots, int) else 0
+    return models.index(model), number, PROTOCOLS.index(protocol)
+
+
+def _mean_values(values: Sequence[Values]) -> Values:
+    return {name: mean_of_defined(each[name] for each in values) for name in METRICS}
+
+
+def _claimed_lines(lines: Sequence[Line], title: str, compare: bool) -> Iterator[Line]:
+    """Published few-shot results on a dataset, at the evaluated numbers of references.
+
+    With `compare`, also those of the other methods, and what methods reach that compare with all
+    good images or with the other test images.
+    """
+    evaluated = {line.shots for line in lines if line.dataset == title} - {None}
+    for claim in published_claims():
+        shots = claim.shots or _COMPARED[claim.setting]
+        if not evaluated or claim.dataset != title or (claim.shots and shots not in evaluated):
+            continue
+        if compare or (claim.method == ANOMALY_DINO and claim.shots):
+            values = dict.fromkeys(METRICS) | {"image_auroc": claim.image_auroc}
+            yield Line(
+                "published",
+                title,
+                "mean",
+                claim.method,
+                "published",
+                values,
+                shots=shots,
+                source=claim.source,
+            )
 
 
 def _published_lines(
@@ -106,7 +177,11 @@ def _published_lines(
     """
     table = published_results()
     known = table[MOECLIP].keys() & set(titles)
-    means = [line for line in lines if line.kind == "mean" and line.dataset in known]
+    means = [
+        line
+        for line in lines
+        if line.kind == "mean" and line.dataset in known and line.shots is None
+    ]
     protocol = "paper" if any(line.protocol == "paper" for line in means) else "deployed"
     means = [line for line in means if line.protocol == protocol]
     evaluated = {line.dataset for line in means}
@@ -129,6 +204,7 @@ def _protocol_differences(lines: Sequence[Line], titles: Sequence[str], title: s
     """Deployed minus paper results, over the datasets that have both."""
     differences = []
     means = [line for line in lines if line.kind == "mean" and line.dataset in titles]
+    means = [line for line in means if line.shots is None]
     paper = {(line.model, line.dataset): line for line in means if line.protocol == "paper"}
     deployed = [
         line
@@ -154,6 +230,11 @@ def _mean_difference(
         for name in METRICS
     }
     return Line("difference", title, "mean", model, operands, values)
+
+
+def _deviation(values: Iterable[float | None]) -> float | None:
+    defined = [value for value in values if value is not None]
+    return stdev(defined) if len(defined) > 1 else None
 
 
 def _difference(value: float | None, other: float | None) -> float | None:

@@ -14,6 +14,7 @@ from moeclip_cli.datasets.dataset import Dataset, Sample
 from moeclip_cli.datasets.opening import open_dataset, resolve_data_root
 from moeclip_cli.errors import DatasetError, UsageError
 from moeclip_cli.evaluation.results import PROTOCOLS, Protocol
+from moeclip_cli.evaluation.shots import Draws, FewShot, draw
 from moeclip_cli.model.config import Domain
 
 
@@ -27,6 +28,8 @@ class Part:
         prompt: name of the object for the model.
         samples: its images.
         protocols: the protocols to evaluate under.
+        training: normal images of the training split.
+        draws: those of them that are references, in a few-shot evaluation.
     """
 
     dataset: Dataset
@@ -34,6 +37,8 @@ class Part:
     prompt: str
     samples: tuple[Sample, ...]
     protocols: tuple[Protocol, ...]
+    training: tuple[Path, ...] = ()
+    draws: Draws | None = None
 
 
 @dataclass(frozen=True)
@@ -143,7 +148,30 @@ def parts(
     for group, samples in by_group.items():
         prompt = dataset.prompts[samples[0].category]
         limited = samples if limit is None else _limited(samples, limit)
-        yield Part(dataset, group, prompt, tuple(limited), tuple(protocols or default))
+        training = tuple(each.image for each in dataset.training if each.group == group)
+        yield Part(dataset, group, prompt, tuple(limited), tuple(protocols or default), training)
+
+
+def with_draws(parts: Sequence[Part], few_shot: FewShot) -> tuple[list[Part], list[str]]:
+    """The parts that have good training images, each with its draws, and sentences on the others.
+
+    Args:
+        parts: of one dataset.
+        few_shot: numbers of references and of draws.
+
+    Returns:
+        The parts to evaluate, and a sentence for each part that is skipped, or evaluated with some
+        of the numbers of references only.
+    """
+    if not any(part.training for part in parts):
+        title = parts[0].dataset.title
+        return [], [f"{title} is skipped: it has no good training images to take references from."]
+    drawn = [
+        replace(part, draws=draw(part.training, part.category, few_shot))
+        for part in parts
+        if len(part.training) >= few_shot.shots[0]
+    ]
+    return drawn, list(_shot_remarks(parts, few_shot))
 
 
 def count_mismatch(dataset: Dataset) -> str | None:
@@ -158,6 +186,22 @@ def count_mismatch(dataset: Dataset) -> str | None:
         f"{dataset.title} is not the published test split: {_describe(different[0])}{more}. "
         f"To list all differences, run 'moeclip datasets check {dataset.name}'."
     )
+
+
+def _shot_remarks(parts: Sequence[Part], few_shot: FewShot) -> Iterator[str]:
+    for part in parts:
+        found = len(part.training)
+        missing = [number for number in few_shot.shots if number > found]
+        if not missing:
+            continue
+        left_out = f"left out at {' and '.join(map(str, missing))} shots"
+        what = "skipped" if len(missing) == len(few_shot.shots) else left_out
+        count = f"only {found}" if found else "no"
+        images = "image" if found == 1 else "images"
+        yield (
+            f"{part.dataset.title}, {part.category} is {what}: it has {count} good training "
+            f"{images}."
+        )
 
 
 def _describe(different: CategoryCounts) -> str:

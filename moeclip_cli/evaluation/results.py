@@ -72,6 +72,8 @@ class Evaluation:
         curves: "image ROC", "image PR", "pixel ROC" and "pixel PR", if they are defined.
         histogram: counts of the image scores in equal bins of [0, 1]; normal, then anomalous.
         mistakes: the most misranked images.
+        draws: the metrics of each draw of references, of which `metrics` are the means; empty
+            without draws. The rest is then that of the first draw, and the error bound the largest.
     """
 
     metrics: dict[str, float | None]
@@ -79,6 +81,7 @@ class Evaluation:
     curves: dict[str, Curve]
     histogram: tuple[tuple[int, ...], tuple[int, ...]]
     mistakes: tuple[Mistake, ...]
+    draws: tuple[dict[str, float | None], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -96,6 +99,8 @@ class CategoryResult:
         errors: one sentence for each image that was skipped because it could not be read.
         notes: caveats about the numbers.
         evaluations: protocol -> evaluation.
+        shots: number of references, in a few-shot evaluation.
+        references: for each draw, its references, relative to the dataset's folder.
     """
 
     model: str
@@ -109,10 +114,17 @@ class CategoryResult:
     errors: tuple[str, ...]
     notes: tuple[str, ...]
     evaluations: dict[Protocol, Evaluation]
+    shots: int | None = None
+    references: tuple[tuple[str, ...], ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
-        """All fields in JSON types."""
-        return asdict(self)
+        """All fields in JSON types; those of few-shot evaluations only where there are any."""
+        content = asdict(self)
+        if self.shots is None:
+            del content["shots"], content["references"]
+            for evaluation in content["evaluations"].values():
+                del evaluation["draws"]
+        return content
 
     @classmethod
     def from_dict(cls, content: Mapping[str, Any]) -> CategoryResult:
@@ -123,7 +135,9 @@ class CategoryResult:
         """
         evaluations = {name: _evaluation(each) for name, each in content["evaluations"].items()}
         sequences = {name: tuple(content[name]) for name in ("errors", "notes")}
-        return cls(**{**content, **sequences, "evaluations": evaluations})
+        references = tuple(tuple(names) for names in content.get("references", ()))
+        restored = {"evaluations": evaluations, "references": references, **sequences}
+        return cls(**{**content, **restored})
 
 
 def _evaluation(content: Mapping[str, Any]) -> Evaluation:
@@ -137,4 +151,5 @@ def _evaluation(content: Mapping[str, Any]) -> Evaluation:
         },
         histogram=(tuple(normal), tuple(anomalous)),
         mistakes=tuple(Mistake(**mistake) for mistake in content["mistakes"]),
+        draws=tuple({name: draw[name] for name in METRICS} for draw in content.get("draws", ())),
     )

@@ -14,7 +14,15 @@ from moeclip_cli.images.decode import DEFAULT_DECODE_SECONDS, DEFAULT_MAX_PIXELS
 from moeclip_cli.images.pipeline import prefetch
 from moeclip_cli.inspection.network_input import LeveledNetwork, network_input
 from moeclip_cli.inspection.prepared import alike, batches
-from moeclip_cli.inspection.references import ImageLike, References, input_digest, turned
+from moeclip_cli.inspection.references import (
+    GoodParts,
+    ImageLike,
+    References,
+    Subsets,
+    input_digest,
+    listed,
+    turned,
+)
 from moeclip_cli.model.bank import PatchBank, image_score, thinned, units
 from moeclip_cli.parallel.cores import choose_workers
 from moeclip_cli.parallel.device import default_batch_size
@@ -84,7 +92,7 @@ class _Rows:
 
 def build_references(
     network: LeveledNetwork,
-    images: Iterable[ImageLike],
+    images: GoodParts,
     *,
     device: torch.device,
     rotations: int = 1,
@@ -97,7 +105,9 @@ def build_references(
 
     Args:
         network: on `device`, in evaluation mode.
-        images: paths, PIL images or RGB arrays. Copies of an image count once.
+        images: paths, PIL images or RGB arrays, or sets of them. Copies of an image count once.
+            With sets, there are no leave-one-out scores. Finished references are returned as they
+            are.
         device: device of the network.
         rotations: number of angles, evenly spaced over 360 degrees, at which each image enters
             the bank; 1 for upright only.
@@ -110,6 +120,8 @@ def build_references(
     Raises:
         UsageError: if an image cannot be read, or there is no new one.
     """
+    if isinstance(images, References):
+        return images
 
     def read(numbered: tuple[int, ImageLike]) -> Part:
         number, image = numbered
@@ -128,13 +140,18 @@ def build_references(
         return Part(name, inputs, input_digest(inputs[0]))
 
     ahead = 2 * default_batch_size(device)
-    parts = prefetch(enumerate(images, start=1), read, workers=choose_workers(None), ahead=ahead)
-    known = () if earlier is None else earlier.digests
-    found = patches_of(network, _distinct(parts, known), device, rotations, keep)
+    files = images.files() if isinstance(images, Subsets) else listed(images)
+    parts = prefetch(enumerate(files, start=1), read, workers=choose_workers(None), ahead=ahead)
+    distinct = _Distinct(parts, () if earlier is None else earlier.digests)
+    found = patches_of(network, distinct, device, rotations, keep)
     if found is None and earlier is not None:
         raise UsageError("All of these images are references already.")
     if found is None:
         raise UsageError("There are no reference images; check `reference`.")
+    if isinstance(images, Subsets):
+        numbers = {name: found.references.owner(digest) for name, digest in distinct.seen.items()}
+        subsets = (sorted({numbers[str(path)] for path in subset}) for subset in images.images)
+        return replace(found.references, subsets=tuple(map(tuple, subsets)))
     both = found.references if earlier is None else earlier.joined(found.references)
     if len(both.names) == 1:
         return both
@@ -186,13 +203,28 @@ def patches_of(
     return Patches(references, upright)
 
 
-def _distinct(parts: Iterable[Part], known: Sequence[str]) -> Iterator[Part]:
-    """The first part with each digest, without those that are known."""
-    seen = set(known)
-    for part in parts:
-        if part.digest not in seen:
-            seen.add(part.digest)
-            yield part
+class _Distinct:
+    """The first part with each digest, without those that are known.
+
+    Args:
+        parts: can be iterated once.
+        known: digests of parts to leave out.
+
+    Attributes:
+        seen: digests of all parts up to now, by their names.
+    """
+
+    def __init__(self, parts: Iterable[Part], known: Sequence[str]) -> None:
+        self._parts = parts
+        self._known = set(known)
+        self.seen: dict[str, str] = {}
+
+    def __iter__(self) -> Iterator[Part]:
+        for part in self._parts:
+            self.seen[part.name] = part.digest
+            if part.digest not in self._known:
+                self._known.add(part.digest)
+                yield part
 
 
 def _tokens(

@@ -83,8 +83,13 @@ class ForwardPass:
         network = self.model.network
         levels = network.levels(scales[0])
         owners = torch.tensor([item.owner for item in items], device=self.device)
-        distances = references.bank.distances(levels.tokens, owners)
         height, width = scales[0].shape[-2:]
+        if references.subsets:
+            subsets = [*references.subsets, range(len(references.names))]
+            found = references.bank.subset_distances(levels.tokens, subsets, owners)
+            scores = score_distances(found[:, -1], levels.grid, (height, width), self.domain)
+            return replace(scores, distances=found[:, :-1].unflatten(-1, levels.grid))
+        distances = references.bank.distances(levels.tokens, owners)
         scores = score_distances(distances, levels.grid, (height, width), self.domain)
         if isinstance(network, FrozenTower):
             return scores

@@ -29,6 +29,7 @@ from moeclip_cli.inspection.prepared import (
 )
 from moeclip_cli.inspection.profile import Profile, ReferenceProfile
 from moeclip_cli.inspection.references import (
+    GoodParts,
     ImageLike,
     References,
     listed,
@@ -80,7 +81,7 @@ class Inspector(PlacedModel):
         domain: Domain | None = None,
         threshold: float | None = None,
         profile: Profile | None = None,
-        references: Iterable[ImageLike] | None = None,
+        references: GoodParts | None = None,
         reference_rotations: int = 1,
         reference_patches: int | None = COMPARED_PATCHES,
         max_pixels: int = DEFAULT_MAX_PIXELS,
@@ -98,9 +99,8 @@ class Inspector(PlacedModel):
         self.references = self._references(
             references, profile, reference_rotations, reference_patches
         )
-        self._good_scores = sorted(profile.scores) if profile is not None else []
-        if profile is None and self.references is not None:
-            self._good_scores = sorted(self.references.scores)
+        good = profile or self.references
+        self._good_scores = sorted(good.scores) if good is not None else []
         self.threshold = choose_threshold(threshold, profile, model.config, self.references)
         if profile is not None:
             profile.check(self.settings)
@@ -307,7 +307,7 @@ class Inspector(PlacedModel):
 
     def _references(
         self,
-        images: Iterable[ImageLike] | None,
+        images: GoodParts | None,
         profile: Profile | None,
         rotations: int,
         patches: int | None,
@@ -329,7 +329,7 @@ class Inspector(PlacedModel):
             return None
         return build_references(
             self._network,
-            listed(images),
+            images,
             device=self.device,
             rotations=rotations,
             keep=patches,

@@ -82,6 +82,8 @@ def match_reference(prepared: PreparedImage, references: References) -> Prepared
     owner = references.owner(input_digest(prepared.pixels[0]))
     if owner < 0:
         return prepared
+    if (owner,) in references.subsets:
+        return replace(prepared, error="This image is the only reference of a draw.")
     if len(references.names) == 1:
         return replace(prepared, error="This image is the only reference; add others.")
     note = "is a reference; compared with the other references only"

@@ -38,6 +38,8 @@ class References:
         digests: for each image, SHA-256 of the network input.
         scores: for each image, its score against the others; empty for a single one.
         rotations: number of angles at which each image is in the bank.
+        subsets: numbers of the references in each subset that images are also compared with on its
+            own; see `Subsets`.
     """
 
     bank: PatchBank
@@ -45,6 +47,7 @@ class References:
     digests: tuple[str, ...]
     scores: tuple[float, ...]
     rotations: int
+    subsets: tuple[tuple[int, ...], ...] = ()
 
     @property
     def digest(self) -> str:
@@ -138,6 +141,25 @@ def listed(images: Iterable[ImageLike] | ImageLike) -> Iterable[ImageLike]:
     if isinstance(images, (str, os.PathLike, Image.Image, np.ndarray)):
         return [images]
     return images
+
+
+@dataclass(frozen=True)
+class Subsets:
+    """Sets of good parts; images are compared with each set on its own, in one pass.
+
+    Attributes:
+        images: the image files of each set. Sets may share images.
+    """
+
+    images: tuple[tuple[Path, ...], ...]
+
+    def files(self) -> list[Path]:
+        """All files, each of them once."""
+        return list(dict.fromkeys(path for subset in self.images for path in subset))
+
+
+GoodParts: TypeAlias = "Iterable[ImageLike] | Subsets | References"
+"""Images of good parts, sets of them, or references that were made of them before."""
 
 
 def input_digest(pixels: torch.Tensor) -> str:

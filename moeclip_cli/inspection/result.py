@@ -112,6 +112,8 @@ class Result:
         probability: (H, W) float32 in [0, 1], anomaly probability at network resolution.
         raw_map: (H, W) float32, the paper's summed anomaly map (unbounded).
         experts: (g, g) int, the router's first choice for each patch, if a layer was requested.
+        distances: (N, rows, columns) float32, distances of the patches to each of N subsets of the
+            references, if there are any.
         notes: remarks on how the image was read ("first of several pages").
         temporary: whether the cause of the error is the system and not the content of the file, so
             that another try may succeed.
@@ -136,6 +138,7 @@ class Result:
     probability: NDArray[np.float32] | None = field(default=None, repr=False)
     raw_map: NDArray[np.float32] | None = field(default=None, repr=False)
     experts: NDArray[np.int64] | None = field(default=None, repr=False)
+    distances: NDArray[np.float32] | None = field(default=None, repr=False)
     notes: tuple[str, ...] = ()
     temporary: bool = False
 

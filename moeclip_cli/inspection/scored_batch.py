@@ -31,6 +31,8 @@ class ScoredBatch:
         zero_shot = scores.zero_shot
         self._zero_shot = None if zero_shot is None else zero_shot.tolist()
         self._experts = experts
+        distances = scores.distances
+        self._distances = None if distances is None else distances.cpu().numpy()
         self.finite: list[bool] = finite_images(scores).tolist()
 
     def score(self, i: int) -> float:
@@ -77,5 +79,6 @@ class ScoredBatch:
             probability=probability,
             raw_map=self._raw_map[i],
             experts=None if self._experts is None else self._experts[i].numpy(),
+            distances=None if self._distances is None else self._distances[i],
             notes=item.notes,
         )

@@ -95,17 +95,60 @@ class PatchBank:
         Raises:
             ModelError: if the patches are those of another network.
         """
+        self._check_widths(tokens)
+        levels = zip(self.levels, tokens, strict=True)
+        return _mean_distance(
+            [self._level(bank, self.owners, patches, without) for bank, patches in levels]
+        )
+
+    def subset_distances(
+        self,
+        tokens: Sequence[Tensor],
+        subsets: Sequence[Sequence[int]],
+        without: Tensor | None = None,
+    ) -> Tensor:
+        """Distances to the nearest patch of some references only, (B, S, L) in [0, 1].
+
+        Each image is compared with each reference once, however many subsets contain it.
+
+        Args:
+            tokens: (B, L, D) of each level.
+            subsets: numbers of the references in each of S subsets.
+            without: as for `distances`.
+
+        Raises:
+            ModelError: if the patches are those of another network.
+        """
+        self._check_widths(tokens)
+        counts = self.counts()
+        owners = self.owners.split(counts)
+        levels = [
+            # (R, B, L) for R references
+            torch.stack(
+                [
+                    self._level(bank, owner, patches, without)
+                    for bank, owner in zip(level.split(counts), owners, strict=True)
+                ]
+            )
+            for level, patches in zip(self.levels, tokens, strict=True)
+        ]
+        found = [
+            _mean_distance([level[list(subset)].amax(dim=0) for level in levels])
+            for subset in subsets
+        ]
+        return torch.stack(found, dim=1)
+
+    def _check_widths(self, tokens: Sequence[Tensor]) -> None:
         widths = [level.shape[-1] for level in self.levels]
         if widths != [level.shape[-1] for level in tokens]:
             raise ModelError(
                 "The references do not fit the model: the number or width of their levels differs. "
                 "Build them again with this model."
             )
-        levels = zip(self.levels, tokens, strict=True)
-        found = [self._level(bank, patches, without) for bank, patches in levels]
-        return torch.stack(found).mean(dim=0).clamp(0, 1)
 
-    def _level(self, bank: Tensor, patches: Tensor, without: Tensor | None) -> Tensor:
+    @staticmethod
+    def _level(bank: Tensor, owners: Tensor, patches: Tensor, without: Tensor | None) -> Tensor:
+        """Cosine of each patch (B, L, D) and the nearest of `bank` (N, D), (B, L)."""
         b, length, _ = patches.shape
         # Rounded like the bank, so that two patches have the same distance in either role.
         seen = units(patches).float().flatten(0, 1)
@@ -114,12 +157,17 @@ class PatchBank:
             excluded = without.repeat_interleave(length)
         nearest = seen.new_full((b * length,), -1.0)
         rows = max(1, _BLOCK // len(seen))
-        for block, owners in zip(bank.split(rows), self.owners.split(rows), strict=True):
+        for block, block_owners in zip(bank.split(rows), owners.split(rows), strict=True):
             similarity = seen @ block.float().T
             if excluded is not None:
-                similarity.masked_fill_(excluded[:, None] == owners, -1.0)
+                similarity.masked_fill_(excluded[:, None] == block_owners, -1.0)
             nearest = torch.maximum(nearest, similarity.amax(dim=1))
-        return (1 - nearest).view(b, length)
+        return nearest.view(b, length)
+
+
+def _mean_distance(similarities: Sequence[Tensor]) -> Tensor:
+    """Mean over the levels of the cosine distances (B, L), without rounding below 0."""
+    return (1 - torch.stack(list(similarities))).mean(dim=0).clamp(0, 1)
 
 
 def units(patches: Tensor) -> Tensor:

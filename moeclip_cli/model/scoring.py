@@ -39,6 +39,8 @@ class Scores:
         raw_map: (B, H, W) the paper's raw anomaly map (unbounded).
         zero_shot: (B,) the deployed zero-shot score, where `score` is a distance to references and
             the model has both.
+        distances: (B, N, rows, columns) distances of the patches to each of N subsets of the
+            references, if there are any.
     """
 
     score: Tensor
@@ -47,6 +49,7 @@ class Scores:
     image_score: Tensor
     raw_map: Tensor
     zero_shot: Tensor | None = None
+    distances: Tensor | None = None
 
 
 def score(comparison: Comparison, size: int, domain: Domain, image_weight: float = 0.5) -> Scores:

@@ -8,8 +8,10 @@ from functools import cached_property
 from typing import Any
 
 from moeclip_cli.datasets.dataset import Counts, Dataset
-from moeclip_cli.evaluation.plan import Part, Selection, parts
+from moeclip_cli.errors import DatasetError
+from moeclip_cli.evaluation.plan import Part, Selection, parts, with_draws
 from moeclip_cli.evaluation.results import PROTOCOLS, CategoryResult, Protocol, ProtocolChoice
+from moeclip_cli.evaluation.shots import SEED, FewShot
 from moeclip_cli.inspection.inspector import Inspector
 from moeclip_cli.parallel.world import World
 from moeclip_cli.runs.benchmark_models import BenchmarkedModel
@@ -25,18 +27,23 @@ class Choices:
         limit: maximum number of images per category, or None for all.
         mask_cut: a mask's pixel is anomalous above this value.
         compare: whether the other published methods are shown.
+        few_shot: numbers of references from the training split, if images are compared with them.
+        own_references: whether images are compared with the same good parts in all categories.
     """
 
     protocol: ProtocolChoice | None = None
     limit: int | None = None
     mask_cut: int = 0
     compare: bool = False
+    few_shot: FewShot | None = None
+    own_references: bool = False
 
     @property
     def protocols(self) -> Sequence[Protocol] | None:
         """The protocols by name; None for the default of each dataset."""
         if self.protocol is None:
-            return None
+            # Published methods that compare images score each one on its own.
+            return ["deployed"] if self.few_shot or self.own_references else None
         return [name for name in PROTOCOLS if self.protocol in (name, "both")]
 
 
@@ -49,12 +56,14 @@ class Task:
         model: the model.
         part: the category.
         mask_cut: a mask's pixel is anomalous above this value.
+        few_shot: numbers of references, if the category has its own.
     """
 
     number: int
     model: BenchmarkedModel
     part: Part
     mask_cut: int
+    few_shot: FewShot | None = None
 
     @property
     def inspector(self) -> Inspector:
@@ -70,22 +79,54 @@ class BenchmarkJob:
         models: the models to evaluate.
         selection: the datasets to evaluate them on.
         choices: protocols, limit and masks.
+
+    Raises:
+        DatasetError: if references are to be drawn from training images, and there are none.
     """
 
     models: Sequence[BenchmarkedModel]
     selection: Selection
     choices: Choices
 
+    def __post_init__(self) -> None:
+        if not self._parts_and_remarks[0]:
+            raise DatasetError(
+                "There are too few good training images to draw references from: put some into "
+                "train/good next to the test folder, or give good parts as `reference`."
+            )
+
     @cached_property
     def tasks(self) -> list[Task]:
         """Every model on every category, dataset by dataset."""
-        protocols, limit = self.choices.protocols, self.choices.limit
+        choices = self.choices
         return [
-            Task(number, model, part, self.choices.mask_cut)
-            for dataset in self.selection.datasets
-            for part in parts(dataset, protocols, limit)
+            Task(number, model, part, choices.mask_cut, choices.few_shot)
+            for part in self._parts_and_remarks[0]
             for number, model in enumerate(self.models)
         ]
+
+    @property
+    def remarks(self) -> list[str]:
+        """Caveats about the numbers, one sentence each."""
+        return [*self.selection.remarks(self.choices.limit), *self.skipped]
+
+    @property
+    def skipped(self) -> list[str]:
+        """Sentences about categories that have too few good training images."""
+        return self._parts_and_remarks[1]
+
+    @cached_property
+    def _parts_and_remarks(self) -> tuple[list[Part], list[str]]:
+        few_shot = self.choices.few_shot
+        found: list[Part] = []
+        remarks: list[str] = []
+        for dataset in self.selection.datasets:
+            of_dataset = list(parts(dataset, self.choices.protocols, self.choices.limit))
+            if few_shot is not None:
+                of_dataset, sentences = with_draws(of_dataset, few_shot)
+                remarks += sentences
+            found += of_dataset
+        return found, remarks
 
     @property
     def images(self) -> int:
@@ -96,24 +137,34 @@ class BenchmarkJob:
     def settings(self) -> dict[str, Any]:
         """Settings that must be equal to resume a killed run, short enough for an error message.
 
-        Nothing is random, so the seed is None. Device, batch size and workers are left out: they
-        change a result by rounding only.
+        Only draws of references are random; without them the seed is None. Device, batch size and
+        workers are left out: they change a result by rounding only.
         """
         identities = [model.identity for model in self.models]
-        choices = self.choices
-        return {
+        choices, few_shot = self.choices, self.choices.few_shot
+        usual = "paper for published datasets, deployed for own data"
+        if few_shot or choices.own_references:
+            usual = "deployed"
+        settings = {
             "command": "benchmark",
             "models": [f"{model.name} ({model.identity['digest'][:16]})" for model in self.models],
             "image_size": [identity["image_size"] for identity in identities],
             "scales": [identity["scales"] for identity in identities],
             "precision": identities[0]["precision"],
-            "protocol": choices.protocol or "paper for published datasets, deployed for own data",
+            "protocol": choices.protocol or usual,
             "limit": choices.limit,
             "mask_cut": choices.mask_cut,
             "compare": choices.compare,
-            "seed": None,
+            "seed": None if few_shot is None else SEED,
             "datasets": [f"{each.title} in {each.root}" for each in self.selection.datasets],
         }
+        if few_shot is not None:
+            settings |= {"shots": list(few_shot.shots), "draws": few_shot.draws}
+        if choices.own_references:
+            settings["references"] = identities[0]["references"]
+        if few_shot is not None or choices.own_references:
+            settings["reference_rotations"] = identities[0]["reference_rotations"]
+        return settings
 
     def describe(self, environment: Mapping[str, Any]) -> dict[str, Any]:
         """Settings, environment, models and datasets, for the report."""
@@ -150,10 +201,11 @@ class Execution:
         pace: batch size and threads, the same in all processes.
         world: the processes that share the work; by default this one alone.
         advance: called with the number of images done since the last call.
-        observe: called with each result, kept ones included; possibly in another thread.
+        observe: called with the results of each task, kept ones included; possibly in another
+            thread.
     """
 
     pace: Pace
     world: World = field(default_factory=World)
     advance: Callable[[int], None] = lambda images: None
-    observe: Callable[[CategoryResult], None] = lambda result: None
+    observe: Callable[[Sequence[CategoryResult]], None] = lambda results: None

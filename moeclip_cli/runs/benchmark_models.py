@@ -1,4 +1,4 @@
-"""The models of a benchmark, each loaded for both domains."""
+"""The models of a benchmark, each ready for both domains."""
 
 from __future__ import annotations
 
@@ -8,8 +8,27 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from moeclip_cli.checkpoints.builtin import BUILTIN_TOWERS
+from moeclip_cli.checkpoints.loading import LoadedModel, load_model, load_tower
+from moeclip_cli.errors import UsageError
 from moeclip_cli.inspection.inspector import Inspector
+from moeclip_cli.inspection.references import GoodParts
 from moeclip_cli.model.config import Domain
+from moeclip_cli.model.frozen_tower import FrozenTower
+from moeclip_cli.parallel.device import choose_device, choose_precision
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """What a benchmark compares images with.
+
+    Attributes:
+        paths: good parts for all categories; None if each category has its own.
+        rotations: number of angles at which each reference is compared.
+    """
+
+    paths: Sequence[Path] | None = None
+    rotations: int = 1
 
 
 @dataclass(frozen=True)
@@ -18,58 +37,126 @@ class BenchmarkedModel:
 
     Attributes:
         name: name in tables; unique in a benchmark.
-        inspectors: one for each domain, with the same network.
+        loaded: the network.
         identity: everything about the model that decides its results, in JSON types.
+        inspectors: one for each domain, with the same network; none if each category has its own
+            references, see `compared`.
+        device: of the network: auto, cpu, cuda, cuda:N or mps.
+        precision: of the network: auto, fp32, bf16 or fp16.
     """
 
     name: str
-    inspectors: Mapping[Domain, Inspector]
+    loaded: LoadedModel
     identity: Mapping[str, Any]
+    inspectors: Mapping[Domain, Inspector]
+    device: str = "auto"
+    precision: str = "auto"
 
     @classmethod
     def load(
         cls,
         model: str,
         *,
+        comparison: Comparison | None = None,
         backbone_weights: Path | None = None,
         image_size: int | None = None,
         device: str = "auto",
         precision: str = "auto",
     ) -> BenchmarkedModel:
-        """Load a model for both domains; see `Inspector.load` for the arguments.
+        """Load a model for both domains.
+
+        Args:
+            model: see `Inspector.load`, like the following arguments.
+            comparison: what images are compared with; None to score them one by one.
+            backbone_weights: a backbone file to use instead of the one that the checkpoint names.
+            image_size: side of the network input in pixels.
+            device: device of the network.
+            precision: precision of the network.
 
         Raises:
             ModelError, UsageError: see `Inspector.load`.
         """
-        industrial = Inspector.load(
-            model,
-            backbone_weights=backbone_weights,
-            image_size=image_size,
-            domain="industrial",
-            device=device,
-            precision=precision,
-        )
-        loaded = industrial.model
-        medical = Inspector(loaded, domain="medical", device=device, precision=precision)
+        choose_device(device)  # refuses an invalid device before minutes of download
+        if model in BUILTIN_TOWERS:
+            loaded = load_tower(model, image_size=image_size)
+        else:
+            loaded = load_model(model, backbone_weights=backbone_weights, image_size=image_size)
         identity = {
             "digest": loaded.digest,
             "backbone_digest": loaded.backbone_digest,
-            "image_size": industrial.image_size,
+            "image_size": loaded.network.config.image_size,
             "scales": list(loaded.config.scales),
-            "precision": industrial.precision,
-            "threshold": industrial.threshold.value,
+            "precision": str(choose_precision(precision)).removeprefix("torch."),
         }
-        return cls(loaded.name, {"industrial": industrial, "medical": medical}, identity)
+        found = cls(loaded.name, loaded, identity, {}, device, precision)
+        if comparison is None:
+            if isinstance(loaded.network, FrozenTower):
+                raise UsageError(
+                    f"{loaded.name} has no adapters and scores by comparison only; use `shots` to "
+                    "compare with good training images, or give good parts as `reference`."
+                )
+            industrial = found.inspector("industrial")
+            identity["threshold"] = industrial.threshold.value
+            return found._with(industrial, found.inspector("medical"))
+        identity |= {
+            "layers": list(loaded.network.config.layers),
+            "preprocessing_digest": loaded.network.preprocessing.digest,
+            "reference_rotations": comparison.rotations,
+        }
+        if comparison.paths is None:
+            return found
+        industrial = found.inspector("industrial", comparison.paths, comparison.rotations)
+        medical = found.inspector("medical", industrial.references)
+        identity["references"] = industrial.settings["references"]
+        return found._with(industrial, medical)
+
+    def _with(self, industrial: Inspector, medical: Inspector) -> BenchmarkedModel:
+        return replace(self, inspectors={"industrial": industrial, "medical": medical})
+
+    def inspector(
+        self, domain: Domain, references: GoodParts | None = None, rotations: int = 1
+    ) -> Inspector:
+        """An inspector with this network.
+
+        Args:
+            domain: determines blur and formula.
+            references: good parts that images are compared with, if any.
+            rotations: number of angles at which each reference is compared.
+
+        Raises:
+            ModelError, UsageError: see `Inspector`.
+        """
+        return Inspector(
+            self.loaded,
+            domain=domain,
+            references=references,
+            reference_rotations=rotations,
+            device=self.device,
+            precision=self.precision,
+        )
+
+    @property
+    def remarks(self) -> list[str]:
+        """Sentences about references for all categories that need a look."""
+        inspector = self.inspectors.get("industrial")
+        if inspector is None or inspector.references is None:
+            return []
+        return inspector.references.remarks()
 
     @property
     def configuration(self) -> dict[str, Any]:
         """The configuration of the checkpoint, with the overrides of `load`."""
-        return self.inspectors["industrial"].model.config.to_dict()
+        content = self.loaded.config.to_dict()
+        if isinstance(self.loaded.network, FrozenTower):  # which has no adapters to configure
+            network = content["network"]
+            content["network"] = {name: network[name] for name in ("layers", "image_size")}
+        return content
 
 
 def load_models(
     models: Sequence[str],
     *,
+    comparison: Comparison | None = None,
     backbone_weights: Path | None = None,
     image_size: int | None = None,
     device: str = "auto",
@@ -78,7 +165,8 @@ def load_models(
     """Load models under unique names: files with the same name are called by their paths.
 
     Args:
-        models: see `Inspector.load`, like all other arguments.
+        models: see `BenchmarkedModel.load`, like all other arguments.
+        comparison: for all models.
         backbone_weights: for all models.
         image_size: for all models.
         device: for all models.
@@ -90,6 +178,7 @@ def load_models(
     loaded = [
         BenchmarkedModel.load(
             model,
+            comparison=comparison,
             backbone_weights=backbone_weights,
             image_size=image_size,
             device=device,

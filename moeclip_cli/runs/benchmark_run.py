@@ -71,11 +71,12 @@ def run_benchmark(job: BenchmarkJob, folder: RunFolder, execution: Execution) ->
 
 def _run_in(folder: RunFolder, job: BenchmarkJob, execution: Execution) -> BenchmarkReport:
     results = evaluate(job.tasks, folder.path, execution)
-    failed = sum(len(result.errors) for result in results)
-    remarks = job.selection.remarks(job.choices.limit)
+    failed = _failed(results)
+    remarks = job.remarks
     if failed:
         remarks.append(f"{failed} images were left out: they or their masks are unreadable.")
-    lines = benchmark_lines(results, compare=job.choices.compare)
+    choices = job.choices
+    lines = benchmark_lines(results, compare=choices.compare, zero_shot=not choices.own_references)
     card = job.describe(folder.card.environment)
     report = BenchmarkReport(card, results, lines, remarks, failed)
     write_reports(folder.path, report)
@@ -83,8 +84,14 @@ def _run_in(folder: RunFolder, job: BenchmarkJob, execution: Execution) -> Bench
     return report
 
 
+def _failed(results: Sequence[CategoryResult]) -> int:
+    """Number of images that were left out; all numbers of shots of a category have the same."""
+    errors = {(each.model, each.title, each.category): each.errors for each in results}
+    return sum(map(len, errors.values()))
+
+
 def evaluate(tasks: Sequence[Task], folder: Path, execution: Execution) -> list[CategoryResult]:
-    """The result of each task: a kept one, or a new one, which is kept when it is complete.
+    """The results of each task: kept ones, or new ones, which are kept when they are complete.
 
     Args:
         tasks: models on categories.
@@ -97,22 +104,22 @@ def evaluate(tasks: Sequence[Task], folder: Path, execution: Execution) -> list[
         ProcessLostError: if another process has ended.
     """
     files = [CategoryFile.of(folder, task) for task in tasks]
-    results: dict[int, CategoryResult] = {}
+    results: dict[int, Sequence[CategoryResult]] = {}
     for index, file in enumerate(files):
-        result = file.read()
-        if result is not None:
-            results[index] = result
+        kept = file.read()
+        if kept is not None:
+            results[index] = kept
             execution.advance(len(tasks[index].part.samples))
-            execution.observe(result)
+            execution.observe(kept)
 
-    def keep(index: int, result: CategoryResult) -> None:
-        files[index].write(result)
-        results[index] = result
-        execution.observe(result)
+    def keep(index: int, found: Sequence[CategoryResult]) -> None:
+        files[index].write(found)
+        results[index] = found
+        execution.observe(found)
 
     missing = sorted(set(range(len(tasks))) - results.keys(), key=lambda i: (tasks[i].number, i))
     _evaluate_missing(tasks, execution.world.broadcast(missing), execution, keep)
-    return [results[index] for index in range(len(tasks))]
+    return [result for index in range(len(tasks)) for result in results[index]]
 
 
 def assist_benchmark(job: BenchmarkJob, execution: Execution) -> None:
@@ -134,7 +141,7 @@ def _evaluate_missing(
     tasks: Sequence[Task],
     missing: Sequence[int],
     execution: Execution,
-    keep: Callable[[int, CategoryResult], None],
+    keep: Callable[[int, Sequence[CategoryResult]], None],
 ) -> None:
     """Evaluate the tasks with these indices; `keep` is called in the first process only."""
     counted = 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,11 +18,11 @@ CATEGORIES = "categories"
 
 @dataclass(frozen=True)
 class CategoryFile:
-    """The file with the result of one task.
+    """The file with the results of one task: one, or one for each number of references.
 
     Attributes:
         path: the file.
-        fingerprint: of everything that decided the result.
+        fingerprint: of everything that decided the results.
     """
 
     path: Path
@@ -41,23 +42,26 @@ class CategoryFile:
         name = str(Path(f"{task.number:02d}", part.dataset.name, part.category))
         return cls(output_path(folder / CATEGORIES, name, ".json"), _fingerprint(task))
 
-    def read(self) -> CategoryResult | None:
-        """The result, or None if there is none with this fingerprint."""
+    def read(self) -> list[CategoryResult] | None:
+        """The results, or None if there are none with this fingerprint."""
         try:
             content = json.loads(self.path.read_bytes())
             if content["fingerprint"] == self.fingerprint:
-                return CategoryResult.from_dict(content["result"])
+                return [CategoryResult.from_dict(result) for result in content["results"]]
         except (OSError, ValueError, KeyError, TypeError):
             return None
         return None
 
-    def write(self, result: CategoryResult) -> None:
-        """Keep the result.
+    def write(self, results: Sequence[CategoryResult]) -> None:
+        """Keep the results.
 
         Raises:
             UsageError: if the file cannot be written.
         """
-        content = {"fingerprint": self.fingerprint, "result": result.to_dict()}
+        content = {
+            "fingerprint": self.fingerprint,
+            "results": [result.to_dict() for result in results],
+        }
         with replacing(self.path, durable=True) as stream:
             stream.write(json.dumps(content, ensure_ascii=True).encode())
 
@@ -84,4 +88,11 @@ def _fingerprint(task: Task) -> str:
         task.mask_cut,
         samples,
     ]
+    if part.draws is not None:
+        images = {image for order in part.draws.orders for image in order}
+        content += [
+            part.draws.shots,
+            [[dataset.relative(image) for image in order] for order in part.draws.orders],
+            [(dataset.relative(image), size_and_time(image)) for image in sorted(images)],
+        ]
     return hashlib.sha256(json.dumps(content).encode()).hexdigest()

@@ -137,3 +137,32 @@ def test_visas_table_may_be_saved_by_a_spreadsheet(tmp_path):
 
 def _frozen(row: dict) -> tuple:
     return tuple(sorted(row.items()))
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("mvtec", ["bottle/train/good/000.png"]),
+        ("btad", ["01/train/ok/0000.bmp"]),
+        ("rsdd", ["Metal15/train/good/1.bmp"]),
+        ("dtd-synthetic", ["Blotchy_099/train/good/000.png"]),
+        ("brain", ["train/good/img/1.png"]),
+        ("colondb", []),
+    ],
+)
+def test_the_good_images_of_the_training_split_are_known(name, expected, tmp_path):
+    fake_datasets.build(name, tmp_path, limit=40)
+    dataset = open_dataset(name, tmp_path)
+    assert [dataset.relative(sample.image) for sample in dataset.training] == expected
+    assert all(sample.label == 0 for sample in dataset.training)
+
+
+def test_visas_training_split_is_in_its_table_and_may_be_missing_on_disk(tmp_path):
+    folder = fake_datasets.build("visa", tmp_path, limit=3)
+    dataset = open_dataset("visa", tmp_path)
+    assert dataset.training == ()
+    kind = dataset.samples[0].category
+    (folder / kind / "Data" / "Images" / "Normal" / "x.JPG").write_bytes(b"")
+    found = open_dataset("visa", tmp_path)
+    assert {sample.category for sample in found.training} == {kind}
+    assert found.samples == dataset.samples

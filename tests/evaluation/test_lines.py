@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from moeclip_cli.evaluation.lines import ALL_DATASETS, benchmark_lines
-from moeclip_cli.evaluation.published import published_results
+from moeclip_cli.evaluation.published import ANOMALY_DINO, published_results
 from moeclip_cli.evaluation.results import METRICS, CategoryResult, Evaluation
 
 
@@ -17,6 +19,14 @@ def result(title, category, model="mini", **by_protocol):
     return CategoryResult(
         model, title.casefold(), title, category, "object", 1, 2, 2, (), (), evaluations
     )
+
+
+def shot(title, category, shots, draws, protocol="deployed"):
+    """A few-shot result with one value for all metrics of each draw."""
+    found = tuple(dict.fromkeys(METRICS, value) for value in draws)
+    mean = dict.fromkeys(METRICS, sum(draws) / len(draws))
+    evaluation = Evaluation(mean, 0.0, {}, ((1,), (1,)), (), found)
+    return replace(result(title, category), evaluations={protocol: evaluation}, shots=shots)
 
 
 def find(lines, **wanted):
@@ -109,3 +119,42 @@ def test_published_results_have_the_averages_of_the_paper():
             values = [row[name] for row in table if name in row]
             assert len(values) == count
             assert sum(values) / count == pytest.approx(average, abs=0.0501)
+
+
+def test_the_deviation_of_a_dataset_is_that_of_its_mean_over_draws():
+    lines = benchmark_lines(
+        [
+            shot("Mine", "a", 1, [50.0, 60.0, 70.0]),
+            shot("Mine", "a", 4, [80.0, 80.0, 80.0]),
+            shot("Mine", "b", 1, [70.0, 60.0, 50.0]),
+            shot("Mine", "b", 4, [90.0, 90.0, 96.0]),
+        ],
+        compare=False,
+    )
+    one, four = find(lines, kind="mean")
+    assert (one.shots, one.values["image_ap"], one.deviations["image_ap"]) == (1, 60.0, 0.0)
+    assert (four.shots, four.values["pixel_pro"]) == (4, 86.0)
+    assert [draw["image_f1_max"] for draw in four.draws] == [85.0, 85.0, 88.0]
+    assert four.deviations["image_f1_max"] == pytest.approx(3**0.5)
+    assert find(lines, category="a", shots=1)[0].deviations["image_ap"] == pytest.approx(10)
+    (single,) = find(benchmark_lines([shot("Mine", "a", 1, [50.0])], compare=False), kind="mean")
+    assert set(single.deviations.values()) == {None}
+
+
+def test_few_shot_results_are_beside_published_ones_at_the_same_shots():
+    results = [shot("MVTec", "a", 1, [90.0]), shot("MVTec", "a", 2, [92.0])]
+    lines = benchmark_lines(results, compare=False)
+    assert [line.model for line in find(lines, kind="published")] == [ANOMALY_DINO]
+    assert find(lines, kind="difference") == []
+    compared = find(benchmark_lines(results, compare=True), kind="published")
+    assert {line.shots for line in compared} == {1, "all", "test"}
+    assert all(line.source for line in compared)
+    own = benchmark_lines([shot("Mine", "a", 1, [90.0])], compare=True)
+    assert find(own, kind="published") == []
+
+
+def test_results_with_references_are_not_beside_zero_shot_ones():
+    lines = benchmark_lines(
+        [result("MVTec", "bottle", deployed=90.0)], compare=True, zero_shot=False
+    )
+    assert [line.kind for line in lines] == ["category", "mean"]

@@ -1,10 +1,11 @@
 from __future__ import annotations
 
 import pytest
-from support.benchmark_data import build_all, own_folder
+from support.benchmark_data import _draw, build_all, own_folder
 
 from moeclip_cli.errors import DatasetError, UsageError
-from moeclip_cli.evaluation.plan import count_mismatch, parts, select_datasets
+from moeclip_cli.evaluation.plan import count_mismatch, parts, select_datasets, with_draws
+from moeclip_cli.evaluation.shots import FewShot
 
 
 def test_variants_are_separate_parts_with_the_prompt_of_their_category(tmp_path):
@@ -82,3 +83,25 @@ def test_counts_that_differ_from_the_published_ones_are_reported(tmp_path):
     assert "2 normal and 2 anomalous images instead of 387 and 387" in remark
     with pytest.raises(DatasetError, match="387"):
         selection.require_as_published()
+
+
+def test_parts_without_enough_good_training_images_are_skipped_and_named(tmp_path):
+    tree = build_all(tmp_path, names=("mvtec", "headct"), per_label=1)
+    for name, count in (("bottle", 3), ("cable", 1)):
+        for seed in range(count):
+            _draw(tree / "MVTec" / name, {"image_path": f"train/good/{seed}.png", "label": 0}, seed)
+    mvtec, head = select_datasets(["mvtec", "headct"], [], tree).datasets
+    few_shot = FewShot((2, 4), 3)
+    found, remarks = with_draws(list(parts(mvtec, None, None)), few_shot)
+    assert [part.category for part in found] == ["bottle"]
+    assert (found[0].draws.shots, len(found[0].draws.orders)) == ((2,), 3)
+    assert len(remarks) == 15
+    assert "MVTec, bottle is left out at 4 shots: it has only 3 good training images." in remarks
+    skipped = "MVTec, cable is skipped: it has only 1 good training image."
+    assert skipped in remarks
+    assert "MVTec, wood is skipped: it has no good training images." in remarks
+    found, remarks = with_draws(list(parts(head, None, None)), few_shot)
+    assert found == []
+    assert remarks == [
+        "Head CT is skipped: it has no good training images to take references from."
+    ]

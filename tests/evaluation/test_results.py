@@ -18,3 +18,15 @@ def test_a_result_survives_a_round_trip_through_json():
         {"paper": evaluation},
     )  # fmt: skip
     assert CategoryResult.from_dict(json.loads(json.dumps(result.to_dict()))) == result
+    assert not {"shots", "references"} & result.to_dict().keys()
+
+
+def test_few_shot_fields_survive_it_too():
+    values = dict.fromkeys(METRICS, 12.5)
+    draws = (values, values | {"pixel_pro": None})
+    evaluation = Evaluation(values, 0.0, {}, ((1,), (2,)), (), draws)
+    result = CategoryResult(
+        "model", "mvtec", "MVTec", "bottle", "dark bottle", 3, 3, 3, (), (),
+        {"deployed": evaluation}, 2, (("a.png", "b.png"), ("b.png", "c.png")),
+    )  # fmt: skip
+    assert CategoryResult.from_dict(json.loads(json.dumps(result.to_dict()))) == result

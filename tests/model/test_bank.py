@@ -66,3 +66,25 @@ def test_the_image_score_is_the_mean_of_the_largest_distances():
     distances = torch.linspace(0, 1, 1000)[torch.randperm(1000)][None]
     assert image_score(distances).item() == pytest.approx(0.9955, abs=1e-3)
     assert image_score(torch.tensor([[0.1, 0.7]])).item() == pytest.approx(0.7)
+
+
+SUBSETS = ((0,), (2, 0), (0, 1, 2))
+
+
+def test_subsets_are_compared_as_banks_of_their_own(references, tokens, monkeypatch):
+    bank = PatchBank.of(references)
+    for block in (module._BLOCK, 4 * 2 * PATCHES):
+        monkeypatch.setattr(module, "_BLOCK", block)
+        found = bank.subset_distances(tokens, SUBSETS)
+        assert found.shape == (2, len(SUBSETS), PATCHES)
+        for number, subset in enumerate(SUBSETS):
+            alone = PatchBank.of([references[i] for i in subset]).distances(tokens)
+            torch.testing.assert_close(found[:, number], alone, atol=1e-6, rtol=0)
+
+
+def test_a_reference_can_be_left_out_of_subsets(references, tokens):
+    found = PatchBank.of(references).subset_distances(tokens, SUBSETS, torch.tensor([2, -1]))
+    others = PatchBank.of(references[:1]).distances(tokens)
+    both = PatchBank.of([references[0], references[2]]).distances(tokens)
+    torch.testing.assert_close(found[0, 1], others[0], atol=1e-6, rtol=0)
+    torch.testing.assert_close(found[1, 1], both[1], atol=1e-6, rtol=0)

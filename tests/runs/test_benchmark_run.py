@@ -45,8 +45,8 @@ class Listener:
     def count(self, images):
         self.images += images
 
-    def note(self, result):
-        self.categories.append(result.dataset)
+    def note(self, results):
+        self.categories += [result.dataset for result in results]
 
 
 def test_models_with_the_same_name_are_called_by_their_paths(models, standin):

@@ -16,7 +16,9 @@ from moeclip_cli.runs.stream import Pace
 
 @pytest.fixture
 def task(inspector, tmp_path):
-    model = BenchmarkedModel("standin", {"industrial": inspector}, {"digest": "0" * 64})
+    model = BenchmarkedModel(
+        "standin", inspector.model, {"digest": "0" * 64}, {"industrial": inspector}
+    )
     (dataset,) = select_datasets([], [own_folder(tmp_path / "bolts")], None).datasets
     (part,) = parts(dataset, None, None)
     return Task(0, model, part, mask_cut=0)
@@ -26,7 +28,7 @@ def test_a_result_is_read_back_as_it_was_written(task, tmp_path):
     (result,) = evaluate([task], tmp_path / "out", Execution(Pace(2, 1)))
     file = CategoryFile.of(tmp_path / "out", task)
     assert file.path == tmp_path / "out" / "categories" / "00" / "bolts" / "bolts%.json"
-    assert file.read() == result
+    assert file.read() == [result]
 
 
 def test_another_fingerprint_hides_the_result(task, tmp_path):

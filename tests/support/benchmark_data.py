@@ -32,6 +32,15 @@ def build_all(data_root: Path, *, per_label: int = 2, names: tuple[str, ...] = (
     return data_root
 
 
+def add_training(categories: Path, *, images: int = 4) -> Path:
+    """Add good training images to every category of a folder in MVTec's layout."""
+    for number, folder in enumerate(sorted(categories.iterdir())):
+        for seed in range(images):
+            row = {"image_path": f"train/good/{seed:03d}.png", "label": 0}
+            _draw(folder, row, 1000 + 50 * number + seed)
+    return categories
+
+
 def own_folder(folder: Path, *, masks: bool = True) -> Path:
     """Create a folder of own data with three good and three bad images."""
     for seed in range(3):

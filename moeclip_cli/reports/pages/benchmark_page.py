@@ -6,7 +6,14 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from moeclip_cli.evaluation.lines import ALL_DATASETS, Line, summary_lines
 from moeclip_cli.evaluation.results import METRICS, CategoryResult, Evaluation, Mistake
-from moeclip_cli.reports.pages.benchmark_report import BenchmarkReport, facts, number
+from moeclip_cli.reports.pages.benchmark_report import (
+    BenchmarkReport,
+    facts,
+    has_shots,
+    legend,
+    metric_cell,
+    shots_cell,
+)
 from moeclip_cli.reports.pages.charts import curves_svg, scores_svg
 from moeclip_cli.reports.pages.html_parts import document_end, document_start, text
 
@@ -27,6 +34,7 @@ def benchmark_page(report: BenchmarkReport) -> Iterator[str]:
         "means over the categories or datasets for which a metric is defined; - means not defined. "
         "Click a heading to sort.</p>\n"
     )
+    yield from (f'<p class="quiet">{text(each)}</p>\n' for each in legend(report.lines))
     whole = summary_lines(report.lines)
     whole.sort(key=lambda line: line.dataset != ALL_DATASETS)
     yield from _table(whole, "summary", ("dataset", "model", "protocol"))
@@ -48,25 +56,31 @@ def _dataset(report: BenchmarkReport, title: str, anchor: str) -> Iterator[str]:
 
 def _table(lines: Sequence[Line], anchor: str, places: Sequence[str]) -> Iterator[str]:
     """A table whose first columns are the attributes `places` of the lines."""
+    with_shots = has_shots(lines)
     yield f'<div class="wide"><table class="results metrics" id="{anchor}">\n<thead><tr>'
     for place in places:
         yield f'<th scope="col"><button type="button">{place.capitalize()}</button></th>'
-    for title in METRICS.values():
+    for title in (*(["shots"] if with_shots else []), *METRICS.values()):
         yield f'<th scope="col" class="number"><button type="button">{title}</button></th>'
     yield "</tr></thead>\n<tbody>\n"
     for line in lines:
         named = [text(getattr(line, place)) for place in places]
         cells = "".join(f'<td data-value="{name}">{name}</td>' for name in named)
+        cells += _shots(line) if with_shots else ""
         yield f'<tr class="{line.kind}">{cells}{"".join(_values(line))}</tr>\n'
     yield "</tbody>\n</table></div>\n"
 
 
+def _shots(line: Line) -> str:
+    key = line.shots if isinstance(line.shots, int) else _UNDEFINED
+    return f'<td class="number" data-value="{key}">{shots_cell(line)}</td>'
+
+
 def _values(line: Line) -> Iterator[str]:
     for name in METRICS:
-        value = line.values[name]
-        key = _UNDEFINED if value is None else round(value, 6)
-        shown = number(value, signed=line.kind == "difference")
-        yield f'<td class="number" data-value="{key}">{shown}</td>'
+        number = line.values[name]
+        key = _UNDEFINED if number is None else round(number, 6)
+        yield f'<td class="number" data-value="{key}">{metric_cell(line, name)}</td>'
 
 
 def _category(result: CategoryResult) -> str:
@@ -76,11 +90,12 @@ def _category(result: CategoryResult) -> str:
     )
     notes = "".join(f"<li>{text(note)}</li>" for note in (*result.notes, *result.errors))
     notes = f'<ul class="quiet">{notes}</ul>\n' if notes else ""
+    references = "" if result.shots is None else f"{result.shots}-shot, "
     return (
         f'<details class="card category"><summary>{text(result.category)} '
-        f'<span class="quiet">{text(result.model)}: {result.normal} normal, {result.anomalous} '
-        f"anomalous, {result.masks} masks; prompt &ldquo;{text(result.prompt)}&rdquo;</span>"
-        f"</summary>\n{notes}{blocks}</details>\n"
+        f'<span class="quiet">{references}{text(result.model)}: {result.normal} normal, '
+        f"{result.anomalous} anomalous, {result.masks} masks; prompt "
+        f"&ldquo;{text(result.prompt)}&rdquo;</span></summary>\n{notes}{blocks}</details>\n"
     )
 
 

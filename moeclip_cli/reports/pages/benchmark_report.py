@@ -29,6 +29,40 @@ class BenchmarkReport:
     failed: int
 
 
+def metric_cell(line: Line, name: str) -> str:
+    """A metric of a line, signed for a difference, with its deviation over draws."""
+    shown = number(line.values[name], signed=line.kind == "difference")
+    deviation = line.deviations[name]
+    return shown if deviation is None else f"{shown} ± {number(deviation)}"
+
+
+def has_shots(lines: Sequence[Line]) -> bool:
+    """Whether a column for the number of references is needed."""
+    return any(line.shots is not None for line in lines)
+
+
+def shots_cell(line: Line) -> str:
+    """The number of references of a line, or what takes their place."""
+    return "-" if line.shots is None else str(line.shots)
+
+
+def legend(lines: Sequence[Line]) -> list[str]:
+    """Sentences that a table of few-shot results needs, with the sources of published ones."""
+    if not has_shots(lines):
+        return []
+    draws = max(len(line.draws) for line in lines)
+    found = []
+    if draws > 1:
+        found.append(f"Mean ± standard deviation over {draws} draws of the references.")
+    sources = dict.fromkeys(line.source for line in lines if line.source)
+    if sources:
+        found.append(
+            "Published results are the claims of their papers, by protocols that differ: "
+            f"{'; '.join(sources)}."
+        )
+    return found
+
+
 def number(value: float | None, *, signed: bool = False) -> str:
     """A metric with one decimal, as in the paper; "-" if it is not defined."""
     if value is None:
@@ -64,7 +98,15 @@ def facts(card: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     yield "Mask threshold", f"pixels above {settings['mask_cut']} of 255 are anomalous"
     if settings["limit"] is not None:
         yield "Limit", f"{settings['limit']} images per category"
-    yield "Seed", "none; nothing is random"
+    if "shots" in settings:
+        numbers = ", ".join(map(str, settings["shots"]))
+        yield "Shots", f"{numbers} good training images, {settings['draws']} draws"
+    if "references" in settings:
+        yield "References", f"sha256 {settings['references']}"
+    if settings.get("reference_rotations", 1) > 1:
+        yield "Reference rotations", str(settings["reference_rotations"])
+    seed = settings["seed"]
+    yield "Seed", "none; nothing is random" if seed is None else f"{seed}, of the draws"
     processes = environment["processes"]
     together = f", {processes} processes" if processes > 1 else ""
     yield "Device", f"{environment['device']}{together}"

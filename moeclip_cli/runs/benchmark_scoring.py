@@ -1,0 +1,108 @@
+"""Scoring of one category: its images in order, each with its mask."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from moeclip_cli.datasets.dataset import Sample
+from moeclip_cli.datasets.masks import read_mask
+from moeclip_cli.errors import DatasetError
+from moeclip_cli.images.pipeline import prefetch
+from moeclip_cli.inspection.inspector import Inspector
+from moeclip_cli.inspection.result import Result
+from moeclip_cli.runs.benchmark_job import Execution, Task
+from moeclip_cli.runs.stream import Pace
+
+
+@dataclass(frozen=True)
+class ScoredSample:
+    """An image of a category after scoring.
+
+    Attributes:
+        sample: the image.
+        result: of the inspector.
+        mask: (H, W) non-zero where anomalous; None if unknown.
+        error: one sentence that names the image, if it or its mask cannot be read.
+    """
+
+    sample: Sample
+    result: Result
+    mask: NDArray[np.uint8] | None
+    error: str | None
+
+
+def score_category(
+    task: Task, inspector: Inspector, execution: Execution
+) -> Iterator[ScoredSample]:
+    """Score this process's share of a category; `advance` is called after each image.
+
+    Args:
+        task: a model on the category.
+        inspector: scores the images.
+        execution: batch size, threads and processes.
+
+    Raises:
+        ModelError: if the model yields values that are not finite numbers.
+    """
+    part, pace = task.part, execution.pace
+    samples = part.samples[execution.world.share(len(part.samples), pace.batch_size)]
+    results = inspector.score(
+        [sample.image for sample in samples],
+        prompt=part.prompt,
+        batch_size=pace.batch_size,
+        workers=pace.workers,
+    )
+    masks = _masks(task, inspector, samples, pace)
+    for sample, result, read in zip(samples, results, masks, strict=True):
+        mask = read.fitting(result.probability)
+        error = result.error or mask.error
+        if error is not None:
+            error = f"{part.dataset.relative(sample.image)}: {error}"
+        yield ScoredSample(sample, result, mask.pixels, error)
+        execution.advance(1)
+
+
+@dataclass(frozen=True)
+class _Mask:
+    """A mask at the size of the maps, or the reason why there is none.
+
+    Attributes:
+        pixels: (H, W) uint8, non-zero where anomalous.
+        empty: True for a normal image whose mask has the size of its map.
+        error: one sentence, if the mask cannot be read.
+    """
+
+    pixels: NDArray[np.uint8] | None = None
+    empty: bool = False
+    error: str | None = None
+
+    def fitting(self, anomaly_map: NDArray[np.float32] | None) -> _Mask:
+        """The mask for a map; one of another aspect ratio than its image does not fit."""
+        if anomaly_map is None or self.error is not None:
+            return self
+        if self.empty:
+            return _Mask(np.zeros(anomaly_map.shape, np.uint8))
+        if self.pixels is not None and self.pixels.shape != anomaly_map.shape:
+            return _Mask(error="The mask has another aspect ratio than its image; export it again.")
+        return self
+
+
+def _masks(
+    task: Task, inspector: Inspector, samples: Sequence[Sample], pace: Pace
+) -> Iterator[_Mask]:
+    """The masks of samples; in a category with masks, a normal image has an empty one."""
+    masked = any(sample.mask for sample in task.part.samples)
+
+    def load(sample: Sample) -> _Mask:
+        if sample.mask is None:
+            return _Mask(empty=masked and not sample.label)
+        try:
+            return _Mask(read_mask(sample.mask, inspector.map_size, above=task.mask_cut))
+        except DatasetError as error:
+            return _Mask(error=str(error))
+
+    return prefetch(samples, load, workers=pace.workers, ahead=2 * pace.batch_size)

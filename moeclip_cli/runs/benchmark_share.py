@@ -1,0 +1,123 @@
+"""The evaluated images of a category, and the result that is reported of them."""
+
+from __future__ import annotations
+
+from base64 import b64encode
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from moeclip_cli.datasets.dataset import Sample
+from moeclip_cli.datasets.masks import read_mask
+from moeclip_cli.errors import ImageError
+from moeclip_cli.evaluation.category import CategoryEvaluator, Misranked, ProtocolResult
+from moeclip_cli.evaluation.category_metrics import in_percent
+from moeclip_cli.evaluation.results import CategoryResult, Evaluation, Mistake
+from moeclip_cli.images.encode import encode_picture
+from moeclip_cli.inspection.inspector import Inspector
+from moeclip_cli.reports.pictures.overlay import render_overlay
+from moeclip_cli.reports.pictures.panels import shrunk
+from moeclip_cli.runs.benchmark_job import Task
+
+_OVERLAY_SIDE = 256
+_OVERLAY_QUALITY = 75
+# Blue, which the colours of the anomaly map do not have.
+_TRUTH = (0, 120, 255)
+
+
+@dataclass
+class Share:
+    """The evaluated images of a category in one process, or in several merged ones."""
+
+    evaluator: CategoryEvaluator
+    samples: list[Sample] = field(default_factory=list)
+    errors: list[str] = field(default_factory=list)
+
+    def merge(self, other: Share) -> None:
+        """Append the share of the next process."""
+        self.evaluator.merge(other.evaluator)
+        self.samples += other.samples
+        self.errors += other.errors
+
+
+def category_result(task: Task, inspector: Inspector, share: Share) -> CategoryResult:
+    """The result of a whole category.
+
+    Args:
+        task: a model on the category.
+        inspector: that scored the images.
+        share: all images of the category.
+
+    Raises:
+        ModelError: if an image score is not finite.
+    """
+    part = task.part
+    anomalous = sum(sample.label for sample in share.samples)
+    return CategoryResult(
+        model=task.model.name,
+        dataset=part.dataset.name,
+        title=part.dataset.title,
+        category=part.category,
+        prompt=part.prompt,
+        normal=len(share.samples) - anomalous,
+        anomalous=anomalous,
+        masks=sum(sample.mask is not None for sample in share.samples),
+        errors=tuple(share.errors),
+        notes=tuple(_notes(share.samples)),
+        evaluations={
+            protocol: _evaluation(task, inspector, result)
+            for protocol, result in share.evaluator.results().items()
+        },
+    )
+
+
+def _notes(samples: list[Sample]) -> Iterator[str]:
+    """Reasons why metrics are not defined or do not cover all images."""
+    labels = {sample.label for sample in samples}
+    if not samples:
+        yield "no metrics: no image could be read"
+    elif len(labels) == 1:
+        which = "anomalous" if labels == {1} else "normal"
+        yield f"no image metrics: all {len(samples)} images are {which}"
+    without = sum(sample.label == 1 and sample.mask is None for sample in samples)
+    if samples and not any(sample.mask for sample in samples):
+        yield "no pixel metrics: there are no masks"
+    elif without:
+        yield f"pixel metrics without {without} anomalous images, which have no mask"
+
+
+def _evaluation(task: Task, inspector: Inspector, result: ProtocolResult) -> Evaluation:
+    return Evaluation(
+        metrics=in_percent(result.metrics),
+        error_bound=round(100 * result.metrics.pixel.error_bound, 6),
+        curves=result.curves,
+        histogram=result.histogram,
+        mistakes=tuple(_mistake(task, inspector, each) for each in result.misranked),
+    )
+
+
+def _mistake(task: Task, inspector: Inspector, misranked: Misranked) -> Mistake:
+    path = task.part.dataset.relative(misranked.sample.image)
+    try:
+        pixels = inspector.read_pixels(misranked.sample.image)
+    except ImageError:  # deleted since it was scored: listed without a picture
+        return Mistake(misranked.kind, path, misranked.score)
+    small = shrunk(pixels, _OVERLAY_SIDE)
+    overlay = render_overlay(small, misranked.probability, inspector.threshold.value, legend=False)
+    if misranked.sample.mask is not None:
+        _outline_truth(
+            overlay, read_mask(misranked.sample.mask, _OVERLAY_SIDE, above=task.mask_cut)
+        )
+    picture = b64encode(encode_picture(overlay, "jpeg", _OVERLAY_QUALITY)).decode()
+    return Mistake(misranked.kind, path, misranked.score, picture)
+
+
+def _outline_truth(picture: NDArray[np.uint8], mask: NDArray[np.uint8]) -> None:
+    """Outline the true defects in a picture, in place."""
+    height, width = picture.shape[:2]
+    fitted = cv2.resize(mask, (width, height), interpolation=cv2.INTER_NEAREST)
+    contours, _ = cv2.findContours(fitted, cv2.RETR_CCOMP, cv2.CHAIN_APPROX_SIMPLE)
+    cv2.drawContours(picture, contours, -1, _TRUTH, 2, cv2.LINE_AA)

@@ -1,0 +1,26 @@
+from __future__ import annotations
+
+from moeclip_cli.evaluation.published import ANOMALY_DINO, published_claims
+
+
+def test_claims_have_a_source_and_plausible_numbers():
+    claims = published_claims()
+    assert len(claims) == 40
+    assert {claim.dataset for claim in claims} == {"MVTec", "VisA"}
+    for claim in claims:
+        assert 80 < claim.image_auroc < 100
+        assert "20" in claim.source
+        assert (claim.shots is not None) == (claim.setting == "few-shot")
+    assert len({(claim.method, claim.dataset, claim.shots) for claim in claims}) == 40
+
+
+def test_the_method_with_the_same_backbone_has_three_numbers_of_shots():
+    found = {
+        (claim.dataset, claim.shots): claim.image_auroc
+        for claim in published_claims()
+        if claim.method == ANOMALY_DINO
+    }
+    assert found == {
+        ("MVTec", 1): 96.5, ("MVTec", 4): 97.6, ("MVTec", 16): 98.3,
+        ("VisA", 1): 85.6, ("VisA", 4): 91.3, ("VisA", 16): 93.8,
+    }  # fmt: skip
