@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, ClassVar
@@ -196,14 +197,15 @@ def train(
         data_root=data_root,
         backbone_options=backbone.given(),
     )
-    if not quiet:
-        _describe(training_run)
     saved = f"Saved in {output.out}; the same command with --resume continues from there."
-    with (
-        console.note_if(() if quiet else KeyboardInterrupt, saved),
-        training_display(quiet=quiet) as show,
-    ):
-        summary = run_training(training_run, show)
+    with training_run.folder or nullcontext():
+        if not quiet:
+            _describe(training_run)
+        with (
+            console.note_if(() if quiet else KeyboardInterrupt, saved),
+            training_display(quiet=quiet) as show,
+        ):
+            summary = run_training(training_run, show)
     if not quiet:
         best = summary["best_epoch"]
         epoch = "" if best is None else f" (epoch {best}, the best on held-out images)"

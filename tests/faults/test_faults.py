@@ -30,14 +30,15 @@ _NUMBER = re.compile(rb"\d+\.\d+(?:e-?\d+)?")
 
 
 @pytest.fixture
-def epochs() -> int:
-    """Epochs of training."""
-    return 2
+def size() -> tuple[int, int]:
+    """Images of each label, and epochs of training."""
+    return 3, 2
 
 
 @pytest.fixture(params=["score", "train", "benchmark"])
-def job(request, standin, tmp_path, epochs) -> Job:
-    own_folder(tmp_path / "own")
+def job(request, standin, tmp_path, size) -> Job:
+    images, epochs = size
+    own_folder(tmp_path / "own", per_label=images)
     return jobs(standin.options, standin.backbone, epochs)[request.param]
 
 
@@ -150,6 +151,7 @@ def sweep(run, resume, reference, inject, numbers, differ=different, **kind) -> 
             if left := list(OUT.rglob("*.partial")):
                 broken.append(f"left {left}")
         found += [f"{number}, {faults.failed[:1]}: {each}" for each in broken]
+    print(*found[:40], sep="\n")
     print(f"{len(numbers)} faults in {numbers.stop - 1} calls, by exit code: {dict(codes)}")
     return found
 
@@ -166,7 +168,7 @@ def test_any_failing_file_operation(run, resume, reference, lasting):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("epochs", [1])
+@pytest.mark.parametrize("size", [(2, 1)], ids=["small"])
 def test_any_failing_allocation(job, run, resume, reference):
     with allocation_faults(Faults(OUT)) as counted:
         assert run().exit_code == 0

@@ -41,9 +41,9 @@ def add_training(categories: Path, *, images: int = 4) -> Path:
     return categories
 
 
-def own_folder(folder: Path, *, masks: bool = True) -> Path:
-    """Create a folder of own data with three good and three bad images."""
-    for seed in range(3):
+def own_folder(folder: Path, *, per_label: int = 3, masks: bool = True) -> Path:
+    """Create a folder of own data with good and bad images."""
+    for seed in range(per_label):
         _draw(folder, {"image_path": f"good/{seed}.png", "label": 0}, seed)
         bad = {"image_path": f"bad/{seed}.png", "label": 1}
         if masks:
