@@ -1,10 +1,10 @@
 """Draw what a few good parts bring: defects found without and with references.
 
-    moeclip datasets synthesize shop --same-product --categories 1 --images 10
+    moeclip datasets synthesize shop --same-product --categories 1 --images 20
     python workshop/draw_references.py shop/board examples/references.jpg
 
 The first row shows defective images with the defect outlined in blue; below are the overlays of the
-built-in model without references, and of the built-in DINOv2 with those of `train/good`. Each has
+built-in model without references, and of the built-in DINOv2 with the first images of `train/good`. Each has
 its score in the corner; scores of anomalous images are red.
 """
 
@@ -35,10 +35,11 @@ def main() -> None:
     parser.add_argument("category", type=Path, help="folder in MVTec's layout")
     parser.add_argument("out", type=Path, help="image file to write")
     parser.add_argument("--columns", type=int, default=5, help="number of defective images")
+    parser.add_argument("--references", type=int, default=10, help="number of good parts")
     options = parser.parse_args()
     found = sorted(options.category.glob("test/*/*.png"), key=lambda path: path.name)
     paths = [path for path in found if path.parent.name != "good"][: options.columns]
-    good = sorted(options.category.glob("train/good/*.png"))
+    good = sorted(options.category.glob("train/good/*.png"))[: options.references]
     rows = {
         "Defective parts": [outlined(path, options.category) for path in paths],
         "Zero-shot": overlays(Inspector.load(device="cpu"), paths),

@@ -31,14 +31,25 @@ def test_generated_categories_form_a_dataset_in_mvtecs_layout(tmp_path):
             assert set(np.unique(mask)) == {0, 255}
 
 
-def test_the_same_seed_writes_the_same_files(tmp_path):
+@pytest.mark.parametrize("same_product", [False, True])
+def test_the_same_seed_writes_the_same_files(tmp_path, same_product):
     for name, seed in (("a", 1), ("b", 1), ("c", 2)):
-        synthesize(tmp_path / name, categories=1, images=1, size=48, seed=seed)
+        synthesize(
+            tmp_path / name, categories=1, images=1, size=48, seed=seed, same_product=same_product
+        )
     files = [
         {p.relative_to(tmp_path / n): p.read_bytes() for p in (tmp_path / n).rglob("*.png")}
         for n in "abc"
     ]
     assert files[0] == files[1] != files[2]
+
+
+def test_categories_of_one_product_form_a_dataset(tmp_path):
+    synthesize(tmp_path / "made", categories=2, images=3, size=48, seed=1, same_product=True)
+    counts = open_dataset(tmp_path / "made").counts().values()
+    assert [(count.normal, count.anomalous) for count in counts] == [(3, 3)] * 2
+    with pytest.raises(DatasetError, match="size"):
+        synthesize(tmp_path / "tiny", categories=1, images=1, size=8, seed=1, same_product=True)
 
 
 def test_defects_are_planted_into_the_users_images(tmp_path):
