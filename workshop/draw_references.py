@@ -4,8 +4,8 @@
     python workshop/draw_references.py shop/board examples/references.jpg
 
 The first row shows defective images with the defect outlined in blue; below are the overlays of the
-built-in model without references, and of the built-in DINOv2 with the first images of `train/good`. Each has
-its score in the corner; scores of anomalous images are red.
+built-in model without references, and of the built-in DINOv2 with the first images of `train/good`.
+Each has its score in the corner; scores of anomalous images are red.
 """
 
 from __future__ import annotations
