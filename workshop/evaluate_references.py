@@ -34,7 +34,6 @@ from moeclip_cli.choices import FALSE_ALARMS
 from moeclip_cli.inspection.conformal import attainable_rate, conformal_threshold
 from moeclip_cli.model.bank import COMPARED_PATCHES, thinned
 
-
 T = TypeVar("T")
 
 
