@@ -17,6 +17,7 @@ import argparse
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -32,6 +33,8 @@ from moeclip_cli.checkpoints.loading import DEFAULT_MODEL, TOWER_LAYERS, load_to
 from moeclip_cli.choices import FALSE_ALARMS
 from moeclip_cli.inspection.conformal import attainable_rate, conformal_threshold
 from moeclip_cli.model.bank import COMPARED_PATCHES, thinned
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -78,7 +81,7 @@ def main() -> None:
 
 def solar_cells(kind: str) -> Callable[[int, int], Iterator[Product]]:
     def products(limit: int, pool: int) -> Iterator[Product]:
-        cells = [sample for sample in solar(limit + pool) if sample.part == kind]
+        cells = [sample for sample in solar(None) if sample.part == kind]
         good = [sample.pixels for sample in cells if not sample.anomalous]
         defective = [sample.pixels for sample in cells if sample.anomalous]
         yield divided(f"solar-{kind}", good, defective, limit, pool)
@@ -87,7 +90,7 @@ def solar_cells(kind: str) -> Callable[[int, int], Iterator[Product]]:
 
 
 def textiles(limit: int, pool: int) -> Iterator[Product]:
-    samples = list(textile(limit + pool))
+    samples = list(textile(None))
     good = [sample.pixels for sample in samples if not sample.anomalous]
     defective = [sample.pixels for sample in samples if sample.anomalous]
     yield divided("textile", good, defective, limit, pool)
@@ -102,10 +105,22 @@ def photographs(limit: int, pool: int) -> Iterator[Product]:
 def divided(
     name: str, good: list[Pixels], defective: list[Pixels], limit: int, pool: int
 ) -> Product:
-    """The product, its pool spread over the list, in which neighbours are alike."""
-    chosen = set(np.linspace(0, len(good) - 1, pool).round().astype(int).tolist())
-    tested = [pixels for index, pixels in enumerate(good) if index not in chosen]
-    return Product(name, tested[:limit], defective[:limit], [good[index] for index in chosen])
+    """Images spread over the lists, in which those of one module or roll are neighbours.
+
+    The first images alone would be another population than the pool, and too easy to tell apart.
+    """
+    chosen = spread(good, limit + pool)
+    drawn = set(spread(list(range(len(chosen))), pool))
+    tested = [pixels for number, pixels in enumerate(chosen) if number not in drawn]
+    return Product(
+        name, tested, spread(defective, limit), [chosen[number] for number in sorted(drawn)]
+    )
+
+
+def spread(items: list[T], count: int) -> list[T]:
+    """At most `count` items, evenly spaced."""
+    numbers = np.linspace(0, len(items) - 1, min(count, len(items))).round().astype(int)
+    return [items[number] for number in numbers]
 
 
 def seen(product: Product) -> dict[str, list[torch.Tensor]]:
