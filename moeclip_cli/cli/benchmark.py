@@ -57,7 +57,7 @@ def benchmark(
     if evaluation.self_check:
         if not data.is_empty or len(models.names) > 1 or processes > 1 or references.wanted:
             raise UsageError(
-                "--self-check takes one model and one process, and no datasets or references; omit "
+                "--self-check takes one model and one process, and no datasets or comparison; omit "
                 "the others."
             )
         _self_check(models, run, quiet=general.quiet)
@@ -70,6 +70,7 @@ def benchmark(
     if data.prompt is not None:
         options.require_prompt(data.prompt)
 
+    references.check()
     few_shot = references.few_shot()
 
     from moeclip_cli.parallel.world import is_main_process, join_world, process_device
@@ -94,6 +95,7 @@ def benchmark(
             evaluation.compare,
             few_shot,
             own_references=bool(references.reference),
+            mutual=references.mutual,
         )
         job = BenchmarkJob(loaded, selection, choices)
         if not quiet:

@@ -78,9 +78,12 @@ class BenchmarkData:
 
 @dataclass(frozen=True)
 class ReferenceOptions:
-    """References that images are compared with.
+    """Other images that images are compared with.
 
     Attributes:
+        mutual: compare the test images of each category with each other, as `moeclip score
+            --mutual` does, in random subsets of at most 200. With --processes, each process
+            compares whole categories.
         shots: few-shot evaluation with these numbers of references, separated by commas, such as
             1,2,4,8: good images of the training split of each category.
         draws: with --shots, number of times that the references are drawn.
@@ -90,6 +93,7 @@ class ReferenceOptions:
             lie the same way, 8 if they lie in any way.
     """
 
+    mutual: bool = False
     shots: Annotated[tuple[int, ...] | None, typer.Option(show_default=False)] = None
     draws: Annotated[int, typer.Option(min=1, max=1000)] = 5
     reference: Annotated[list[str] | None, typer.Option(show_default=False)] = None
@@ -97,21 +101,33 @@ class ReferenceOptions:
 
     @property
     def wanted(self) -> bool:
-        """Whether images are compared with references."""
-        return self.shots is not None or bool(self.reference)
+        """Whether images are compared with other images."""
+        return self.mutual or self.shots is not None or bool(self.reference)
+
+    def check(self) -> None:
+        """Refuse two comparisons at once.
+
+        Raises:
+            UsageError: if two are wanted.
+        """
+        if self.mutual and (self.shots is not None or self.reference):
+            other = "--reference" if self.shots is None else "--shots"
+            raise UsageError(
+                f"--mutual compares the test images with each other; omit it or {other}."
+            )
+        if self.shots is not None and self.reference:
+            raise UsageError(
+                "--shots takes the references from the training split; omit --reference."
+            )
 
     def few_shot(self) -> FewShot | None:
         """Numbers of references from the training split, if they are wanted.
 
         Raises:
-            UsageError: if the numbers are invalid, or there are references from elsewhere too.
+            UsageError: if the numbers are invalid.
         """
         if self.shots is None:
             return None
-        if self.reference:
-            raise UsageError(
-                "--shots takes the references from the training split; omit --reference."
-            )
         from moeclip_cli.evaluation.shots import FewShot
 
         return FewShot(tuple(sorted(set(self.shots))), self.draws, self.reference_rotations)
@@ -128,7 +144,7 @@ class ReferenceOptions:
         from moeclip_cli.runs.benchmark_models import Comparison
 
         found = [ref.path for ref in find_images(self.reference)] if self.reference else None
-        return Comparison(found, self.reference_rotations)
+        return Comparison(found, self.reference_rotations, mutual=self.mutual)
 
 
 @dataclass(frozen=True)
@@ -149,7 +165,9 @@ class BenchmarkModels:
         typer.Option(
             "--model",
             "-m",
-            show_default=f"{DEFAULT_MODEL}; with --shots or --reference {DEFAULT_TOWER}",
+            show_default=(
+                f"{DEFAULT_MODEL}; with --mutual, --shots or --reference {DEFAULT_TOWER}"
+            ),
         ),
     ] = None
     references: ReferenceOptions = ReferenceOptions()

@@ -28,7 +28,7 @@ def print_category(results: Sequence[CategoryResult]) -> None:
     for error in results[0].errors:
         console.warn(error)
     for result in results:
-        shots = "" if result.shots is None else f", {result.shots}-shot"
+        shots = f", {result.shots}-shot" if isinstance(result.shots, int) else ""
         for protocol, evaluation in result.evaluations.items():
             values = ", ".join(f"{METRICS[n]} {number(evaluation.metrics[n])}" for n in _SHOWN)
             console.note(

@@ -11,15 +11,15 @@ from typing import Literal
 from moeclip_cli.evaluation.category_metrics import mean_of_defined
 from moeclip_cli.evaluation.published import (
     ANOMALY_DINO,
+    ANOMALY_DINO_BATCHED,
     MOECLIP,
+    Claim,
     published_claims,
     published_results,
 )
-from moeclip_cli.evaluation.results import METRICS, PROTOCOLS, CategoryResult, Values
+from moeclip_cli.evaluation.results import METRICS, PROTOCOLS, CategoryResult, Shots, Values
 
 Kind = Literal["category", "mean", "published", "difference"]
-
-Shots = int | Literal["all", "test"]
 
 ALL_DATASETS = "All datasets"
 # Numbers of references of the published results that have none.
@@ -38,8 +38,8 @@ class Line:
         protocol: "paper", "deployed" or "published"; for a difference, minuend and subtrahend.
         values: metric -> percent, or percentage points for a difference; None if not defined.
         normal, anomalous: numbers of images; None for published results and differences.
-        shots: number of references in a few-shot evaluation; for published results also "all" good
-            images, or "test" for a comparison with the other test images.
+        shots: number of references in a few-shot evaluation, or "test" for a comparison with the
+            other test images; for published results also "all" good images.
         draws: metrics of each draw of references, of which `values` are the means.
         source: paper that states the result, if it is not MoECLIP's.
     """
@@ -143,17 +143,15 @@ def _mean_values(values: Sequence[Values]) -> Values:
 
 
 def _claimed_lines(lines: Sequence[Line], title: str, compare: bool) -> Iterator[Line]:
-    """Published few-shot results on a dataset, at the evaluated numbers of references.
+    """Published results on a dataset, at the evaluated numbers of references.
 
-    With `compare`, also those of the other methods, and what methods reach that compare with all
-    good images or with the other test images.
+    With `compare`, also those of the other methods. Beside few-shot results, it adds what methods
+    reach that compare with all good images or with the other test images.
     """
-    evaluated = {line.shots for line in lines if line.dataset == title} - {None}
+    evaluated = {line.shots for line in lines if line.dataset == title and line.shots}
     for claim in published_claims():
         shots = claim.shots or _COMPARED[claim.setting]
-        if not evaluated or claim.dataset != title or (claim.shots and shots not in evaluated):
-            continue
-        if compare or (claim.method == ANOMALY_DINO and claim.shots):
+        if claim.dataset == title and _is_shown(claim, shots, evaluated, compare):
             values = dict.fromkeys(METRICS) | {"image_auroc": claim.image_auroc}
             yield Line(
                 "published",
@@ -165,6 +163,12 @@ def _claimed_lines(lines: Sequence[Line], title: str, compare: bool) -> Iterator
                 shots=shots,
                 source=claim.source,
             )
+
+
+def _is_shown(claim: Claim, shots: Shots, evaluated: set[Shots], compare: bool) -> bool:
+    if shots in evaluated:
+        return compare or claim.method in (ANOMALY_DINO, ANOMALY_DINO_BATCHED)
+    return compare and not claim.shots and any(isinstance(each, int) for each in evaluated)
 
 
 def _published_lines(
@@ -204,7 +208,7 @@ def _protocol_differences(lines: Sequence[Line], titles: Sequence[str], title: s
     """Deployed minus paper results, over the datasets that have both."""
     differences = []
     means = [line for line in lines if line.kind == "mean" and line.dataset in titles]
-    means = [line for line in means if line.shots is None]
+    means = [line for line in means if line.shots in (None, "test")]
     paper = {(line.model, line.dataset): line for line in means if line.protocol == "paper"}
     deployed = [
         line

@@ -16,6 +16,8 @@ from moeclip_cli.datasets.csv_rows import read_csv
 MOECLIP = "MoECLIP"
 ANOMALY_DINO = "AnomalyDINO (DINOv2 ViT-S/14, 448 px)"
 """The method with the same backbone and input size as the built-in tower."""
+ANOMALY_DINO_BATCHED = "AnomalyDINO batched (DINOv2 ViT-S/14, 448 px)"
+"""The same, where the test images are compared with each other."""
 _COLUMNS = ("level", "dataset", "method", "auroc", "ap")
 _CLAIM_COLUMNS = (
     "setting", "method", "backbone", "pixels", "dataset", "shots", "image_auroc", "source",
@@ -39,7 +41,7 @@ class Claim:
 
     Attributes:
         setting: what the method compares images with.
-        method: its name, backbone and input size.
+        method: its name, with backbone and input size where they are known.
         dataset: title of the dataset.
         shots: number of good images in the setting "few-shot".
         image_auroc: in percent.
@@ -81,9 +83,16 @@ def published_claims() -> tuple[Claim, ...]:
 def _claim(row: dict[str, str]) -> Claim:
     return Claim(
         setting=_SETTINGS[row["setting"]],
-        method=f"{row['method']} ({row['backbone']}, {row['pixels']} px)",
+        method=_label(row),
         dataset=row["dataset"],
         shots=int(row["shots"]) if row["shots"] else None,
         image_auroc=float(row["image_auroc"]),
         source=row["source"],
     )
+
+
+def _label(row: dict[str, str]) -> str:
+    details = [row["backbone"]] if row["backbone"] else []
+    if row["pixels"]:
+        details.append(f"{row['pixels']} px")
+    return f"{row['method']} ({', '.join(details)})" if details else row["method"]

@@ -16,6 +16,10 @@ and independent of the other images.
 PROTOCOLS: tuple[Protocol, ...] = ("paper", "deployed")
 ProtocolChoice = Literal[Protocol, "both"]
 
+Shots = int | Literal["all", "test"]
+"""Number of references; also "all" good images of the training split, or the other "test" images,
+for a comparison with these."""
+
 MistakeKind = Literal["false alarm", "miss"]
 
 METRICS = {
@@ -99,7 +103,8 @@ class CategoryResult:
         errors: one sentence for each image that was skipped because it could not be read.
         notes: caveats about the numbers.
         evaluations: protocol -> evaluation.
-        shots: number of references, in a few-shot evaluation.
+        shots: number of references in a few-shot evaluation; "test" if the images were compared
+            with each other.
         references: for each draw, its references, relative to the dataset's folder.
     """
 
@@ -114,11 +119,11 @@ class CategoryResult:
     errors: tuple[str, ...]
     notes: tuple[str, ...]
     evaluations: dict[Protocol, Evaluation]
-    shots: int | None = None
+    shots: Shots | None = None
     references: tuple[tuple[str, ...], ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
-        """All fields in JSON types; those of few-shot evaluations only where there are any."""
+        """All fields in JSON types; those of comparisons only where there are any."""
         content = asdict(self)
         if self.shots is None:
             del content["shots"], content["references"]

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 
 from moeclip_cli.evaluation.category import CategoryEvaluator
 from moeclip_cli.evaluation.results import CategoryResult
+from moeclip_cli.inspection.placed import PlacedModel
 from moeclip_cli.runs.benchmark_job import Execution, Task
-from moeclip_cli.runs.benchmark_scoring import score_category
+from moeclip_cli.runs.benchmark_mutual import compare_category
+from moeclip_cli.runs.benchmark_scoring import ScoredSample, score_category
 from moeclip_cli.runs.benchmark_share import Share, category_result
 from moeclip_cli.runs.benchmark_shots import evaluate_shots
 
@@ -45,7 +47,8 @@ def evaluate_category(
     if task.few_shot is not None:
         return evaluate_shots(task, execution, pool, keep)
     share = Share(CategoryEvaluator(task.part.protocols, task.part.dataset.domain))
-    added = _score(task, execution, pool, share)
+    model, scored = _scoring(task, execution, share)
+    added = _add(scored, pool, share)
 
     # Runs after all additions in the same thread, and meets their errors first.
     def finish() -> None:
@@ -53,17 +56,29 @@ def evaluate_category(
             future.result()
         merged = execution.world.gather(share)
         if merged is not None:
-            keep([category_result(task, task.inspector, merged)])
+            keep([category_result(task, model, merged)])
 
     return pool.submit(finish)
 
 
-def _score(
-    task: Task, execution: Execution, pool: ThreadPoolExecutor, share: Share
+def _scoring(
+    task: Task, execution: Execution, share: Share
+) -> tuple[PlacedModel, Iterable[ScoredSample]]:
+    """The model in the domain of the category, and this process's images as they are scored."""
+    if task.mutual:
+        comparing = task.model.mutual_inspector(task.part.dataset.domain)
+        return comparing, compare_category(task, comparing, execution, share)
+    inspector = task.inspector
+    share.threshold = inspector.threshold.value
+    return inspector, score_category(task, inspector, execution)
+
+
+def _add(
+    samples: Iterable[ScoredSample], pool: ThreadPoolExecutor, share: Share
 ) -> list[Future[None]]:
-    """Score this process's samples into `share`; returns the additions that are not done yet."""
+    """Add samples to `share`; returns the additions that are not done yet."""
     waiting: deque[Future[None]] = deque()
-    for scored in score_category(task, task.inspector, execution):
+    for scored in samples:
         if scored.error is None:
             share.samples.append(scored.sample)
             waiting.append(

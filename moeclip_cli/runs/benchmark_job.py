@@ -29,6 +29,7 @@ class Choices:
         compare: whether the other published methods are shown.
         few_shot: numbers of references from the training split, if images are compared with them.
         own_references: whether images are compared with the same good parts in all categories.
+        mutual: whether the images of each category are compared with each other.
     """
 
     protocol: ProtocolChoice | None = None
@@ -37,13 +38,19 @@ class Choices:
     compare: bool = False
     few_shot: FewShot | None = None
     own_references: bool = False
+    mutual: bool = False
+
+    @property
+    def by_comparison(self) -> bool:
+        """Whether images are compared with other images."""
+        return self.few_shot is not None or self.own_references or self.mutual
 
     @property
     def protocols(self) -> Sequence[Protocol] | None:
         """The protocols by name; None for the default of each dataset."""
         if self.protocol is None:
             # Published methods that compare images score each one on its own.
-            return ["deployed"] if self.few_shot or self.own_references else None
+            return ["deployed"] if self.by_comparison else None
         return [name for name in PROTOCOLS if self.protocol in (name, "both")]
 
 
@@ -57,6 +64,7 @@ class Task:
         part: the category.
         mask_cut: a mask's pixel is anomalous above this value.
         few_shot: numbers of references, if the category has its own.
+        mutual: whether its images are compared with each other.
     """
 
     number: int
@@ -64,6 +72,7 @@ class Task:
     part: Part
     mask_cut: int
     few_shot: FewShot | None = None
+    mutual: bool = False
 
     @property
     def inspector(self) -> Inspector:
@@ -100,7 +109,7 @@ class BenchmarkJob:
         """Every model on every category, dataset by dataset."""
         choices = self.choices
         return [
-            Task(number, model, part, choices.mask_cut, choices.few_shot)
+            Task(number, model, part, choices.mask_cut, choices.few_shot, choices.mutual)
             for part in self._parts_and_remarks[0]
             for number, model in enumerate(self.models)
         ]
@@ -137,13 +146,13 @@ class BenchmarkJob:
     def settings(self) -> dict[str, Any]:
         """Settings that must be equal to resume a killed run, short enough for an error message.
 
-        Only draws of references are random; without them the seed is None. Device, batch size and
-        workers are left out: they change a result by rounding only.
+        Only draws of references and subsets of compared images are random; without them the seed
+        is None. Device, batch size and workers are left out: they change a result by rounding only.
         """
         identities = [model.identity for model in self.models]
         choices, few_shot = self.choices, self.choices.few_shot
         usual = "paper for published datasets, deployed for own data"
-        if few_shot or choices.own_references:
+        if choices.by_comparison:
             usual = "deployed"
         settings = {
             "command": "benchmark",
@@ -164,6 +173,11 @@ class BenchmarkJob:
             settings["references"] = identities[0]["references"]
         if few_shot is not None or choices.own_references:
             settings["reference_rotations"] = identities[0]["reference_rotations"]
+        if choices.mutual:
+            same = ("mode", "subset_size", "windows", "share")
+            settings |= {name: identities[0][name] for name in same}
+            settings["layers"] = [identity["layers"] for identity in identities]
+            settings["seed"] = identities[0]["subset_seed"]
         return settings
 
     def describe(self, environment: Mapping[str, Any]) -> dict[str, Any]:
@@ -200,6 +214,8 @@ class Execution:
     Attributes:
         pace: batch size and threads, the same in all processes.
         world: the processes that share the work; by default this one alone.
+        turn: number of the category among those that are evaluated, from 0; it decides which
+            process compares the images of a category with each other.
         advance: called with the number of images done since the last call.
         observe: called with the results of each task, kept ones included; possibly in another
             thread.
@@ -207,5 +223,6 @@ class Execution:
 
     pace: Pace
     world: World = field(default_factory=World)
+    turn: int = 0
     advance: Callable[[int], None] = lambda images: None
     observe: Callable[[Sequence[CategoryResult]], None] = lambda results: None

@@ -12,6 +12,7 @@ from moeclip_cli.checkpoints.builtin import BUILTIN_TOWERS
 from moeclip_cli.checkpoints.loading import LoadedModel, load_model, load_tower
 from moeclip_cli.errors import UsageError
 from moeclip_cli.inspection.inspector import Inspector
+from moeclip_cli.inspection.mutual import MutualInspector
 from moeclip_cli.inspection.references import GoodParts
 from moeclip_cli.model.config import Domain
 from moeclip_cli.model.frozen_tower import FrozenTower
@@ -25,10 +26,19 @@ class Comparison:
     Attributes:
         paths: good parts for all categories; None if each category has its own.
         rotations: number of angles at which each reference is compared.
+        mutual: the images of each category are compared with each other instead.
     """
 
     paths: Sequence[Path] | None = None
     rotations: int = 1
+    mutual: bool = False
+
+
+# The settings of a `MutualInspector` that do not depend on the domain, beside the model's.
+_MUTUAL = (
+    "scales", "mode", "subset_size", "subset_seed", "layers", "windows", "share",
+    "preprocessing_digest",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -40,7 +50,7 @@ class BenchmarkedModel:
         loaded: the network.
         identity: everything about the model that decides its results, in JSON types.
         inspectors: one for each domain, with the same network; none if each category has its own
-            references, see `compared`.
+            references, see `inspector`, or its images are compared, see `mutual_inspector`.
         device: of the network: auto, cpu, cuda, cuda:N or mps.
         precision: of the network: auto, fp32, bf16 or fp16.
     """
@@ -93,11 +103,16 @@ class BenchmarkedModel:
             if isinstance(loaded.network, FrozenTower):
                 raise UsageError(
                     f"{loaded.name} has no adapters and scores by comparison only; use `shots` to "
-                    "compare with good training images, or give good parts as `reference`."
+                    "compare with good training images, `mutual` to compare the test images with "
+                    "each other, or give good parts as `reference`."
                 )
             industrial = found.inspector("industrial")
             identity["threshold"] = industrial.threshold.value
             return found._with(industrial, found.inspector("medical"))
+        if comparison.mutual:
+            mutual = found.mutual_inspector("industrial")
+            identity |= {name: mutual.settings[name] for name in _MUTUAL}
+            return replace(found, name=mutual.model.name)
         identity |= {
             "layers": list(loaded.network.config.layers),
             "preprocessing_digest": loaded.network.preprocessing.digest,
@@ -134,6 +149,21 @@ class BenchmarkedModel:
             device=self.device,
             precision=self.precision,
         )
+
+    def mutual_inspector(self, domain: Domain) -> MutualInspector:
+        """An inspector with this network that compares images with each other.
+
+        Args:
+            domain: determines the blur.
+        """
+        return MutualInspector(
+            self.loaded, domain=domain, device=self.device, precision=self.precision
+        )
+
+    @property
+    def mode(self) -> str:
+        """What its name says about the way of scoring: ", mutual" or nothing."""
+        return self.name.removeprefix(self.loaded.name)
 
     @property
     def remarks(self) -> list[str]:
@@ -188,6 +218,6 @@ def load_models(
     ]
     count = Counter(each.name for each in loaded)
     return [
-        replace(each, name=model) if count[each.name] > 1 else each
+        replace(each, name=model + each.mode) if count[each.name] > 1 else each
         for model, each in zip(models, loaded, strict=True)
     ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
@@ -153,16 +154,17 @@ def _evaluate_missing(
 
     sharing = replace(execution, advance=advance)
     pool = ThreadPoolExecutor(1, "moeclip-metrics")
-    metrics: Future[None] | None = None
+    metrics: deque[Future[None]] = deque()
     try:
-        for index in missing:
-            following = evaluate_category(tasks[index], sharing, pool, partial(keep, index))
-            # At most one category's pixels wait for their metrics.
-            if metrics is not None:
-                metrics.result()
-            metrics = following
-        if metrics is not None:
-            metrics.result()
+        for turn, index in enumerate(missing):
+            mine = replace(sharing, turn=turn)
+            metrics.append(evaluate_category(tasks[index], mine, pool, partial(keep, index)))
+            # At most one category's pixels wait here for their metrics; of those that are compared
+            # whole, each process has one.
+            if len(metrics) > (execution.world.size if tasks[index].mutual else 1):
+                metrics.popleft().result()
+        for waiting in metrics:
+            waiting.result()
         advance(0)  # images of other processes since the last call
     finally:
         pool.shutdown(wait=True, cancel_futures=True)

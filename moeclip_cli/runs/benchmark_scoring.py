@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,6 +13,7 @@ from moeclip_cli.datasets.masks import read_mask
 from moeclip_cli.errors import DatasetError
 from moeclip_cli.images.pipeline import prefetch
 from moeclip_cli.inspection.inspector import Inspector
+from moeclip_cli.inspection.placed import PlacedModel
 from moeclip_cli.inspection.result import Result
 from moeclip_cli.runs.benchmark_job import Execution, Task
 from moeclip_cli.runs.stream import Pace
@@ -56,14 +57,34 @@ def score_category(
         batch_size=pace.batch_size,
         workers=pace.workers,
     )
-    masks = _masks(task, inspector, samples, pace)
+    for scored in with_masks(task, inspector, samples, results, pace):
+        yield scored
+        execution.advance(1)
+
+
+def with_masks(
+    task: Task,
+    model: PlacedModel,
+    samples: Sequence[Sample],
+    results: Iterable[Result],
+    pace: Pace,
+) -> Iterator[ScoredSample]:
+    """Put scored images and their masks together.
+
+    Args:
+        task: a model on the category.
+        model: that scored the images.
+        samples: images of the category.
+        results: of the images.
+        pace: threads that read masks.
+    """
+    masks = _masks(task, model, samples, pace)
     for sample, result, read in zip(samples, results, masks, strict=True):
         mask = read.fitting(result.probability)
         error = result.error or mask.error
         if error is not None:
-            error = f"{part.dataset.relative(sample.image)}: {error}"
+            error = f"{task.part.dataset.relative(sample.image)}: {error}"
         yield ScoredSample(sample, result, mask.pixels, error)
-        execution.advance(1)
 
 
 @dataclass(frozen=True)
@@ -92,7 +113,7 @@ class _Mask:
 
 
 def _masks(
-    task: Task, inspector: Inspector, samples: Sequence[Sample], pace: Pace
+    task: Task, model: PlacedModel, samples: Sequence[Sample], pace: Pace
 ) -> Iterator[_Mask]:
     """The masks of samples; in a category with masks, a normal image has an empty one."""
     masked = any(sample.mask for sample in task.part.samples)
@@ -101,7 +122,7 @@ def _masks(
         if sample.mask is None:
             return _Mask(empty=masked and not sample.label)
         try:
-            return _Mask(read_mask(sample.mask, inspector.map_size, above=task.mask_cut))
+            return _Mask(read_mask(sample.mask, model.map_size, above=task.mask_cut))
         except DatasetError as error:
             return _Mask(error=str(error))
 

@@ -17,7 +17,7 @@ from moeclip_cli.evaluation.category import CategoryEvaluator, Misranked, Protoc
 from moeclip_cli.evaluation.category_metrics import in_percent
 from moeclip_cli.evaluation.results import CategoryResult, Evaluation, Mistake
 from moeclip_cli.images.encode import encode_picture
-from moeclip_cli.inspection.inspector import Inspector
+from moeclip_cli.inspection.placed import PlacedModel
 from moeclip_cli.reports.pictures.overlay import render_overlay
 from moeclip_cli.reports.pictures.panels import shrunk
 from moeclip_cli.runs.benchmark_job import Task
@@ -30,25 +30,34 @@ _TRUTH = (0, 120, 255)
 
 @dataclass
 class Share:
-    """The evaluated images of a category in one process, or in several merged ones."""
+    """The evaluated images of a category in one process, or in several merged ones.
+
+    Attributes:
+        evaluator: collects their results.
+        samples: the images.
+        errors: one sentence for each image that could not be evaluated.
+        threshold: an image is anomalous at this score and above; 0 as long as it is not known.
+    """
 
     evaluator: CategoryEvaluator
     samples: list[Sample] = field(default_factory=list)
     errors: list[str] = field(default_factory=list)
+    threshold: float = 0.0
 
     def merge(self, other: Share) -> None:
         """Append the share of the next process."""
         self.evaluator.merge(other.evaluator)
         self.samples += other.samples
         self.errors += other.errors
+        self.threshold = max(self.threshold, other.threshold)
 
 
-def category_result(task: Task, inspector: Inspector, share: Share) -> CategoryResult:
+def category_result(task: Task, model: PlacedModel, share: Share) -> CategoryResult:
     """The result of a whole category.
 
     Args:
         task: a model on the category.
-        inspector: that scored the images.
+        model: that scored the images.
         share: all images of the category.
 
     Raises:
@@ -66,19 +75,21 @@ def category_result(task: Task, inspector: Inspector, share: Share) -> CategoryR
         anomalous=anomalous,
         masks=sum(sample.mask is not None for sample in share.samples),
         errors=tuple(share.errors),
-        notes=tuple(_notes(share.samples)),
+        notes=tuple(_notes(share.samples, mutual=task.mutual)),
         evaluations={
-            protocol: _evaluation(task, inspector, result)
+            protocol: _evaluation(task, model, result, share.threshold)
             for protocol, result in share.evaluator.results().items()
         },
+        shots="test" if task.mutual else None,
     )
 
 
-def _notes(samples: list[Sample]) -> Iterator[str]:
+def _notes(samples: list[Sample], *, mutual: bool) -> Iterator[str]:
     """Reasons why metrics are not defined or do not cover all images."""
     labels = {sample.label for sample in samples}
     if not samples:
-        yield "no metrics: no image could be read"
+        which = "fewer than two images" if mutual else "no image"
+        yield f"no metrics: {which} could be read"
     elif len(labels) == 1:
         which = "anomalous" if labels == {1} else "normal"
         yield f"no image metrics: all {len(samples)} images are {which}"
@@ -89,24 +100,26 @@ def _notes(samples: list[Sample]) -> Iterator[str]:
         yield f"pixel metrics without {without} anomalous images, which have no mask"
 
 
-def _evaluation(task: Task, inspector: Inspector, result: ProtocolResult) -> Evaluation:
+def _evaluation(
+    task: Task, model: PlacedModel, result: ProtocolResult, threshold: float
+) -> Evaluation:
     return Evaluation(
         metrics=in_percent(result.metrics),
         error_bound=round(100 * result.metrics.pixel.error_bound, 6),
         curves=result.curves,
         histogram=result.histogram,
-        mistakes=tuple(_mistake(task, inspector, each) for each in result.misranked),
+        mistakes=tuple(_mistake(task, model, each, threshold) for each in result.misranked),
     )
 
 
-def _mistake(task: Task, inspector: Inspector, misranked: Misranked) -> Mistake:
+def _mistake(task: Task, model: PlacedModel, misranked: Misranked, threshold: float) -> Mistake:
     path = task.part.dataset.relative(misranked.sample.image)
     try:
-        pixels = inspector.read_pixels(misranked.sample.image)
+        pixels = model.read_pixels(misranked.sample.image)
     except ImageError:  # deleted since it was scored: listed without a picture
         return Mistake(misranked.kind, path, misranked.score)
     small = shrunk(pixels, _OVERLAY_SIDE)
-    overlay = render_overlay(small, misranked.probability, inspector.threshold.value, legend=False)
+    overlay = render_overlay(small, misranked.probability, threshold, legend=False)
     if misranked.sample.mask is not None:
         _outline_truth(
             overlay, read_mask(misranked.sample.mask, _OVERLAY_SIDE, above=task.mask_cut)

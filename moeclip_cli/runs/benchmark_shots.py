@@ -95,6 +95,7 @@ def evaluate_shots(
             CategoryEvaluator(part.protocols, part.dataset.domain),
             [each.sample for each in compared],
             list(errors),
+            inspector.threshold.value,
         )
         for each in compared:
             each.add_to(share.evaluator, subset, inspector)

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from moeclip_cli.evaluation.published import ANOMALY_DINO, published_claims
+from moeclip_cli.evaluation.published import ANOMALY_DINO, ANOMALY_DINO_BATCHED, published_claims
 
 
 def test_claims_have_a_source_and_plausible_numbers():
@@ -24,3 +24,9 @@ def test_the_method_with_the_same_backbone_has_three_numbers_of_shots():
         ("MVTec", 1): 96.5, ("MVTec", 4): 97.6, ("MVTec", 16): 98.3,
         ("VisA", 1): 85.6, ("VisA", 4): 91.3, ("VisA", 16): 93.8,
     }  # fmt: skip
+
+
+def test_a_label_names_what_is_known():
+    labels = {claim.method for claim in published_claims()}
+    assert {ANOMALY_DINO, ANOMALY_DINO_BATCHED} <= labels
+    assert {"WinCLIP+ (CLIP ViT-B/16+)", "PromptAD (CLIP)", "RareCLIP (CLIP ViT-L)"} <= labels

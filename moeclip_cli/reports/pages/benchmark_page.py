@@ -90,7 +90,7 @@ def _category(result: CategoryResult) -> str:
     )
     notes = "".join(f"<li>{text(note)}</li>" for note in (*result.notes, *result.errors))
     notes = f'<ul class="quiet">{notes}</ul>\n' if notes else ""
-    references = "" if result.shots is None else f"{result.shots}-shot, "
+    references = f"{result.shots}-shot, " if isinstance(result.shots, int) else ""
     return (
         f'<details class="card category"><summary>{text(result.category)} '
         f'<span class="quiet">{references}{text(result.model)}: {result.normal} normal, '

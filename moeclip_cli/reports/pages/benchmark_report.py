@@ -47,11 +47,13 @@ def shots_cell(line: Line) -> str:
 
 
 def legend(lines: Sequence[Line]) -> list[str]:
-    """Sentences that a table of few-shot results needs, with the sources of published ones."""
+    """Sentences that a table of comparisons needs, with the sources of published ones."""
     if not has_shots(lines):
         return []
     draws = max(len(line.draws) for line in lines)
     found = []
+    if any(line.shots == "test" for line in lines):
+        found.append('"test": compared with the other test images of the category, without labels.')
     if draws > 1:
         found.append(f"Mean ± standard deviation over {draws} draws of the references.")
     sources = dict.fromkeys(line.source for line in lines if line.source)
@@ -101,12 +103,16 @@ def facts(card: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     if "shots" in settings:
         numbers = ", ".join(map(str, settings["shots"]))
         yield "Shots", f"{numbers} good training images, {settings['draws']} draws"
+    if settings.get("mode") == "mutual":
+        size = settings["subset_size"]
+        yield "Comparison", f"mutual: test images with each other, in subsets of up to {size}"
     if "references" in settings:
         yield "References", f"sha256 {settings['references']}"
     if settings.get("reference_rotations", 1) > 1:
         yield "Reference rotations", str(settings["reference_rotations"])
     seed = settings["seed"]
-    yield "Seed", "none; nothing is random" if seed is None else f"{seed}, of the draws"
+    drawn = "subsets" if settings.get("mode") == "mutual" else "draws"
+    yield "Seed", "none; nothing is random" if seed is None else f"{seed}, of the {drawn}"
     processes = environment["processes"]
     together = f", {processes} processes" if processes > 1 else ""
     yield "Device", f"{environment['device']}{together}"
