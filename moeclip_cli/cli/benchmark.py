@@ -45,7 +45,7 @@ def benchmark(
 
     Writes results.json, results.csv, results.md and report.html. The same command continues an
     interrupted run. Several processes (--processes, or on several machines torchrun or accelerate
-    launch -m moeclip_cli benchmark ...) share every category and give the same numbers.
+    launch -m moeclip_cli benchmark ...) share the work and give the same numbers.
 
     Exit codes: 0 done, 2 usage error, 3 some images or masks could not be read, 4 dataset or model
     not loaded (or, with --self-check, different numbers), 69 one of several processes was killed,

@@ -31,7 +31,7 @@ def evaluate_category(
 
     Args:
         task: a model on a category.
-        execution: batch size, threads and processes; `advance` is called after each image.
+        execution: batch size, threads and processes; `advance` is called with the images done.
         pool: of one thread, so that metrics and exchanges between processes stay in order.
         keep: called with the results in the thread of `pool`, in the first process only: one
             result, or one for each number of references.

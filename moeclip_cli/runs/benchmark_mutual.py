@@ -19,7 +19,7 @@ def compare_category(
 ) -> Iterator[ScoredSample]:
     """Compare the images of a category with each other, as `MutualInspector.score` does.
 
-    One process compares the whole category; the others are ahead at the next ones. `advance` is
+    One process compares the whole category, while the others compare the next ones. `advance` is
     called in proportion to the finished comparisons.
 
     Args:

@@ -159,8 +159,8 @@ def _evaluate_missing(
         for turn, index in enumerate(missing):
             mine = replace(sharing, turn=turn)
             metrics.append(evaluate_category(tasks[index], mine, pool, partial(keep, index)))
-            # At most one category's pixels wait here for their metrics; of those that are compared
-            # whole, each process has one.
+            # At most one category's pixels wait for their metrics in each process. Images that are
+            # compared with each other are all in one process.
             if len(metrics) > (execution.world.size if tasks[index].mutual else 1):
                 metrics.popleft().result()
         for waiting in metrics:

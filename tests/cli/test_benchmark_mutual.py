@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import csv
 import json
+import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 from support.benchmark_data import build_all, own_folder
+
+from moeclip_cli.evaluation.category import BINS
 
 OUT = Path("moeclip-benchmark")
 FILES = ("results.json", "results.csv", "results.md", "report.html")
@@ -43,6 +47,7 @@ def test_the_numbers_are_those_of_score_and_every_table_names_the_mode(
     benchmark, moeclip, standin, tmp_path
 ):
     data = own_folder(tmp_path / "parts", per_label=5)
+    shutil.copy(data / "bad" / "0.png", data / "good" / "0.png")
     result = benchmark("--data", data, "--protocol", "both")
     assert result.exit_code == 0, result.stderr
     (category,) = read()["categories"]
@@ -53,7 +58,12 @@ def test_the_numbers_are_those_of_score_and_every_table_names_the_mode(
         scored = [(float(row["score"]), "bad" in row["path"]) for row in csv.DictReader(stream)]
     found = category["evaluations"]["deployed"]["metrics"]
     assert found["image_auroc"] == pytest.approx(auroc(scored), abs=1e-4)
+    assert 50 < found["image_auroc"] < 100
     assert found["pixel_pro"] is not None
+    histogram = category["evaluations"]["deployed"]["histogram"]
+    for label, counts in enumerate(histogram):
+        scores = [score for score, anomalous in scored if anomalous == label]
+        assert counts == np.histogram(scores, BINS, (0, 1))[0].tolist()
     lines = [(line["kind"], line["protocol"]) for line in read()["lines"]]
     assert ("difference", "deployed - paper") in lines
     for text in (result.stdout, *((OUT / name).read_text(encoding="utf-8") for name in FILES)):

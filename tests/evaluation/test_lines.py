@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from moeclip_cli.evaluation.lines import ALL_DATASETS, benchmark_lines
-from moeclip_cli.evaluation.published import ANOMALY_DINO, published_results
+from moeclip_cli.evaluation.published import ANOMALY_DINO, ANOMALY_DINO_BATCHED, published_results
 from moeclip_cli.evaluation.results import METRICS, CategoryResult, Evaluation
 
 
@@ -151,6 +151,18 @@ def test_few_shot_results_are_beside_published_ones_at_the_same_shots():
     assert all(line.source for line in compared)
     own = benchmark_lines([shot("Mine", "a", 1, [90.0])], compare=True)
     assert find(own, kind="published") == []
+
+
+def test_results_of_a_comparison_with_each_other_are_beside_published_batched_ones():
+    results = [replace(result("VisA", "pcb1", paper=90.0, deployed=91.5), shots="test")]
+    lines = benchmark_lines(results, compare=False)
+    (published,) = find(lines, kind="published")
+    assert (published.model, published.shots) == (ANOMALY_DINO_BATCHED, "test")
+    (difference,) = find(lines, kind="difference")
+    assert (difference.protocol, difference.values["image_ap"]) == ("deployed - paper", 1.5)
+    compared = find(benchmark_lines(results, compare=True), kind="published")
+    assert {line.shots for line in compared} == {"test"}
+    assert any(line.model.startswith("MuSc") for line in compared)
 
 
 def test_results_with_references_are_not_beside_zero_shot_ones():
