@@ -25,7 +25,7 @@ from moeclip_cli.inspection.references import ImageLike, listed
 from moeclip_cli.inspection.result import Result
 from moeclip_cli.inspection.scored_batch import ScoredBatch
 from moeclip_cli.inspection.subsets import LARGEST_SUBSET, SEED, subsets
-from moeclip_cli.inspection.thresholds import AppliedThreshold, given_threshold, outlier_limit
+from moeclip_cli.inspection.thresholds import AppliedThreshold, given_threshold, mutual_threshold
 from moeclip_cli.model.aggregation import WINDOWS
 from moeclip_cli.model.bank import image_score
 from moeclip_cli.model.config import Domain
@@ -308,7 +308,7 @@ class MutualInspector(PlacedModel):
                 "Images are compared with each other, but fewer than two can be read. "
                 f"{next(errors, 'Give at least two images.')}"
             )
-        return self.threshold or outlier_limit(scores)
+        return self.threshold or mutual_threshold(scores)
 
     def result(self, image: ComparedImage, prompt: str, threshold: AppliedThreshold) -> Result:
         """The result of a compared image.

@@ -16,14 +16,13 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from moeclip_cli.errors import UsageError
+from moeclip_cli.inspection.outliers import outlier_limit
 from moeclip_cli.model.bank import PatchBank
 
 ImageLike: TypeAlias = "str | os.PathLike[str] | Image.Image | NDArray[np.uint8]"
 
 # Leave-one-out scores this many deviations above the median are suspicious.
 _OUTLIER = 6.0
-# Between mean absolute deviation and standard deviation of a normal distribution.
-_TO_DEVIATION = 1.4826
 # Two images of one part in one position differ by less than this.
 _NEAR_DUPLICATE = 0.02
 
@@ -130,9 +129,7 @@ class References:
         scores = np.array(self.scores)
         if len(scores) < 3:
             return []
-        median = np.median(scores)
-        deviation = _TO_DEVIATION * np.median(np.abs(scores - median))
-        limit = median + _OUTLIER * max(deviation, _NEAR_DUPLICATE / _OUTLIER)
+        limit = outlier_limit(self.scores, _OUTLIER, _NEAR_DUPLICATE)
         return [int(i) for i in np.argsort(-scores, kind="stable") if scores[i] > limit]
 
 

@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
-
 from moeclip_cli.checkpoints.configuration import CheckpointConfig
 from moeclip_cli.choices import FALSE_ALARMS
 from moeclip_cli.errors import UsageError
 from moeclip_cli.inspection.conformal import attainable_rate, conformal_threshold
+from moeclip_cli.inspection.outliers import outlier_limit
 from moeclip_cli.inspection.profile import Profile
 from moeclip_cli.inspection.references import References
 
@@ -24,8 +23,6 @@ SINGLE_REFERENCE = 0.6
 _OUTLIER = 3.0
 # but at least this far: scores of nearly equal images differ by less.
 _LEAST_MARGIN = 0.02
-# Between mean absolute deviation and standard deviation of a normal distribution.
-_TO_DEVIATION = 1.4826
 
 
 @dataclass(frozen=True)
@@ -80,7 +77,7 @@ def given_threshold(value: float) -> AppliedThreshold:
     return AppliedThreshold(value, "given")
 
 
-def outlier_limit(scores: Sequence[float]) -> AppliedThreshold:
+def mutual_threshold(scores: Sequence[float]) -> AppliedThreshold:
     """The score from which an image stands out of a set in which most images are normal.
 
     It is three robust standard deviations (1.4826 times the median absolute deviation) above the
@@ -89,9 +86,7 @@ def outlier_limit(scores: Sequence[float]) -> AppliedThreshold:
     Args:
         scores: of all images; at least one.
     """
-    median = float(np.median(scores))
-    deviation = _TO_DEVIATION * float(np.median(np.abs(np.array(scores) - median)))
-    value = min(1.0, median + max(_OUTLIER * deviation, _LEAST_MARGIN))
+    value = min(1.0, outlier_limit(scores, _OUTLIER, _LEAST_MARGIN))
     return AppliedThreshold(value, f"mutual: outlier limit of these {len(scores)} images")
 
 
