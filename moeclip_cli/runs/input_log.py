@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+from array import array
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from hashlib import blake2b
 from pathlib import Path
 from typing import TypeAlias
+
+import numpy as np
 
 from moeclip_cli.discovery.inputs import ImageRef
 from moeclip_cli.files import AppendedFile, Closable, replacing, size_and_time, write_errors
@@ -114,6 +117,33 @@ class InputLog(Closable):
                     yield record
         self._file = AppendedFile(self.path, keep=self.path.stat().st_size)
 
+    def arrange(self, paths: Iterable[str]) -> None:
+        """Put the records into the order of the images; call it after the last one.
+
+        Args:
+            paths: of the images; one without a record is left out.
+
+        Raises:
+            UsageError: if the file cannot be written.
+        """
+        self._file.close()
+        starts = array("q")
+
+        def logged() -> Iterator[str]:
+            for start, record in _placed_records(self.path):
+                starts.append(start)
+                yield record.path
+
+        records = TextIndex(logged())
+        found = (records.take(path) for path in paths)
+        order = np.fromiter((each for each in found if each is not None), dtype=np.int64)
+        if (np.diff(order) > 0).all():
+            return
+        with self.path.open("rb") as old, replacing(self.path, durable=True) as new:
+            for position in order:
+                old.seek(starts[position])
+                new.write(old.readline())
+
     def close(self) -> None:
         """Finish the file. Closing it twice is harmless.
 
@@ -125,12 +155,21 @@ class InputLog(Closable):
 
 def read_records(path: Path) -> Iterator[InputRecord]:
     """Read the records of a file; lines that are not records are skipped."""
+    return (record for _, record in _placed_records(path))
+
+
+def _placed_records(path: Path) -> Iterator[tuple[int, InputRecord]]:
+    """The records of a file, each with the offset of its line."""
+    start = 0
     with path.open("rb") as lines:
         for line in lines:
             try:
-                yield InputRecord(**json.loads(line))
+                record = InputRecord(**json.loads(line))
             except (ValueError, TypeError):
-                continue
+                pass
+            else:
+                yield start, record
+            start += len(line)
 
 
 def _line(record: InputRecord) -> bytes:

@@ -179,6 +179,8 @@ def run_score(
                 _add_to_report(report, scorer, files, ref, result)
             observe(result)
         order.restore()
+        if resume:
+            log.arrange(str(ref.path) for ref in refs)
         stack.close()  # the digests of `finish` are those of finished files
         files.require_complete(read_records(log.path))
         folder.finish(summary.to_dict())

@@ -1,7 +1,7 @@
 """The n-th call to the file system fails, or the n-th allocation: for every n, in every command.
 
 `FAULT_POINTS=0 python -m pytest tests/faults -rP` tries every n, otherwise 25 in equal
-distances, and prints the number of faults.
+distances, and prints the number of faults. `FAULT_FROM=2000` begins with that n.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from support.kills import Job, jobs
 from support.outputs import content
 
 POINTS = int(os.environ.get("FAULT_POINTS", "25"))
+FIRST = int(os.environ.get("FAULT_FROM", "1"))
 OUT = Path("out")
 TABLES = ("results.csv", "metrics.csv", "validation.csv")
 # Complete at any time, but not yet those of a finished run.
@@ -74,7 +75,7 @@ def reference(run):
 
 def points(calls: int, most: int = POINTS) -> range:
     """Numbers of calls in equal distances; all if `most` is 0."""
-    return range(1, calls + 1, max(1, calls // most) if most else 1)
+    return range(FIRST, calls + 1, max(1, calls // most) if most else 1)
 
 
 def problems(result, reference, differ) -> list[str]:

@@ -14,6 +14,7 @@ from moeclip_cli.errors import UsageError
 from moeclip_cli.files import AppendedFile
 from moeclip_cli.reports.tables.results_table import table_path
 from moeclip_cli.runs.folder import RunFolder
+from moeclip_cli.runs.input_log import INPUTS
 from moeclip_cli.runs.score_run import SCORE, Outputs, run_score, score_settings
 from moeclip_cli.runs.stream import Pace
 
@@ -61,6 +62,8 @@ def assert_like_undisturbed(score, out, *inputs, table_format="csv", heatmaps=No
     score("undisturbed", *inputs, outputs=outputs, overwrite=True)
     expected, found = (table_path(Path(one), table_format) for one in ("undisturbed", out))
     assert found.read_bytes() == expected.read_bytes()
+    logs = [(Path(one) / INPUTS).read_bytes() for one in ("undisturbed", out)]
+    assert logs[0] == logs[1]
     pictures = [
         {
             path.relative_to(one).as_posix(): path.read_bytes()
