@@ -105,6 +105,7 @@ class Trainer:
             with self._monitor.timed_step():
                 losses = self._step_or_explain(self._next(loaded, len(indices)))
             self._state.add(losses)
+            self._updating = False
             self._monitor.record(self._state)
             self._checkpointer.save_if_due(self._state)
             self._monitor.report(self._state, losses)
@@ -129,9 +130,9 @@ class Trainer:
                 accelerator.backward(losses[0])
                 if accelerator.sync_gradients:
                     learner.adam.share_out_gradients()
-                self._updating = True
+                    # Until the step is counted: with these adapters, it would be done twice.
+                    self._updating = True
                 learner.optimiser.step()
-                self._updating = False
                 learner.optimiser.zero_grad()
             total += mean / parts
         values: list[float] = total.tolist()

@@ -146,6 +146,26 @@ def test_running_out_of_memory_names_the_parameters_that_help(standin, tmp_path,
     assert read_state(tmp_path / "run" / STATE_FILE).step == 0
 
 
+def test_memory_that_runs_out_after_an_update_does_not_count_it_twice(
+    straight, standin, tmp_path, monkeypatch
+):
+    zero_grad, calls = AdapterAdam.zero_grad, []
+
+    def no_memory_after_the_third_update(self, *arguments, **options):
+        calls.append(1)
+        if len(calls) == 3:
+            raise torch.OutOfMemoryError("CUDA out of memory.")
+        zero_grad(self, *arguments, **options)
+
+    job = Job(tmp_path / "run", standin.backbone)
+    with monkeypatch.context() as patched:
+        patched.setattr(AdapterAdam, "zero_grad", no_memory_after_the_third_update)
+        with pytest.raises(ModelError, match="not enough memory"):
+            job.run()
+    replace(job, resume=True).run()
+    assert_equal_runs(job.out, straight)
+
+
 def test_a_loss_that_is_not_finite_ends_the_training(standin, tmp_path):
     config = replace(CONFIG, learning_rate=1e30)
     with pytest.raises(ModelError, match=r"not a finite number.*`learning_rate`"):
