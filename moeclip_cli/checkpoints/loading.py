@@ -76,7 +76,8 @@ def load_model(
     """Load a model by name, file or reference, with its backbone.
 
     Args:
-        model: a built-in name, a checkpoint file, or `hf://owner/repo[/file][@revision]`.
+        model: a built-in name, also of a tower (see `load_tower`), a checkpoint file, or
+            `hf://owner/repo[/file][@revision]`.
         backbone_weights: a backbone file to use instead of the one that the checkpoint names.
         image_size: the only side of the network input in pixels, if not the checkpoint's sizes.
         options: settings that a `.pth` of the authors lacks; the paper's values if None.
@@ -85,6 +86,8 @@ def load_model(
         ModelError: if either file cannot be found, fetched, read or trusted, the two do not fit
             each other, or memory runs out.
     """
+    if model in BUILTIN_TOWERS:
+        return load_tower(model, image_size=image_size)
     if image_size is not None:  # before minutes of download
         check_image_side(image_size)
     with memory_errors(f"There is not enough memory to load {shortened(model)}."):

@@ -13,7 +13,7 @@ import torch
 
 from moeclip_cli.bounded_text import shortened
 from moeclip_cli.checkpoints.builtin import BUILTIN, BUILTIN_TOWERS, DEFAULT_TOWER
-from moeclip_cli.checkpoints.loading import DEFAULT_MODEL, LoadedModel, load_model, load_tower
+from moeclip_cli.checkpoints.loading import DEFAULT_MODEL, LoadedModel, load_model
 from moeclip_cli.discovery.prompts_file import DEFAULT_PROMPT
 from moeclip_cli.errors import ModelError, UsageError
 from moeclip_cli.images.decode import DEFAULT_DECODE_SECONDS, DEFAULT_MAX_PIXELS
@@ -166,12 +166,8 @@ class Inspector(PlacedModel):
             same = profile.settings["model"] in (model, Path(model).name)
             if same and not profile.settings["scales"]:  # an image size would replace them
                 image_size = image_size or profile.settings["image_size"]
-        if model in BUILTIN_TOWERS or (model is None and references is not None):
-            loaded = load_tower(model or DEFAULT_TOWER, image_size=image_size)
-        else:
-            loaded = load_model(
-                model or DEFAULT_MODEL, backbone_weights=weights, image_size=image_size
-            )
+        default = DEFAULT_MODEL if references is None else DEFAULT_TOWER
+        loaded = load_model(model or default, backbone_weights=weights, image_size=image_size)
         return cls(
             loaded,
             device=device,

@@ -12,8 +12,8 @@ from typing import Any, TypeAlias
 
 import torch
 
-from moeclip_cli.checkpoints.builtin import BUILTIN_TOWERS, DEFAULT_TOWER
-from moeclip_cli.checkpoints.loading import LoadedModel, load_model, load_tower
+from moeclip_cli.checkpoints.builtin import DEFAULT_TOWER
+from moeclip_cli.checkpoints.loading import LoadedModel, load_model
 from moeclip_cli.discovery.prompts_file import DEFAULT_PROMPT
 from moeclip_cli.errors import UsageError
 from moeclip_cli.images.decode import DEFAULT_DECODE_SECONDS, DEFAULT_MAX_PIXELS
@@ -147,11 +147,8 @@ class MutualInspector(PlacedModel):
             ModelError, UsageError: see `Inspector.load`.
         """
         choose_device(device)  # refuses an invalid device before minutes of download
-        if model is None or model in BUILTIN_TOWERS:
-            loaded = load_tower(model or DEFAULT_TOWER, image_size=image_size)
-        else:
-            weights = None if backbone_weights is None else Path(backbone_weights)
-            loaded = load_model(model, backbone_weights=weights, image_size=image_size)
+        weights = None if backbone_weights is None else Path(backbone_weights)
+        loaded = load_model(model or DEFAULT_TOWER, backbone_weights=weights, image_size=image_size)
         return cls(
             loaded,
             device=device,
@@ -165,7 +162,12 @@ class MutualInspector(PlacedModel):
     @property
     def settings(self) -> dict[str, Any]:
         """Everything that the scores depend on besides the images, in JSON types."""
-        return super().settings | {
+        return super().settings | self.mode_settings
+
+    @property
+    def mode_settings(self) -> dict[str, Any]:
+        """The settings of the comparison, in JSON types."""
+        return {
             "scales": [],  # one network input
             "mode": "mutual",
             "subset_size": LARGEST_SUBSET,

@@ -8,8 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from moeclip_cli.checkpoints.builtin import BUILTIN_TOWERS
-from moeclip_cli.checkpoints.loading import LoadedModel, load_model, load_tower
+from moeclip_cli.checkpoints.loading import LoadedModel, load_model
 from moeclip_cli.errors import UsageError
 from moeclip_cli.inspection.inspector import Inspector
 from moeclip_cli.inspection.mutual import MutualInspector
@@ -32,13 +31,6 @@ class Comparison:
     paths: Sequence[Path] | None = None
     rotations: int = 1
     mutual: bool = False
-
-
-# The settings of a `MutualInspector` that do not depend on the domain, beside the model's.
-_MUTUAL = (
-    "scales", "mode", "subset_size", "subset_seed", "layers", "windows", "share",
-    "preprocessing_digest",
-)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -87,10 +79,7 @@ class BenchmarkedModel:
             ModelError, UsageError: see `Inspector.load`.
         """
         choose_device(device)  # refuses an invalid device before minutes of download
-        if model in BUILTIN_TOWERS:
-            loaded = load_tower(model, image_size=image_size)
-        else:
-            loaded = load_model(model, backbone_weights=backbone_weights, image_size=image_size)
+        loaded = load_model(model, backbone_weights=backbone_weights, image_size=image_size)
         identity = {
             "digest": loaded.digest,
             "backbone_digest": loaded.backbone_digest,
@@ -111,7 +100,7 @@ class BenchmarkedModel:
             return found._with(industrial, found.inspector("medical"))
         if comparison.mutual:
             mutual = found.mutual_inspector("industrial")
-            identity |= {name: mutual.settings[name] for name in _MUTUAL}
+            identity |= mutual.mode_settings
             return replace(found, name=mutual.model.name)
         identity |= {
             "layers": list(loaded.network.config.layers),

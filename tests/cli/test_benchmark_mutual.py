@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import json
 import shutil
 from pathlib import Path
@@ -10,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from support.benchmark_data import build_all, own_folder
+from support.outputs import auroc, scored
 
 from moeclip_cli.evaluation.category import BINS
 
@@ -35,14 +35,6 @@ def read(out=OUT):
     return json.loads((out / "results.json").read_text(encoding="utf-8"))
 
 
-def auroc(scores):
-    """Image AUROC in percent of (score, anomalous) pairs."""
-    good = [score for score, anomalous in scores if not anomalous]
-    bad = [score for score, anomalous in scores if anomalous]
-    wins = [(one > other) + (one == other) / 2 for one in bad for other in good]
-    return 100 * sum(wins) / len(wins)
-
-
 def test_the_numbers_are_those_of_score_and_every_table_names_the_mode(
     benchmark, moeclip, standin, tmp_path
 ):
@@ -54,15 +46,14 @@ def test_the_numbers_are_those_of_score_and_every_table_names_the_mode(
     assert (category["model"], category["shots"]) == ("standin.pth, mutual", "test")
     done = moeclip("score", "parts/good", "parts/bad", "--mutual", *standin.options)
     assert done.exit_code == 0, done.stderr
-    with Path("moeclip-out/results.csv").open(encoding="utf-8", newline="") as stream:
-        scored = [(float(row["score"]), "bad" in row["path"]) for row in csv.DictReader(stream)]
+    rows = scored()
     found = category["evaluations"]["deployed"]["metrics"]
-    assert found["image_auroc"] == pytest.approx(auroc(scored), abs=1e-4)
+    assert found["image_auroc"] == pytest.approx(auroc(rows), abs=1e-4)
     assert 50 < found["image_auroc"] < 100
     assert found["pixel_pro"] is not None
     histogram = category["evaluations"]["deployed"]["histogram"]
     for label, counts in enumerate(histogram):
-        scores = [score for score, anomalous in scored if anomalous == label]
+        scores = [score for score, anomalous in rows if anomalous == label]
         assert counts == np.histogram(scores, BINS, (0, 1))[0].tolist()
     lines = [(line["kind"], line["protocol"]) for line in read()["lines"]]
     assert ("difference", "deployed - paper") in lines

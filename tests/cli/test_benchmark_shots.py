@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from support.benchmark_data import add_training, build_all, own_folder
+from support.outputs import auroc, scored
 
 OUT = Path("moeclip-benchmark")
 FILES = ("results.json", "results.csv", "results.md")
@@ -41,19 +42,6 @@ def shop(tmp_path):
 
 def read(out=OUT):
     return json.loads((out / "results.json").read_text(encoding="utf-8"))
-
-
-def auroc(scores):
-    """Image AUROC in percent of (score, anomalous) pairs."""
-    good = [score for score, anomalous in scores if not anomalous]
-    bad = [score for score, anomalous in scores if anomalous]
-    wins = [(one > other) + (one == other) / 2 for one in bad for other in good]
-    return 100 * sum(wins) / len(wins)
-
-
-def scored(table="moeclip-out/results.csv"):
-    with Path(table).open(encoding="utf-8", newline="") as stream:
-        return [(float(row["score"]), "bad" in row["path"]) for row in csv.DictReader(stream)]
 
 
 def test_a_draw_gives_the_numbers_of_score_with_the_same_references(

@@ -36,17 +36,6 @@ def _small_subsets(monkeypatch):
 
 
 @pytest.fixture
-def images(tmp_path):
-    """Ten images, the fifth of which is corrupt: three subsets."""
-    folder = tmp_path / "images"
-    folder.mkdir()
-    for number in range(10):
-        save_image(folder / f"{number}.png", seed=number, width=60 + number, height=70)
-    (folder / "4.png").write_bytes(b"\x89PNG\r\n\x1a\n corrupt")
-    return folder
-
-
-@pytest.fixture
 def score(mutual):
     """Run: score("out", "images") -> scored names, compared subsets, remarks, forecasts."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import re
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
@@ -25,6 +26,20 @@ def content(folder: Path) -> dict[str, bytes]:
     if "inputs.jsonl" in found:  # a score report has no thumbnails of earlier runs
         found.pop("report.html", None)
     return found
+
+
+def auroc(scores: Sequence[tuple[float, bool]]) -> float:
+    """Image AUROC in percent of (score, anomalous) pairs."""
+    good = [score for score, anomalous in scores if not anomalous]
+    bad = [score for score, anomalous in scores if anomalous]
+    wins = [(one > other) + (one == other) / 2 for one in bad for other in good]
+    return 100 * sum(wins) / len(wins)
+
+
+def scored(table: Path = Path("moeclip-out/results.csv")) -> list[tuple[float, bool]]:
+    """Score of each image of a results table, and whether its path says that it is bad."""
+    with table.open(encoding="utf-8", newline="") as stream:
+        return [(float(row["score"]), "bad" in row["path"]) for row in csv.DictReader(stream)]
 
 
 def _without_speed(path: Path) -> list[str]:
