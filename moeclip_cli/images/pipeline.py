@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import islice
 from typing import TypeVar
@@ -14,13 +14,14 @@ _R = TypeVar("_R")
 
 def prefetch(
     items: Iterable[_T], load: Callable[[_T], _R], *, workers: int, ahead: int
-) -> Iterator[_R]:
+) -> Generator[_R, None, None]:
     """Apply `load` to each item in threads and yield the results in the order of the items.
 
     At most `ahead` items are loading or waiting at a time, so that endless inputs need constant
     memory. An exception from `load` or from the iterable is raised at its place in the order. When
-    the iterator is closed or an exception passes through it, waiting items are dropped and the
-    threads end.
+    the generator is closed or an exception passes through it, waiting items are dropped and the
+    threads end. Where the caller can fail between two results, close it with `contextlib.closing`:
+    the traceback of the failure would keep the threads alive.
 
     Args:
         items: the inputs; read in the calling thread, as late as possible.
@@ -36,13 +37,13 @@ def prefetch(
             f"`workers` must be at least 0 and `ahead` at least 1, not {workers} and {ahead}."
         )
     if workers == 0:
-        return map(load, items)
+        return (load(item) for item in items)
     return _prefetch(iter(items), load, workers, ahead)
 
 
 def _prefetch(
     items: Iterator[_T], load: Callable[[_T], _R], workers: int, ahead: int
-) -> Iterator[_R]:
+) -> Generator[_R, None, None]:
     pending: deque[Future[_R]] = deque()
     pool = ThreadPoolExecutor(workers, thread_name_prefix="moeclip-load")
     try:

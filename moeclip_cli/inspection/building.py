@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -141,9 +142,10 @@ def build_references(
 
     ahead = 2 * default_batch_size(device)
     files = images.files() if isinstance(images, Subsets) else listed(images)
-    parts = prefetch(enumerate(files, start=1), read, workers=choose_workers(None), ahead=ahead)
-    distinct = _Distinct(parts, () if earlier is None else earlier.digests)
-    found = patches_of(network, distinct, device, rotations, keep)
+    loading = prefetch(enumerate(files, start=1), read, workers=choose_workers(None), ahead=ahead)
+    with closing(loading) as parts:
+        distinct = _Distinct(parts, () if earlier is None else earlier.digests)
+        found = patches_of(network, distinct, device, rotations, keep)
     if found is None and earlier is not None:
         raise UsageError("All of these images are references already.")
     if found is None:

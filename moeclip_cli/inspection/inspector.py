@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -255,9 +256,9 @@ class Inspector(PlacedModel):
             return match_reference(prepared, self.references)
 
         # One batch is in the network, the next one is ready.
-        prepared = prefetch(images, load, workers=workers, ahead=2 * batch_size)
-        for batch in cut_batches(prepared, batch_size, ends_batch):
-            yield from self._inspect(batch, adapter)
+        with closing(prefetch(images, load, workers=workers, ahead=2 * batch_size)) as prepared:
+            for batch in cut_batches(prepared, batch_size, ends_batch):
+                yield from self._inspect(batch, adapter)
 
     def _inspect(self, batch: list[PreparedImage], adapter: int | None) -> Iterator[Result]:
         good = [item for item in batch if item.error is None]

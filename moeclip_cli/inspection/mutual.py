@@ -6,6 +6,7 @@ import os
 import statistics
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -356,12 +357,13 @@ class MutualInspector(PlacedModel):
             )
 
         size = self._batch_size(batch_size)
-        prepared = prefetch(images, load, workers=choose_workers(workers), ahead=2 * size)
-        for batch in batches(prepared, size):
-            good = [item for item in batch if item.error is None]
-            tokens = iter(self._in_passes(good, self._tokens))
-            for item in batch:
-                yield item, next(tokens) if item.error is None else None
+        loading = prefetch(images, load, workers=choose_workers(workers), ahead=2 * size)
+        with closing(loading) as prepared:
+            for batch in batches(prepared, size):
+                good = [item for item in batch if item.error is None]
+                tokens = iter(self._in_passes(good, self._tokens))
+                for item in batch:
+                    yield item, next(tokens) if item.error is None else None
 
     @torch.inference_mode()
     def _tokens(self, items: list[PreparedImage]) -> list[PatchTokens]:

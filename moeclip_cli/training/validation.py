@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -134,8 +135,10 @@ def measure(learner: Learner, examples: Examples, workers: int) -> Measurements:
     measurements = Measurements()
     learner.network.eval()
     indices = range(learner.engine.rank, len(examples), learner.engine.processes)
-    for example in prefetch(indices, examples.load, workers=workers, ahead=2 * workers + 1):
-        measurements.add(example, *score_example(learner, example, examples.domain))
+    loading = prefetch(indices, examples.load, workers=workers, ahead=2 * workers + 1)
+    with closing(loading) as loaded:
+        for example in loaded:
+            measurements.add(example, *score_example(learner, example, examples.domain))
     learner.network.train()
     return measurements
 

@@ -7,8 +7,16 @@ import pytest
 from moeclip_cli.images.pipeline import prefetch
 
 
+@pytest.fixture
 def loading_threads():
-    return [t for t in threading.enumerate() if t.name.startswith("moeclip-load")]
+    """The loading threads that this test has started and that have not ended."""
+    before = set(threading.enumerate())
+
+    def started():
+        others = set(threading.enumerate()) - before
+        return [thread for thread in others if thread.name.startswith("moeclip-load")]
+
+    return started
 
 
 def slow_double(number):
@@ -18,7 +26,7 @@ def slow_double(number):
 
 @pytest.mark.parametrize("workers", [0, 1, 4])
 @pytest.mark.parametrize("ahead", [1, 50])
-def test_results_keep_the_order_of_the_items(workers, ahead):
+def test_results_keep_the_order_of_the_items(workers, ahead, loading_threads):
     results = list(prefetch(range(30), slow_double, workers=workers, ahead=ahead))
     assert results == [2 * number for number in range(30)]
     assert loading_threads() == []
@@ -29,7 +37,7 @@ def test_no_items(workers):
     assert list(prefetch([], slow_double, workers=workers, ahead=4)) == []
 
 
-def test_endless_input_is_read_at_most_ahead_items_in_advance():
+def test_endless_input_is_read_at_most_ahead_items_in_advance(loading_threads):
     taken = itertools.count()
     seen = []
 
@@ -71,7 +79,7 @@ def test_zero_workers_load_in_the_calling_thread():
 
 
 @pytest.mark.parametrize("workers", [0, 3])
-def test_exception_is_raised_at_its_place_in_the_order(workers):
+def test_exception_is_raised_at_its_place_in_the_order(workers, loading_threads):
     def load(number):
         if number == 4:
             raise KeyError("four")
@@ -85,7 +93,7 @@ def test_exception_is_raised_at_its_place_in_the_order(workers):
     assert loading_threads() == []
 
 
-def test_exception_from_the_input():
+def test_exception_from_the_input(loading_threads):
     def items():
         yield 1
         raise OSError("gone")
@@ -96,7 +104,7 @@ def test_exception_from_the_input():
 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt, GeneratorExit])
-def test_interruption_ends_the_threads_and_drops_waiting_items(error):
+def test_interruption_ends_the_threads_and_drops_waiting_items(error, loading_threads):
     started = []
 
     def load(number):
@@ -112,7 +120,7 @@ def test_interruption_ends_the_threads_and_drops_waiting_items(error):
     assert len(started) < 100
 
 
-def test_unused_iterator_starts_no_threads():
+def test_unused_iterator_starts_no_threads(loading_threads):
     prefetch(range(5), slow_double, workers=2, ahead=2)
     assert loading_threads() == []
 
