@@ -7,8 +7,8 @@ Each set has good and defective test images and a pool of other good images, fro
 are drawn. The table has, for each number of references, the mean image AUROC over the draws with
 the 2.5th and 97.5th percentile, and the mean rate of false alarms at the threshold of the
 references for 5 %, next to the rate that so many references promise and to the image AUROC of the
-built-in model without references. Nothing is trained or chosen on these images. What is computed is kept in the folder and
-not computed again.
+built-in model without references. Nothing is trained or chosen on these images. What is computed is
+kept in the folder and not computed again.
 """
 
 from __future__ import annotations
