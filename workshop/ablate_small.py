@@ -13,6 +13,7 @@ import os
 from dataclasses import replace
 from pathlib import Path
 
+from mini_scores import format_metric
 from small.network import fresh_network
 from small.photographs import photographs
 from small.recipe import Recipe
@@ -23,6 +24,7 @@ from train_small import KINDS, caches
 
 VARIANTS = {
     "recipe": {},
+    "with block 12": {"layers": (3, 6, 9, 12)},
     "without self-comparison": {"self_comparison": False},
     "without experts": {"mix": 0.0},
     "without ETF loss": {"etf_weight": 0.0},
@@ -45,19 +47,28 @@ def main() -> None:
         Recipe(), pairs=options.pairs, choosing=options.choosing, steps=options.steps, average=0.98
     )
     ours, others = photographs(options.packages)
-    training, choosing = caches(recipe, ours, others, options.cache, options.workers)
-    measured = statistics(training)
+    prepared = {}
     print(f"| variant | seed | {' | '.join(KINDS)} |", "|---|---|---|---|", sep="\n")
     for seed in options.seeds:
         for name in options.variants:
-            variant = replace(recipe, seed=seed, **VARIANTS[name])
-            trainer = Trainer(variant, fresh_network(variant, measured), Cache(training))
-            trainer.run(lambda progress: None, options.steps, None)
-            cells = [
-                f"{quality(trainer.result(), Cache(choosing[kind]), 0.5).image_auroc:.3f}"
-                for kind in KINDS
-            ]
+            variant = replace(recipe, **VARIANTS[name])
+            if variant.layers not in prepared:
+                prepared[variant.layers] = caches(
+                    variant, ours, others, options.cache, options.workers
+                )
+            training, choosing = prepared[variant.layers]
+            cells = trained(replace(variant, seed=seed), training, choosing)
             print(f"| {name} | {seed} | {' | '.join(cells)} |", flush=True)
+
+
+def trained(recipe: Recipe, training: list[Path], choosing: dict[str, list[Path]]) -> list[str]:
+    """Train a variant; returns its image AUROC on each kind of pairs."""
+    trainer = Trainer(recipe, fresh_network(recipe, statistics(training)), Cache(training))
+    trainer.run(lambda progress: None, recipe.steps, None)
+    return [
+        format_metric(quality(trainer.result(), Cache(choosing[kind]), 0.5).image_auroc)
+        for kind in KINDS
+    ]
 
 
 if __name__ == "__main__":

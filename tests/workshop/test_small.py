@@ -154,7 +154,7 @@ def test_variants_of_the_ablation_exist(shards):
     from ablate_small import VARIANTS
 
     for changes in VARIANTS.values():
-        recipe = replace(TINY, steps=1, **changes)
+        recipe = replace(TINY, steps=1, **changes | {"layers": TINY.layers})
         Trainer(recipe, fresh_network(recipe, statistics(shards)), Cache(shards)).run(
             lambda progress: None, 1, None
         )

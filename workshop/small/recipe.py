@@ -32,7 +32,7 @@ class Recipe:
         seed: random seed.
     """
 
-    layers: tuple[int, ...] = (3, 6, 9, 12)
+    layers: tuple[int, ...] = (3, 6, 9)
     size: int = 336
     pairs: int = 4000
     photographs: float = 0.5

@@ -104,7 +104,8 @@ def write_cache(
         )
         for start in starts
     ]
-    shards = [folder / f"{part.seed}-{part.first}-{part.size}" for part in parts]
+    levels = "+".join(map(str, layers))
+    shards = [folder / f"{part.seed}-{part.first}-{part.size}-{levels}" for part in parts]
     missing = [pair for pair in zip(parts, shards, strict=True) if not pair[1].exists()]
     _for_each(missing, partial(_write_tokens, layers=layers), workers, sources)
     return shards
