@@ -229,10 +229,22 @@ def _print_most_anomalous(rows: list[Row], good_parts: int) -> None:
     table.add_column("x0 y0 x1 y1")
     table.add_column("image", overflow="fold")
     for row in rows:
-        box = "" if row.x0 is None else f"{row.x0} {row.y0} {row.x1} {row.y1}"
         below = [row.good_parts_below(good_parts)] if good_parts else []
-        cells = (f"{row.score:.3f}", str(row.verdict), *below, f"{row.area_fraction:.1%}", box)
+        cells = (
+            f"{row.score:.3f}",
+            str(row.verdict),
+            *below,
+            f"{row.area_fraction:.1%}",
+            _place(row),
+        )
         path = one_line(row.path)
         style = "" if row.verdict == "normal" else "bold"
         table.add_row(*(Text(cell) for cell in (*cells, path)), style=style)
     console.print_table(table)
+
+
+def _place(row: Row) -> str:
+    """The box of the largest region; the peak of an anomalous image that has none."""
+    if row.x0 is not None:
+        return f"{row.x0} {row.y0} {row.x1} {row.y1}"
+    return f"peak {row.peak_x} {row.peak_y}" if row.verdict == "anomalous" else ""

@@ -28,6 +28,11 @@ class Row:
         threshold: the applied threshold.
         map_max: maximum of the raw summed anomaly map (unbounded).
         image_score: raw image score ((v T)[abnormal] + 1) / 2, in [0, 1].
+        peak: maximum of the anomaly map, in [0, 1].
+        peak_x, peak_y: where it is, in original pixels.
+        map_part: what the map contributes to the score, in [0, 1].
+        image_part: what the whole image contributes to the score, in [0, 1]; the two parts add up
+            to it.
         zero_shot: score without references, in [0, 1], if the model has one and references are in
             use.
         references: number of references that the image was compared with; it is one less for an
@@ -49,6 +54,11 @@ class Row:
     threshold: float | None = None
     map_max: float | None = None
     image_score: float | None = None
+    peak: float | None = None
+    peak_x: int | None = None
+    peak_y: int | None = None
+    map_part: float | None = None
+    image_part: float | None = None
     zero_shot: float | None = None
     references: int | None = None
     percentile: float | None = None
@@ -105,8 +115,8 @@ class Result:
         prompt: name of the object.
         model: name of the model.
         error: one sentence, if the image cannot be scored; everything below is then empty.
-        score, verdict, threshold, map_max, image_score, zero_shot, references, percentile,
-            area_fraction: as in `Row`.
+        score, verdict, threshold, map_max, image_score, peak, peak_x, peak_y, map_part, image_part,
+            zero_shot, references, percentile, area_fraction: as in `Row`.
         regions: connected regions at or above the threshold, largest first.
         width, height: size of the original image in pixels, after EXIF orientation.
         probability: (H, W) float32 in [0, 1], anomaly probability at network resolution.
@@ -128,6 +138,11 @@ class Result:
     threshold: float | None = None
     map_max: float | None = None
     image_score: float | None = None
+    peak: float | None = None
+    peak_x: int | None = None
+    peak_y: int | None = None
+    map_part: float | None = None
+    image_part: float | None = None
     zero_shot: float | None = None
     references: int | None = None
     percentile: float | None = None
@@ -165,6 +180,11 @@ class Result:
             threshold=self.threshold,
             map_max=self.map_max,
             image_score=self.image_score,
+            peak=self.peak,
+            peak_x=self.peak_x,
+            peak_y=self.peak_y,
+            map_part=self.map_part,
+            image_part=self.image_part,
             zero_shot=self.zero_shot,
             references=self.references,
             percentile=self.percentile,

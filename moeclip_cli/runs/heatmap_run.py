@@ -17,7 +17,7 @@ from moeclip_cli.files import is_present
 from moeclip_cli.images.decode import decode
 from moeclip_cli.images.encode import picture_suffix, save_picture
 from moeclip_cli.inspection.inspector import Inspector
-from moeclip_cli.inspection.result import Result
+from moeclip_cli.inspection.result import ANOMALOUS, Result
 from moeclip_cli.reports.pictures.experts import render_experts
 from moeclip_cli.reports.pictures.overlay import caption, render_overlay
 from moeclip_cli.reports.pictures.sheet import render_sheet
@@ -183,14 +183,20 @@ def overlay_of(
         (H, W, 3) uint8 RGB.
     """
     probability, threshold, line = _drawn(result)
-    return render_overlay(pixels, probability, threshold, caption=line, legend=legend)
+    anomalous = result.verdict == ANOMALOUS
+    return render_overlay(
+        pixels, probability, threshold, caption=line, legend=legend, mark_peak=anomalous
+    )
 
 
 def _sheet_of(
     pixels: NDArray[np.uint8], result: Result, mask: NDArray[np.uint8] | None
 ) -> NDArray[np.uint8]:
     probability, threshold, line = _drawn(result)
-    return render_sheet(pixels, probability, threshold, mask=mask, caption=line)
+    anomalous = result.verdict == ANOMALOUS
+    return render_sheet(
+        pixels, probability, threshold, mask=mask, caption=line, mark_peak=anomalous
+    )
 
 
 def _experts_of(

@@ -159,6 +159,11 @@ def run_score(
         resume, size = folder.resumed, pace.batch_size
         table = stack.enter_context(open_table(folder.path, outputs.table_format, resume=resume))
         log = stack.enter_context(InputLog(folder.path, resume=resume))
+        if table.outdated:
+            remark(
+                f"{table.path} is of an earlier version of moeclip and lacks columns; its images "
+                "will be scored again."
+            )
         if resume:
             kept = keep_valid_rows(table, log, refs, size, files, describe)
             if sentence := kept.remark():

@@ -285,6 +285,20 @@ def test_wrong_arguments_are_refused_at_once(inspector):
         Inspector.load(device="gpu")
 
 
+def test_every_result_has_its_peak_and_the_parts_of_its_score(inspector, tmp_path):
+    (path,) = make_images(tmp_path, 1)
+    (result,) = inspector.score(path)
+    assert result.peak == result.probability.max()
+    at_peak = result.anomaly_map[result.peak_y, result.peak_x]
+    assert at_peak == pytest.approx(result.peak, abs=1e-3)
+    weight = inspector.model.config.image_weight
+    assert result.map_part == pytest.approx((1 - weight) * result.peak, abs=1e-6)
+    assert result.map_part + result.image_part == pytest.approx(result.score, abs=1e-9)
+    row = result.row()
+    assert (row.peak, row.peak_x, row.peak_y) == (result.peak, result.peak_x, result.peak_y)
+    assert (row.map_part, row.image_part) == (result.map_part, result.image_part)
+
+
 def test_medical_domain_scores_by_the_map_alone(standin, tmp_path):
     (path,) = make_images(tmp_path, 1)
     medical = Inspector.load(
@@ -296,6 +310,7 @@ def test_medical_domain_scores_by_the_map_alone(standin, tmp_path):
     )
     (result,) = medical.score(path)
     assert result.score == pytest.approx(float(result.probability.max()))
+    assert (result.map_part, result.image_part) == (result.score, 0)
 
 
 def with_scales(inspector, *scales):

@@ -110,7 +110,13 @@ class ReportWriter(Closable):
         thumbnail = None
         if load_pixels is not None and probability is not None:
             small = shrunk(load_pixels(), _THUMBNAIL_SIDE)
-            overlay = render_overlay(small, probability, self._facts.threshold, legend=False)
+            overlay = render_overlay(
+                small,
+                probability,
+                self._facts.threshold,
+                legend=False,
+                mark_peak=row.verdict == ANOMALOUS,
+            )
             thumbnail = encode_picture(overlay, "jpeg", _THUMBNAIL_QUALITY)
         link = quote(picture.relative_to(self.path.parent).as_posix()) if picture else None
         return Entry(row, thumbnail, link)
