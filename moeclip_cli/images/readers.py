@@ -39,6 +39,7 @@ from moeclip_cli.images.high_bit_depth import (
 )
 from moeclip_cli.images.image_file import describe_system_error
 from moeclip_cli.images.jpeg import count_scans
+from moeclip_cli.images.plugins import avif_reader, heic_reader
 from moeclip_cli.images.strips import STRIP_PIXELS, strips
 from moeclip_cli.images.tiff import TiffHeader, read_tiff_header
 
@@ -51,6 +52,9 @@ _READERS: dict[str, Callable[[BinaryIO], ImageFile.ImageFile]] = {
     "GIF": GifImagePlugin.GifImageFile,
     "PGM/PPM": PpmImagePlugin.PpmImageFile,
 }
+
+# Formats whose libraries are not part of every installation; each decodes in a helper.
+_PLUGINS = {"AVIF": avif_reader, "HEIC": heic_reader}
 
 # Peak memory per pixel in bytes, of which 3 are the result; `benchmarks/decode_memory.py` measures
 # it. Pillow stores up to 4, libwebp keeps two canvases of 4 and hands over a third.
@@ -161,6 +165,8 @@ def open_image(stream: BinaryIO, image_format: str, max_pixels: int) -> OpenedIm
     """
     if image_format == "TIFF":
         return _open_tiff(stream, max_pixels)
+    if image_format in _PLUGINS:
+        return _open_plugin(stream, image_format, max_pixels)
     # Image.open would apply Pillow's own pixel limit, which is global to the process.
     image = _READERS[image_format](stream)
     pixels = _check_size(image.size, max_pixels)
@@ -173,6 +179,12 @@ def open_image(stream: BinaryIO, image_format: str, max_pixels: int) -> OpenedIm
         return OpenedImage(pixels * _DEEP_BYTES, True, read)
     weight = pixels * (_WEBP_BYTES if image_format == "WebP" else _bytes_per_pixel(image))
     return OpenedImage(weight, needs_helper, lambda: _read(image, _frame_notes(image)))
+
+
+def _open_plugin(stream: BinaryIO, image_format: str, max_pixels: int) -> OpenedImage:
+    image = _PLUGINS[image_format]()(stream)
+    weight = _check_size(image.size, max_pixels) * _WEBP_BYTES
+    return OpenedImage(weight, True, lambda: _read(image, _frame_notes(image)))
 
 
 def open_pillow(image: Image.Image, max_pixels: int) -> OpenedImage:

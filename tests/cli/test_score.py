@@ -118,6 +118,18 @@ def test_bad_files_get_a_row_and_the_run_goes_on(score, parts):
     assert rows["parts/d.png"]["score"] != ""
 
 
+def test_photos_and_videos_of_other_kinds_do_not_vanish(score, parts):
+    for name in ("IMG_1.CR2", "clip.mp4", "scan.dcm"):
+        (parts / name).write_bytes(b"unknown content")
+    result = score("parts")
+    assert result.exit_code == 3
+    errors = {row["path"]: row["error"] for row in read_rows() if row["error"]}
+    assert "This is a raw photo" in errors["parts/IMG_1.CR2"]
+    assert "This is a video" in errors["parts/clip.mp4"]
+    assert "This is a DICOM file" in errors["parts/scan.dcm"]
+    assert "8 images: " in result.stdout
+
+
 def test_fail_on_anomaly(score, parts):
     assert score("parts", "--threshold", "0").exit_code == 0
     assert score("parts", "-t", "0", "--fail-on-anomaly", "--overwrite").exit_code == 1
