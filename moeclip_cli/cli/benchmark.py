@@ -17,7 +17,7 @@ from moeclip_cli.cli.benchmark_options import (
 )
 from moeclip_cli.cli.benchmark_tables import print_category, print_comparison, print_tables
 from moeclip_cli.cli.groups import grouped
-from moeclip_cli.cli.processes import command_line, ran_in_several
+from moeclip_cli.cli.processes import command_line, is_one_of_several, ran_in_several
 from moeclip_cli.cli.progress import meter
 from moeclip_cli.errors import DatasetError, ModelError, ProcessLostError, UsageError
 from moeclip_cli.exit_codes import ExitCode
@@ -54,6 +54,7 @@ def benchmark(
     Example: moeclip benchmark --all --data-root ./data
     """
     references = models.references
+    models.check(run)
     if evaluation.self_check:
         if not data.is_empty or len(models.names) > 1 or processes > 1 or references.wanted:
             raise UsageError(
@@ -72,6 +73,9 @@ def benchmark(
 
     references.check()
     few_shot = references.few_shot()
+    if not is_one_of_several():
+        output.check()
+    selection = data.select()
 
     from moeclip_cli.parallel.world import is_main_process, join_world, process_device
     from moeclip_cli.runs.benchmark_job import BenchmarkJob, Choices, Execution
@@ -82,7 +86,6 @@ def benchmark(
         return
     quiet = general.quiet or not is_main_process()
     with join_world() as world:
-        selection = data.select()
         if not quiet:
             for remark in selection.remarks(data.limit):
                 console.warn(remark)
@@ -130,7 +133,7 @@ def _run(
 ) -> BenchmarkReport:
     """Claim the folder and evaluate, with progress."""
     from moeclip_cli.runs.benchmark_run import claim_folder, run_benchmark
-    from moeclip_cli.runs.run_card import describe_environment
+    from moeclip_cli.runs.environment import describe_environment
 
     environment = describe_environment(device, command_line())
     environment |= {"processes": execution.world.size}

@@ -17,7 +17,7 @@ from moeclip_cli.exit_codes import ExitCode
 if TYPE_CHECKING:
     from moeclip_cli.discovery.inputs import ImageRef
     from moeclip_cli.inspection.result import Result
-    from moeclip_cli.runs.heatmap_run import Pictures
+    from moeclip_cli.runs.pictures import Pictures
 
 # A terminal shows the picture of a single image only; more would scroll out of sight.
 _MOST_PREVIEWS = 1
@@ -47,7 +47,7 @@ class HeatmapOutput(options.PictureOutput):
         """
         if self.mask is not None and not self.mask.exists():
             raise UsageError(f"{self.mask} was not found; check --mask.")
-        from moeclip_cli.runs.heatmap_run import Pictures
+        from moeclip_cli.runs.pictures import Pictures
 
         return Pictures(
             self.out,
@@ -77,6 +77,7 @@ def heatmap(
     pictures = output.pictures()
     found = images.find(output.out, quiet=general.quiet)
     shown = product.read()
+    model.check(run, product.threshold)
     if not output.overwrite:
         pictures.refuse_existing(found)
 

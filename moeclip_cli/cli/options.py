@@ -11,7 +11,10 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 import typer
 
+from moeclip_cli.arguments import require_device_name, require_threshold
 from moeclip_cli.checkpoints.builtin import DEFAULT_MODEL, DEFAULT_TOWER
+from moeclip_cli.checkpoints.formats import detect_format
+from moeclip_cli.checkpoints.names import require_model
 from moeclip_cli.choices import PictureFormat, PrecisionChoice
 from moeclip_cli.cli import console
 from moeclip_cli.cli.settings import apply_file
@@ -328,6 +331,25 @@ class ModelOptions:
     backbone_weights: Path | None = None
     domain: Domain | None = None
     image_size: int | None = None
+
+    def check(self, device: DeviceOptions, threshold: float | None = None) -> None:
+        """Refuse what is wrong with any model, before PyTorch is imported, which takes seconds.
+
+        Args:
+            device: device and precision.
+            threshold: the threshold that the user gave, if any.
+
+        Raises:
+            ModelError: if the model or the backbone file cannot be found.
+            UsageError: if the device has an unknown name, or the threshold is not a score.
+        """
+        require_device_name(device.device)
+        if threshold is not None:
+            require_threshold(threshold)
+        if self.model is not None:
+            require_model(self.model)
+        if self.backbone_weights is not None:
+            detect_format(self.backbone_weights)
 
     def load_inspector(
         self,

@@ -78,8 +78,13 @@ def score(
     if mutual.mutual and len(found) == 1:
         raise UsageError("There is one image only; `mutual` compares at least two.")
     shown = product.read()
+    model.check(run, product.threshold)
 
+    from moeclip_cli.runs.folder import require_usable
+    from moeclip_cli.runs.kinds import SCORE
     from moeclip_cli.runs.summary import Summary
+
+    require_usable(output.out, SCORE, overwrite=output.overwrite, resume=output.resume)
 
     inspector: Inspector | MutualInspector
     if mutual.mutual:
@@ -127,9 +132,10 @@ def _claim(
     inspector: Inspector | MutualInspector, output: ScoreOutput, product: options.Product
 ) -> tuple[RunFolder, Outputs]:
     """The output folder, claimed for these settings, and the files to write there."""
+    from moeclip_cli.runs.environment import describe_environment
     from moeclip_cli.runs.folder import RunFolder
-    from moeclip_cli.runs.run_card import describe_environment
-    from moeclip_cli.runs.score_run import SCORE, Outputs, score_settings
+    from moeclip_cli.runs.kinds import SCORE
+    from moeclip_cli.runs.score_run import Outputs, score_settings
 
     outputs = Outputs(
         table_format=output.table_format,

@@ -9,18 +9,22 @@ from typing import TYPE_CHECKING, Annotated, ClassVar
 
 import typer
 
+from moeclip_cli.arguments import require_device_name
 from moeclip_cli.cli import console, options
 from moeclip_cli.cli.groups import AsOptions, grouped
-from moeclip_cli.cli.processes import command_line, ran_in_several
+from moeclip_cli.cli.processes import command_line, is_one_of_several, ran_in_several
 from moeclip_cli.cli.training_display import training_display
 from moeclip_cli.errors import UsageError
 from moeclip_cli.extras import require_extra
 from moeclip_cli.model.config import PAPER_BACKBONE, PAPER_IMAGE_SIZE, NetworkConfig
+from moeclip_cli.runs.folder import require_usable
 from moeclip_cli.training.configuration import (
     OutputOptions,
     TrainingConfig,
     choose_training_precision,
 )
+from moeclip_cli.training.data import require_data
+from moeclip_cli.training.run_folder import TRAINING
 
 if TYPE_CHECKING:
     from moeclip_cli.training.network import BackboneWeights
@@ -164,7 +168,13 @@ def train(
 
     Example: moeclip train --data mvtec --val-fraction 0.1 --out mvtec-run
     """
-    require_extra("accelerate", "train")
+    if recipe.as_released:
+        _refuse_with_released(ctx)
+    require_device_name(machine.device)
+    if not is_one_of_several():  # another one may have claimed the folder already
+        require_usable(output.out, TRAINING, overwrite=output.overwrite, resume=output.resume)
+    require_data(config, data_root)
+    require_extra("accelerate", "train")  # imports PyTorch
     if output.files.tensorboard:
         require_extra("tensorboard", "tensorboard")
 
@@ -174,8 +184,6 @@ def train(
     device = process_device(machine.device)
     if ran_in_several(machine.processes, device):
         return
-    if recipe.as_released:
-        _refuse_with_released(ctx)
 
     from moeclip_cli.training.session import Destination, RuntimeOptions, prepare_run
     from moeclip_cli.training.trainer import train as run_training

@@ -25,28 +25,18 @@ from moeclip_cli.parallel.device import describe_device
 from moeclip_cli.reports.pages.score_page import RunFacts
 from moeclip_cli.reports.pages.score_report import ReportWriter
 from moeclip_cli.reports.tables.results_table import open_table
-from moeclip_cli.runs.folder import RunFolder, RunKind
+from moeclip_cli.runs.folder import RunFolder
 from moeclip_cli.runs.heatmap_run import overlay_of
-from moeclip_cli.runs.image_files import HEATMAPS, MAPS, ImageFiles
+from moeclip_cli.runs.image_files import ImageFiles
 from moeclip_cli.runs.input_log import (
-    INPUTS,
     Describe,
     InputLog,
     describe_batch,
     read_records,
 )
-from moeclip_cli.runs.mutual_store import MUTUAL
 from moeclip_cli.runs.resumption import InputOrder, keep_valid_rows
 from moeclip_cli.runs.stream import FileJob, Pace, PromptFunction, results_with_files
 from moeclip_cli.runs.summary import Summary
-
-SCORE = RunKind(
-    noun="run",
-    setting="prompt",
-    files=("results.csv", "results.jsonl", "results.parquet", "report.html", INPUTS),
-    folders=(HEATMAPS, MAPS, MUTUAL),
-    how_to_resume="`resume` to continue it",
-)
 
 
 @dataclass(frozen=True)

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from moeclip_cli.runs.heatmap_run import Pictures
 from moeclip_cli.runs.lock import WriterLock
+from moeclip_cli.runs.pictures import Pictures
 
 OUT = Path("moeclip-out")
 

@@ -8,7 +8,8 @@ from moeclip_cli.discovery.inputs import ImageRef
 from moeclip_cli.discovery.walk import OUTPUT_MARKER
 from moeclip_cli.errors import UsageError
 from moeclip_cli.images.decode import decode
-from moeclip_cli.runs.heatmap_run import Pictures, overlay_of, run_heatmap
+from moeclip_cli.runs.heatmap_run import overlay_of, run_heatmap
+from moeclip_cli.runs.pictures import Pictures
 from moeclip_cli.runs.stream import Pace
 
 

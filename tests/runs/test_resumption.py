@@ -16,7 +16,8 @@ from moeclip_cli.files import AppendedFile
 from moeclip_cli.reports.tables.results_table import table_path
 from moeclip_cli.runs.folder import RunFolder
 from moeclip_cli.runs.input_log import INPUTS
-from moeclip_cli.runs.score_run import SCORE, Outputs, run_score, score_settings
+from moeclip_cli.runs.kinds import SCORE
+from moeclip_cli.runs.score_run import Outputs, run_score, score_settings
 from moeclip_cli.runs.stream import Pace
 
 PACE = Pace(4, 1)

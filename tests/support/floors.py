@@ -3,7 +3,7 @@
 FLOORS = (
     {"_version", "choices", "exit_codes", "toml"},
     {"errors"},
-    {"bounded_text", "extras", "files"},
+    {"arguments", "bounded_text", "extras", "files"},
     {"discovery", "model", "parallel"},
     {"checkpoints", "images"},
     {"datasets", "inspection"},
