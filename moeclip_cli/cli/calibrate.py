@@ -11,6 +11,7 @@ from rich.text import Text
 
 from moeclip_cli.choices import FALSE_ALARMS
 from moeclip_cli.cli import console, options
+from moeclip_cli.cli.fractions import fraction
 from moeclip_cli.cli.groups import grouped
 from moeclip_cli.cli.progress import meter
 from moeclip_cli.cli.tables import one_line
@@ -50,7 +51,9 @@ class CalibrationOptions:
 
     PANEL: ClassVar[str] = options.OUTPUT
 
-    false_alarms: Annotated[float, typer.Option("--false-alarms", "-a")] = FALSE_ALARMS
+    false_alarms: Annotated[
+        float, typer.Option("--false-alarms", "-a", parser=fraction, metavar="FLOAT")
+    ] = FALSE_ALARMS
     references: bool = False
     split: Annotated[bool | None, typer.Option("--split/--no-split", show_default=False)] = None
     add: Annotated[list[str] | None, typer.Option(show_default=False)] = None

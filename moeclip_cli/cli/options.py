@@ -17,6 +17,7 @@ from moeclip_cli.checkpoints.formats import detect_format
 from moeclip_cli.checkpoints.names import require_model
 from moeclip_cli.choices import PictureFormat, PrecisionChoice
 from moeclip_cli.cli import console
+from moeclip_cli.cli.fractions import fraction
 from moeclip_cli.cli.settings import apply_file
 from moeclip_cli.discovery.prompts_file import DEFAULT_PROMPT, PromptRules
 from moeclip_cli.errors import UsageError
@@ -266,7 +267,9 @@ class ProductOptions:
 
     prompt: Prompt = DEFAULT_PROMPT
     prompts: Path | None = None
-    threshold: Annotated[float | None, typer.Option("--threshold", "-t")] = None
+    threshold: Annotated[
+        float | None, typer.Option("--threshold", "-t", parser=fraction, metavar="FLOAT")
+    ] = None
     profile: Path | None = None
 
     def read(self) -> Product:

@@ -11,6 +11,7 @@ import typer
 
 from moeclip_cli.arguments import require_device_name
 from moeclip_cli.cli import console, options
+from moeclip_cli.cli.fractions import fraction
 from moeclip_cli.cli.groups import AsOptions, grouped
 from moeclip_cli.cli.processes import command_line, is_one_of_several, ran_in_several
 from moeclip_cli.cli.training_display import training_display
@@ -48,6 +49,8 @@ CONFIG = AsOptions(
     options={
         # MOECLIP_DATA is the data root.
         "data": typer.Option(envvar="MOECLIP_TRAIN_DATA"),
+        "val_fraction": typer.Option(parser=fraction, metavar="FLOAT"),
+        "false_alarms": typer.Option(parser=fraction, metavar="FLOAT"),
         "batch_size": typer.Option("--batch-size", "-b"),
         "layers": typer.Option(show_default="quarter depths"),
         "alpha": typer.Option(show_default="twice the rank"),

@@ -319,7 +319,9 @@ def test_keys_are_options_as_they_are_typed(score, parts, monkeypatch):
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ("treshold = 0.5", "unknown setting 'treshold'"),
+        ("treshold = 0.5", "unknown setting 'treshold'; did you mean threshold?"),
+        ("[scor]\nthreshold = 0.5", "unknown table [scor]; did you mean [score]?"),
+        ("[line]\nthreshold = 0.5", "unknown table [line]; the tables are [benchmark], ["),
         ("[score]\nsheet = true", "unknown setting 'sheet' in [score]"),
         ("threshold =", "not valid TOML"),
         ("threshold = " + "[" * 5000, "not valid TOML: it is nested too deeply"),
