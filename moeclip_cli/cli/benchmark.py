@@ -77,9 +77,10 @@ def benchmark(
         output.check()
     selection = data.select()
 
-    from moeclip_cli.parallel.world import is_main_process, join_world, process_device
-    from moeclip_cli.runs.benchmark_job import BenchmarkJob, Choices, Execution
-    from moeclip_cli.runs.benchmark_run import assist_benchmark
+    with console.status("Loading PyTorch", quiet=general.quiet):
+        from moeclip_cli.parallel.world import is_main_process, join_world, process_device
+        from moeclip_cli.runs.benchmark_job import BenchmarkJob, Choices, Execution
+        from moeclip_cli.runs.benchmark_run import assist_benchmark
 
     device = process_device(run.device)
     if ran_in_several(processes, device):

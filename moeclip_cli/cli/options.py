@@ -207,11 +207,12 @@ class ImageOptions:
             return
         if counts.other_files:
             console.note(
-                f"Skipped {counts.other_files} files without an image extension "
+                f"Skipped {console.counted(counts.other_files, 'file')} without an image extension "
                 "(--verbose lists them)."
             )
         if counts.unreadable_folders:
-            console.warn(f"Cannot list {counts.unreadable_folders} folders (--verbose lists them).")
+            folders = console.counted(counts.unreadable_folders, "folder")
+            console.warn(f"Cannot list {folders} (--verbose lists them).")
 
 
 @dataclass(frozen=True)

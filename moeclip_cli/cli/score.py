@@ -8,7 +8,6 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.text import Text
 
 from moeclip_cli.choices import TableFormat
 from moeclip_cli.cli import console, options
@@ -16,14 +15,14 @@ from moeclip_cli.cli.groups import grouped
 from moeclip_cli.cli.mutual import MutualOptions, compare
 from moeclip_cli.cli.processes import command_line
 from moeclip_cli.cli.progress import meter
-from moeclip_cli.cli.tables import one_line
+from moeclip_cli.cli.score_table import print_highest
 from moeclip_cli.errors import UsageError
 from moeclip_cli.exit_codes import ExitCode
 
 if TYPE_CHECKING:
     from moeclip_cli.inspection.inspector import Inspector
     from moeclip_cli.inspection.mutual import MutualInspector
-    from moeclip_cli.inspection.result import Result, Row
+    from moeclip_cli.inspection.result import Result
     from moeclip_cli.inspection.scorer import Scorer
     from moeclip_cli.reports.pages.score_page import RunFacts
     from moeclip_cli.runs.folder import RunFolder
@@ -211,46 +210,16 @@ def _print_summary(scorer: Scorer, summary: Summary, *, tables: bool) -> None:
 
     if tables:
         if summary.most_anomalous:
-            _print_most_anomalous(summary.most_anomalous, scorer.good_parts)
+            print_highest(summary, scorer.good_parts)
         threshold = scorer.threshold
         console.stdout().print(
-            f"{summary.images} images: {summary.anomalous} anomalous, {summary.normal} normal, "
-            f"{summary.failed} unreadable. Threshold {threshold.value:.3f} ({threshold.source}).",
+            f"{console.counted(summary.images, 'image')}: {summary.anomalous} anomalous, "
+            f"{summary.normal} normal, {summary.failed} unreadable. "
+            f"Threshold {threshold.value:.3f} ({threshold.source}).",
             soft_wrap=True,
         )
     console.note(
         f"{scorer.model.name} on {describe_device(scorer.device)}: "
-        f"{summary.scored_now} images in {console.duration(summary.seconds)}, "
+        f"{console.counted(summary.scored_now, 'image')} in {console.duration(summary.seconds)}, "
         f"{summary.images_per_second:.1f} images/s."
     )
-
-
-def _print_most_anomalous(rows: list[Row], good_parts: int) -> None:
-    table = console.plain_table("Most anomalous")
-    table.add_column("score", justify="right")
-    table.add_column("verdict")
-    if good_parts:
-        table.add_column("good parts below", justify="right")
-    table.add_column("area", justify="right")
-    table.add_column("x0 y0 x1 y1")
-    table.add_column("image", overflow="fold")
-    for row in rows:
-        below = [row.good_parts_below(good_parts)] if good_parts else []
-        cells = (
-            f"{row.score:.3f}",
-            str(row.verdict),
-            *below,
-            f"{row.area_fraction:.1%}",
-            _place(row),
-        )
-        path = one_line(row.path)
-        style = "" if row.verdict == "normal" else "bold"
-        table.add_row(*(Text(cell) for cell in (*cells, path)), style=style)
-    console.print_table(table)
-
-
-def _place(row: Row) -> str:
-    """The box of the largest region; the peak of an anomalous image that has none."""
-    if row.x0 is not None:
-        return f"{row.x0} {row.y0} {row.x1} {row.y1}"
-    return f"peak {row.peak_x} {row.peak_y}" if row.verdict == "anomalous" else ""

@@ -177,12 +177,13 @@ def train(
     if not is_one_of_several():  # another one may have claimed the folder already
         require_usable(output.out, TRAINING, overwrite=output.overwrite, resume=output.resume)
     require_data(config, data_root)
-    require_extra("accelerate", "train")  # imports PyTorch
-    if output.files.tensorboard:
-        require_extra("tensorboard", "tensorboard")
+    with console.status("Loading PyTorch", quiet=general.quiet):
+        require_extra("accelerate", "train")
+        if output.files.tensorboard:
+            require_extra("tensorboard", "tensorboard")
 
-    from moeclip_cli.parallel.cores import choose_workers
-    from moeclip_cli.parallel.world import is_main_process, process_device
+        from moeclip_cli.parallel.cores import choose_workers
+        from moeclip_cli.parallel.world import is_main_process, process_device
 
     device = process_device(machine.device)
     if ran_in_several(machine.processes, device):

@@ -134,12 +134,15 @@ class RunFolder(Closable):
 def require_usable(path: Path, kind: RunKind, *, overwrite: bool, resume: bool) -> None:
     """Refuse a folder that `RunFolder.claim` would refuse whatever the settings are.
 
-    It takes no lock and writes nothing, so that a command can ask before it loads a model.
+    A command can ask before it loads a model. The folder is not claimed.
 
     Raises:
         UsageError: see `RunFolder.claim`.
     """
-    _check(path, kind, None, overwrite=overwrite, resume=resume)
+    with ExitStack() as stack:
+        if is_present(path / OUTPUT_MARKER):
+            stack.enter_context(WriterLock.of_folder(path))
+        _check(path, kind, None, overwrite=overwrite, resume=resume)
 
 
 def _digest(path: Path) -> str:

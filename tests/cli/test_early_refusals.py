@@ -52,7 +52,7 @@ def earlier(moeclip, standin, parts):
         (("heatmap", "parts", "--model", "no.pth"), 4, "Model 'no.pth' not found"),
         (("heatmap", "parts", "--mask", "no.png"), 2, "no.png was not found"),
         (("calibrate", "parts", "--profile", "scored/run.json"), 2, "already exists"),
-        (("calibrate", "parts", "--device", "gpu"), 2, "Unknown device 'gpu'"),
+        (("calibrate", "parts", "--references", "--device", "gpu"), 2, "Unknown device 'gpu'"),
         (("benchmark", "mvtc"), 4, "did you mean mvtec?"),
         (("benchmark", "--data", "nope"), 4, "called 'nope'"),
         (("benchmark", "mvtec", "--model", "no.pth"), 4, "Model 'no.pth' not found"),

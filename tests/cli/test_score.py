@@ -68,7 +68,8 @@ def test_terminal_output_without_a_terminal_is_plain(score, parts):
     assert "\x1b" not in result.stdout + result.stderr
     assert "5 images: " in result.stdout
     assert "0.500 (not calibrated" in result.stdout
-    assert "parts/left/a.png" in result.stdout
+    assert " in parts\n" in result.stdout
+    assert "  left/a.png" in result.stdout
     assert "images/s" in result.stderr
     assert "cpu" in result.stderr
 
