@@ -93,7 +93,7 @@ def heatmap(
                 if not general.quiet:
                     console.warn(f"{result.path}: {result.error}")
                 return
-            for path in pictures.paths(ref.name).values():
+            for path in filter(None, pictures.written(ref.name).values()):
                 print(path)
             if len(found) <= _MOST_PREVIEWS and not general.quiet:
                 previews.append((ref.path, result))

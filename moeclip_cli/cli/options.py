@@ -15,7 +15,7 @@ from moeclip_cli.arguments import require_device_name, require_threshold
 from moeclip_cli.checkpoints.builtin import DEFAULT_MODEL, DEFAULT_TOWER
 from moeclip_cli.checkpoints.formats import detect_format
 from moeclip_cli.checkpoints.names import require_model
-from moeclip_cli.choices import PictureFormat, PrecisionChoice
+from moeclip_cli.choices import PictureChoice, PrecisionChoice
 from moeclip_cli.cli import console
 from moeclip_cli.cli.fractions import fraction
 from moeclip_cli.cli.settings import apply_file
@@ -150,14 +150,14 @@ class PictureOutput:
     """Output folder of a run that can write pictures.
 
     Attributes:
-        picture_format: file format of pictures.
+        picture_format: file format of pictures. auto: JPEG above 2 megapixels, else PNG.
     """
 
     PANEL: ClassVar[str] = OUTPUT
 
     out: Out = DEFAULT_OUT
     overwrite: Overwrite = False
-    picture_format: PictureFormat = "png"
+    picture_format: PictureChoice = "auto"
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ import typer
 from moeclip_cli.choices import TableFormat
 from moeclip_cli.cli import console, options
 from moeclip_cli.cli.groups import grouped
+from moeclip_cli.cli.heatmap_choice import ANOMALOUS, NAMES, heatmap_choice
 from moeclip_cli.cli.mutual import MutualOptions, compare
 from moeclip_cli.cli.processes import command_line
 from moeclip_cli.cli.progress import meter
@@ -37,7 +38,7 @@ class ScoreOutput(options.PictureOutput):
     """Outputs of `moeclip score`.
 
     Attributes:
-        heatmaps: write an overlay for each image.
+        heatmaps: write an overlay for each image, or for each anomalous one.
         save_maps: write each raw anomaly map to maps/NAME.npy.
         report: write report.html.
         table_format: file format of the results table.
@@ -46,7 +47,10 @@ class ScoreOutput(options.PictureOutput):
         fail_on_anomaly: exit with code 1 if an image is anomalous.
     """
 
-    heatmaps: Annotated[bool, typer.Option("--heatmaps", "-H")] = False
+    heatmaps: Annotated[
+        str | None,
+        typer.Option(*NAMES, parser=heatmap_choice, metavar="[all|anomalous]", show_default=False),
+    ] = None
     save_maps: bool = False
     report: bool = False
     table_format: Annotated[TableFormat, typer.Option("--format", "-f")] = "csv"
@@ -139,6 +143,7 @@ def _claim(
     outputs = Outputs(
         table_format=output.table_format,
         heatmaps=output.picture_format if output.heatmaps else None,
+        anomalous_only=output.heatmaps == ANOMALOUS,
         save_maps=output.save_maps,
     )
     folder = RunFolder.claim(

@@ -12,7 +12,6 @@ from moeclip_cli.discovery.disk_list import DiskList
 from moeclip_cli.discovery.inputs import ImageRef
 from moeclip_cli.errors import ImageError, UsageError
 from moeclip_cli.images.decode import decode
-from moeclip_cli.images.encode import save_picture
 from moeclip_cli.inspection.inspector import Inspector
 from moeclip_cli.inspection.result import ANOMALOUS, Result
 from moeclip_cli.reports.pictures.experts import render_experts
@@ -71,15 +70,13 @@ def _draw(
 
     def draw(ref: ImageRef, result: Result) -> None:
         pixels = inspector.read_pixels(ref.path)
-        paths = pictures.paths(ref.name)
-        save = pictures.picture_format
-        save_picture(paths[HEATMAPS], overlay_of(pixels, result), save)
-        if SHEETS in paths:
+        pictures.save(HEATMAPS, ref.name, overlay_of(pixels, result))
+        if SHEETS in pictures.kinds:
             mask_path = pictures.mask_for(ref.name)
             mask = None if mask_path is None else _read_mask(mask_path)
-            save_picture(paths[SHEETS], _sheet_of(pixels, result, mask), save)
-        if EXPERTS in paths:
-            save_picture(paths[EXPERTS], _experts_of(pixels, result, inspector, pictures), save)
+            pictures.save(SHEETS, ref.name, _sheet_of(pixels, result, mask))
+        if EXPERTS in pictures.kinds:
+            pictures.save(EXPERTS, ref.name, _experts_of(pixels, result, inspector, pictures))
 
     summary = Summary()
 
@@ -95,12 +92,15 @@ def _draw(
 
     names = DiskList(drawn())
     missing = [
-        path for name in names for path in pictures.paths(name).values() if not path.exists()
+        f"{kind} of {name}"
+        for name in names
+        for kind, path in pictures.written(name).items()
+        if path is None
     ]
     if missing:
         raise UsageError(
-            f"{len(missing)} pictures, such as {missing[0]}, were removed during the run; run the "
-            "command again, and leave the output folder alone until it ends."
+            f"{len(missing)} pictures, such as the {missing[0]}, were removed during the run; "
+            "run the command again, and leave the output folder alone until it ends."
         )
     return summary
 

@@ -6,13 +6,16 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from moeclip_cli.choices import PictureFormat
+import numpy as np
+from numpy.typing import NDArray
+
+from moeclip_cli.choices import PictureChoice, PictureFormat
 from moeclip_cli.discovery.inputs import ImageRef
 from moeclip_cli.errors import UsageError
-from moeclip_cli.files import is_present
-from moeclip_cli.images.encode import picture_suffix
+from moeclip_cli.files import is_present, write_errors
+from moeclip_cli.images.encode import save_picture
 from moeclip_cli.runs.image_files import HEATMAPS
-from moeclip_cli.runs.names import output_path
+from moeclip_cli.runs.picture_files import format_of, possible_paths
 
 SHEETS, EXPERTS = "sheets", "experts"
 KINDS = (HEATMAPS, SHEETS, EXPERTS)
@@ -32,20 +35,40 @@ class Pictures:
     """
 
     folder: Path
-    picture_format: PictureFormat = "png"
+    picture_format: PictureChoice = "auto"
     sheets: bool = False
     masks: Path | None = None
     experts_layer: int | None = None
 
-    def paths(self, name: str) -> dict[str, Path]:
-        """Paths of the pictures of the image called `name`, by kind."""
-        kinds = [HEATMAPS]
-        if self.sheets:
-            kinds.append(SHEETS)
-        if self.experts_layer is not None:
-            kinds.append(EXPERTS)
-        suffix = picture_suffix(self.picture_format)
-        return {kind: output_path(self.folder / kind, name, suffix) for kind in kinds}
+    @property
+    def kinds(self) -> list[str]:
+        """The kinds of pictures, which are the names of their folders."""
+        wanted = {HEATMAPS: True, SHEETS: self.sheets, EXPERTS: self.experts_layer is not None}
+        return [kind for kind, drawn in wanted.items() if drawn]
+
+    def save(self, kind: str, name: str, picture: NDArray[np.uint8]) -> None:
+        """Write a picture of the image called `name`.
+
+        Raises:
+            ImageError, UsageError: see `save_picture`.
+        """
+        one = format_of(self.picture_format, *picture.shape[:2])
+        paths = self._possible(kind, name)
+        save_picture(paths.pop(one), picture, one)
+        for path in paths.values():  # of an earlier run, when the image had another size
+            with write_errors(path):
+                path.unlink(missing_ok=True)
+
+    def written(self, name: str) -> dict[str, Path | None]:
+        """The pictures of the image called `name`, by kind; None for one that does not exist."""
+        found: dict[str, Path | None] = {}
+        for kind in self.kinds:
+            paths = self._possible(kind, name).values()
+            found[kind] = next((path for path in paths if path.exists()), None)
+        return found
+
+    def _possible(self, kind: str, name: str) -> dict[PictureFormat, Path]:
+        return possible_paths(self.folder / kind, name, self.picture_format)
 
     def refuse_existing(self, refs: Iterable[ImageRef]) -> None:
         """Refuse to overwrite pictures.
@@ -54,11 +77,13 @@ class Pictures:
             UsageError: naming the first picture of `refs` that exists.
         """
         for ref in refs:
-            for path in self.paths(ref.name).values():
-                if is_present(path):
-                    raise UsageError(
-                        f"{path} exists; use `overwrite` to replace it, or choose another `out`."
-                    )
+            for kind in self.kinds:
+                for path in self._possible(kind, ref.name).values():
+                    if is_present(path):
+                        raise UsageError(
+                            f"{path} exists; use `overwrite` to replace it, or choose another "
+                            "`out`."
+                        )
 
     def mask_for(self, name: str) -> Path | None:
         """The mask of the image called `name`, if there is one.

@@ -5,18 +5,17 @@ from __future__ import annotations
 import io
 from collections.abc import Callable, Iterable
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from typing import Any
 
 import numpy as np
 
 from moeclip_cli._version import __version__
-from moeclip_cli.choices import PictureFormat, TableFormat
+from moeclip_cli.choices import PictureChoice, TableFormat
 from moeclip_cli.discovery.inputs import ImageRef
 from moeclip_cli.errors import ImageError
 from moeclip_cli.files import replacing
-from moeclip_cli.images.encode import save_picture
 from moeclip_cli.inspection.inspector import Inspector
 from moeclip_cli.inspection.mutual import MutualInspector
 from moeclip_cli.inspection.result import Result, Row
@@ -31,6 +30,7 @@ from moeclip_cli.runs.image_files import ImageFiles
 from moeclip_cli.runs.input_log import (
     Describe,
     InputLog,
+    InputRecord,
     describe_batch,
     read_records,
 )
@@ -46,12 +46,14 @@ class Outputs:
     Attributes:
         table_format: format of the results table.
         heatmaps: format of the overlays, or None for no overlays.
+        anomalous_only: whether only anomalous images get an overlay.
         save_maps: whether each image's raw map is written to `maps/NAME.npy`.
         report: head of `report.html`, or None for no report.
     """
 
     table_format: TableFormat = "csv"
-    heatmaps: PictureFormat | None = None
+    heatmaps: PictureChoice | None = None
+    anomalous_only: bool = False
     save_maps: bool = False
     report: RunFacts | None = None
 
@@ -75,6 +77,7 @@ def score_settings(
         prompt_rules: text of the file of prompt rules, if there is one.
     """
     threshold = inspector.threshold
+    limits = {"heatmaps_of": "anomalous"} if outputs.anomalous_only else {}
     return {
         **inspector.settings,
         "threshold": None if threshold is None else threshold.value,
@@ -85,6 +88,7 @@ def score_settings(
         "table_format": outputs.table_format,
         "heatmaps": outputs.heatmaps,
         "save_maps": outputs.save_maps,
+        **limits,
     }
 
 
@@ -144,7 +148,12 @@ def run_score(
         UsageError: if the folder cannot be written, or files were removed from it during the run.
     """
     summary = summary or Summary()
-    files = ImageFiles(folder.path, outputs.heatmaps, save_maps=outputs.save_maps)
+    files = ImageFiles(
+        folder.path,
+        outputs.heatmaps,
+        save_maps=outputs.save_maps,
+        anomalous_only=outputs.anomalous_only,
+    )
     with folder, ExitStack() as stack:
         resume, size = folder.resumed, pace.batch_size
         table = stack.enter_context(open_table(folder.path, outputs.table_format, resume=resume))
@@ -167,7 +176,7 @@ def run_score(
         jobs = _file_jobs(scorer, files)
         for ref, result in results_with_files(scorer, order.missing(), prompt, jobs, pace):
             row = result.row()
-            log.add(order.next_record().of(result))
+            log.add(_record(order.next_record(), result, files))
             table.write([row])
             summary.add(row)
             if report is not None:
@@ -182,6 +191,12 @@ def run_score(
     return summary
 
 
+def _record(before: InputRecord, result: Result, files: ImageFiles) -> InputRecord:
+    record = before.of(result)
+    left_out = files.anomalous_only and record.scored and not files.wants_overlay(result)
+    return replace(record, overlay=not left_out)
+
+
 def _count_earlier(row: Row, summary: Summary, report: ReportWriter | None) -> None:
     summary.add(row, now=False)
     if report is not None:
@@ -191,7 +206,7 @@ def _count_earlier(row: Row, summary: Summary, report: ReportWriter | None) -> N
 def _add_to_report(
     report: ReportWriter, scorer: Scorer, files: ImageFiles, ref: ImageRef, result: Result
 ) -> None:
-    picture = files.overlay(ref.name) if files.heatmaps and result.error is None else None
+    picture = files.overlay(ref.name) if files.wants_overlay(result) else None
     try:
         report.add(
             result.row(),
@@ -207,9 +222,11 @@ def _file_jobs(scorer: Scorer, files: ImageFiles) -> list[FileJob]:
     """The writers of each scored image's files."""
 
     def save_overlay(ref: ImageRef, result: Result) -> None:
+        if not files.wants_overlay(result):
+            return
         # Decoded again rather than kept: a few large originals in flight would fill the memory.
         pixels = scorer.read_pixels(ref.path)
-        save_picture(files.overlay(ref.name), overlay_of(pixels, result), files.heatmaps or "png")
+        files.save_overlay(ref.name, overlay_of(pixels, result))
 
     def save_map(ref: ImageRef, result: Result) -> None:
         # In memory first: on a full disk NumPy's writer does not raise a plain `OSError`.

@@ -143,11 +143,10 @@ def _verify_rows(
                 found.add("images without a row", record.path)
             if inputs:
                 _verify_input(record, directory, found)
+            for path in files.missing([record]):
+                found.add("overlays or maps are missing", path)
             if record.scored:
-                for path in files.paths(record.name):
-                    if not path.exists():
-                        found.add("overlays or maps are missing", path)
-                    yield str(path)
+                yield from map(str, files.paths(record.name))
 
     written = TextIndex(expected_files())
     if logged < len(rows):

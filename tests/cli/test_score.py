@@ -251,6 +251,88 @@ def test_heatmaps_mirror_the_tree_at_the_original_size(score, parts):
             assert one.size == other.size
 
 
+@pytest.fixture
+def photographs(tmp_path):
+    """A folder with one photograph of more than 2 megapixels and a small one."""
+    (tmp_path / "photos").mkdir()
+    save_image(tmp_path / "photos" / "large.jpg", width=2001, height=1000)
+    save_image(tmp_path / "photos" / "small.jpg", width=200, height=100)
+    return tmp_path / "photos"
+
+
+def overlays(folder=OUT):
+    return sorted(path.name for path in (folder / "heatmaps").rglob("*.*"))
+
+
+def test_overlays_of_large_photographs_are_jpeg(score, moeclip, photographs):
+    assert score("photos", "--heatmaps", "--report").exit_code == 0
+    assert overlays() == ["large.jpg", "small.jpg.png"]
+    assert 'href="heatmaps/large.jpg"' in (OUT / "report.html").read_text()
+    assert moeclip("verify", OUT).exit_code == 0
+    before = (OUT / "results.csv").read_bytes()
+    (OUT / "heatmaps" / "large.jpg").unlink()
+    assert moeclip("verify", OUT).exit_code == 5
+    assert score("photos", "--heatmaps", "--resume").exit_code == 0
+    assert overlays() == ["large.jpg", "small.jpg.png"]
+    assert (OUT / "results.csv").read_bytes() == before
+    assert score("photos", "--heatmaps", "--picture-format", "png", "--out", "p").exit_code == 0
+    assert overlays(Path("p")) == ["large.jpg.png", "small.jpg.png"]
+
+
+def test_overlays_of_anomalous_images_only(score, moeclip, parts):
+    assert score("parts").exit_code == 0
+    rows = sorted(read_rows(), key=lambda row: float(row["score"]))
+    threshold = rows[3]["score"]  # two of five images reach it
+    args = ("parts", "--heatmaps", "anomalous", "--threshold", threshold, "--out", "some")
+    assert score(*args).exit_code == 0
+    verdicts = {row["path"]: row["verdict"] for row in read_rows(Path("some"))}
+    assert 1 <= list(verdicts.values()).count("anomalous") <= 2
+    drawn = list(Path("some/heatmaps").rglob("*.png"))
+    assert len(drawn) == list(verdicts.values()).count("anomalous")
+    assert moeclip("verify", "some").exit_code == 0
+    again = score(*args, "--resume")
+    assert "0 images in" in again.stderr
+    drawn[0].unlink()
+    assert moeclip("verify", "some").exit_code == 5
+    assert score(*args, "--resume").exit_code == 0
+    assert drawn[0].is_file()
+
+
+@pytest.mark.parametrize(
+    ("args", "count"),
+    [
+        (("--heatmaps", "parts"), 5),
+        (("-qH", "parts"), 5),
+        (("-H", "all", "parts"), 5),
+        (("--heatmaps=anomalous", "-t", "1", "parts"), 0),
+        (("-H", "anomalous", "-t", "1", "parts"), 0),
+        (("parts", "--", "-H"), None),
+    ],
+)
+def test_the_value_of_heatmaps_may_be_left_out(score, parts, args, count):
+    result = score(*args)
+    if count is None:
+        assert result.exit_code == 2
+        assert "File or folder not found: -H" in result.stderr
+    else:
+        assert result.exit_code == 0, result.stderr
+        assert len(list((OUT / "heatmaps").rglob("*.png"))) == count
+
+
+@pytest.mark.parametrize(("value", "count"), [("true", 5), ("false", 0), ('"anomalous"', 0)])
+def test_heatmaps_in_a_settings_file(score, parts, value, count):
+    Path("moeclip.toml").write_text(f"threshold = 1\n[score]\nheatmaps = {value}\n")
+    assert score("parts").exit_code == 0
+    assert len(list((OUT / "heatmaps").rglob("*.png"))) == count
+
+
+def test_heatmaps_of_unknown_images_are_refused(score, parts):
+    result = score("parts", "--heatmaps=normal")
+    assert result.exit_code == 2
+    said = " ".join(result.stderr.replace("│", " ").split())
+    assert "'normal' is not one of 'all', 'anomalous'" in said
+
+
 def test_heatmaps_as_jpeg(score, parts):
     score("parts/d.png", "--heatmaps", "--picture-format", "jpeg")
     (written,) = (OUT / "heatmaps").iterdir()
