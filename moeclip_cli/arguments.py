@@ -27,3 +27,14 @@ def require_device_name(name: str) -> str:
     if not re.fullmatch(r"auto|cpu|mps|cuda(:\d+)?", name):
         raise UsageError(f"Unknown device '{name}'; use auto, cpu, cuda, cuda:N or mps.")
     return name
+
+
+def require_prompt(prompt: object) -> None:
+    """Check that a prompt names something.
+
+    Raises:
+        UsageError: if it is empty, or is not text.
+    """
+    if not isinstance(prompt, str) or not prompt.strip():
+        what = "is empty" if isinstance(prompt, str) else f"is {prompt!r}"
+        raise UsageError(f'`prompt` {what}; name the object, such as "metal bracket".')

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from moeclip_cli.arguments import require_prompt
 from moeclip_cli.cli import console, options
 from moeclip_cli.cli.benchmark_options import (
     BenchmarkData,
@@ -69,7 +70,7 @@ def benchmark(
             "data."
         )
     if data.prompt is not None:
-        options.require_prompt(data.prompt)
+        require_prompt(data.prompt)
 
     references.check()
     few_shot = references.few_shot()

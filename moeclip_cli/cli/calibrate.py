@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar
 import typer
 from rich.text import Text
 
+from moeclip_cli.arguments import require_prompt
 from moeclip_cli.choices import FALSE_ALARMS
 from moeclip_cli.cli import console, options
 from moeclip_cli.cli.fractions import fraction
@@ -107,7 +108,7 @@ def calibrate(
         raise UsageError("Use either --references for the images in PATH, or --reference.")
     profile, rate = calibration.target(), calibration.false_alarms
     found = images.find(options.DEFAULT_OUT, quiet=general.quiet)
-    options.require_prompt(calibration.prompt)
+    require_prompt(calibration.prompt)
 
     from moeclip_cli.inspection.conformal import images_needed, require_enough, require_rate
     from moeclip_cli.runs.lock import WriterLock

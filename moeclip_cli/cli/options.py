@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 import typer
 
-from moeclip_cli.arguments import require_device_name, require_threshold
+from moeclip_cli.arguments import require_device_name, require_prompt, require_threshold
 from moeclip_cli.checkpoints.builtin import DEFAULT_MODEL, DEFAULT_TOWER
 from moeclip_cli.checkpoints.formats import detect_format
 from moeclip_cli.checkpoints.names import require_model
@@ -42,16 +42,6 @@ _DEBUG = "moeclip.debug"
 def wants_traceback(ctx: Any) -> bool:
     """True if `--debug` was given to the command that runs under `ctx`."""
     return bool(ctx.meta.get(_DEBUG))
-
-
-def require_prompt(prompt: str) -> None:
-    """Check that a prompt names something.
-
-    Raises:
-        UsageError: if it is empty.
-    """
-    if not prompt.strip():
-        raise UsageError('The prompt is empty; name the object, e.g. --prompt "metal bracket".')
 
 
 def _remember_debug(ctx: typer.Context, wanted: bool) -> bool:

@@ -197,23 +197,6 @@ def open_pillow(image: Image.Image, max_pixels: int) -> OpenedImage:
     return OpenedImage(pixels * _bytes_per_pixel(image), False, lambda: _read(image))
 
 
-def rgb_from_array(array: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Return (H, W, 3) for (H, W, 3) RGB or (H, W) grey pixels.
-
-    Raises:
-        ImageError: if the array has another shape or type, or is empty.
-    """
-    shape: tuple[int, ...] = array.shape
-    if array.dtype != np.uint8 or len(shape) not in (2, 3) or shape[2:] not in ((), (3,)):
-        raise ImageError(
-            "An image array must have shape (height, width, 3) for RGB or (height, width) for grey "
-            f"and type uint8, not {shape} and {array.dtype}."
-        )
-    if array.size == 0:
-        raise ImageError(f"The image array is empty (shape {shape}).")
-    return array if len(shape) == 3 else np.repeat(array[..., np.newaxis], 3, axis=2)
-
-
 def _is_slow(image: ImageFile.ImageFile, stream: BinaryIO, pixels: int) -> bool:
     """Return True if decoding takes long for the number of pixels.
 
@@ -331,7 +314,10 @@ def _from_values(
     del values
     if white_is_zero:
         np.subtract(255, pixels, out=pixels)
-    return DecodedImage(rgb_from_array(_upright(pixels, orientation)), notes + scaling_notes)
+    upright = _upright(pixels, orientation)
+    if upright.ndim == 2:
+        upright = np.repeat(upright[..., np.newaxis], 3, axis=2)
+    return DecodedImage(upright, notes + scaling_notes)
 
 
 def _keeps_all_bits(image: Image.Image) -> bool:
