@@ -114,10 +114,9 @@ def _preview(path: Path, result: Result) -> None:
         return
     from moeclip_cli.cli.preview import preview
     from moeclip_cli.images.decode import decode
-    from moeclip_cli.reports.pictures.panels import viewing_size
-    from moeclip_cli.runs.heatmap_run import overlay_of
+    from moeclip_cli.pictures.panels import viewing_size
 
     small = viewing_size(decode(path).pixels)
     width, height = _PREVIEW_CELLS
-    overlay = overlay_of(small, result, legend=False)
+    overlay = result.overlay(small, legend=False)
     terminal.print(preview(overlay, min(width, terminal.width), height))

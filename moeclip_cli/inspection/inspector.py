@@ -39,6 +39,7 @@ from moeclip_cli.inspection.references import (
 from moeclip_cli.inspection.result import Result
 from moeclip_cli.inspection.scored_batch import ScoredBatch
 from moeclip_cli.inspection.thresholds import choose_threshold
+from moeclip_cli.log import LOGGER
 from moeclip_cli.model.bank import COMPARED_PATCHES, KEPT_PATCHES
 from moeclip_cli.model.config import Domain
 from moeclip_cli.model.frozen_tower import FrozenTower
@@ -280,6 +281,7 @@ class Inspector(PlacedModel):
             if item.error is None:
                 yield next(results)
             else:
+                LOGGER.warning("%s: %s", item.path or "An image in memory", item.error)
                 yield Result(
                     item.path,
                     item.prompt,

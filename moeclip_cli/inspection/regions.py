@@ -1,4 +1,4 @@
-"""Connected regions and the peak of an anomaly map, in pixels of the original image."""
+"""Connected regions of an anomaly map, with boxes in pixels of the original image."""
 
 from __future__ import annotations
 
@@ -44,17 +44,3 @@ def find_regions(
             )
         )
     return tuple(sorted(regions, key=lambda region: region.area_fraction, reverse=True))
-
-
-def find_peak(probability: NDArray[np.float32], width: int, height: int) -> tuple[float, int, int]:
-    """Maximum of the map, and x and y of the original pixel in the middle of its map pixel.
-
-    Args:
-        probability: (H, W) anomaly map in [0, 1]; of several equal maxima, the first one counts.
-        width: width of the original image in pixels.
-        height: height of the original image in pixels.
-    """
-    rows, columns = probability.shape
-    row, column = divmod(int(probability.argmax()), columns)
-    x, y = (2 * column + 1) * width // (2 * columns), (2 * row + 1) * height // (2 * rows)
-    return float(probability[row, column]), x, y

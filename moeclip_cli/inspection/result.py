@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, field, fields
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import cv2
 import numpy as np
 
+from moeclip_cli.errors import UsageError
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+    from moeclip_cli.choices import PictureFormat
+
+SCHEMA = 1
+"""Version of the fields of JSON output; fields are added without a new one."""
 
 NORMAL = "normal"
 ANOMALOUS = "anomalous"
@@ -168,6 +177,101 @@ class Result:
         )
         return resized
 
+    def overlay(self, image: Any = None, *, legend: bool = True) -> NDArray[np.uint8]:
+        """The image coloured by its anomaly map, as `moeclip score --heatmaps` writes it.
+
+        Args:
+            image: the image in any form that `Inspector.score` takes, at any size; the file at
+                `path` by default.
+            legend: whether to draw the legend.
+
+        Returns:
+            (H, W, 3) uint8 RGB, the size of `image`.
+
+        Raises:
+            ImageError: if the image cannot be read.
+            UsageError: if it was not scored, or was given as an array and `image` is missing.
+        """
+        from moeclip_cli.pictures.overlay import caption, render_overlay
+
+        probability, threshold, score, verdict = self._scored()
+        return render_overlay(
+            self._pixels(image),
+            probability,
+            threshold,
+            caption=caption(score, verdict),
+            legend=legend,
+            mark_peak=verdict == ANOMALOUS,
+        )
+
+    def save(self, path: str | os.PathLike[str], image: Any = None) -> None:
+        """Write the overlay to a `.png`, `.jpg` or `.jpeg` file; missing folders are made.
+
+        Args:
+            path: the file; an existing one is replaced.
+            image: as for `overlay`.
+
+        Raises:
+            ImageError: as for `overlay`.
+            UsageError: as for `overlay`, or if the file cannot be written or has another suffix.
+        """
+        from moeclip_cli.images.encode import save_picture
+
+        formats: dict[str, PictureFormat] = {".png": "png", ".jpg": "jpeg", ".jpeg": "jpeg"}
+        suffix = Path(path).suffix.lower()
+        if suffix not in formats:
+            raise UsageError(f"{path} must end in {', '.join(formats)}.")
+        save_picture(Path(path), self.overlay(image), formats[suffix])
+
+    def crop(self, image: Any = None, *, margin: float = 0.25) -> NDArray[np.uint8]:
+        """The place of the anomaly at full resolution: the largest region, else the peak.
+
+        Args:
+            image: as for `overlay`, but of the original size.
+            margin: what is added on each side, as a share of the region's longer side. Around a
+                peak, the crop has a quarter of the image's shorter side.
+
+        Returns:
+            (h, w, 3) uint8 RGB.
+
+        Raises:
+            ImageError, UsageError: as for `overlay`, or if the size of `image` differs.
+        """
+        self._scored()
+        pixels = self._pixels(image)
+        height, width = pixels.shape[:2]
+        if (width, height) != (self.width, self.height):
+            raise UsageError(
+                f"`image` has {width} x {height} pixels, but {self.width} x {self.height} were "
+                "scored; give the same image."
+            )
+        x0, y0, x1, y1 = self._place(margin)
+        return pixels[max(0, y0) : y1, max(0, x0) : x1].copy()
+
+    def _place(self, margin: float) -> tuple[int, int, int, int]:
+        if self.regions:
+            box = self.regions[0]
+            more = round(margin * max(box.x1 - box.x0, box.y1 - box.y0))
+            return box.x0 - more, box.y0 - more, box.x1 + more, box.y1 + more
+        x, y = self.peak_x or 0, self.peak_y or 0
+        half = max(1, min(self.width or 1, self.height or 1) // 8)
+        return x - half, y - half, x + half, y + half
+
+    def _scored(self) -> tuple[NDArray[np.float32], float, float, str]:
+        """Map, threshold, score and verdict."""
+        values = (self.probability, self.threshold, self.score, self.verdict)
+        probability, threshold, score, verdict = values
+        if probability is None or threshold is None or score is None or verdict is None:
+            raise UsageError(f"An image that was not scored has no anomaly map: {self.error}")
+        return probability, threshold, score, verdict
+
+    def _pixels(self, image: Any) -> NDArray[np.uint8]:
+        from moeclip_cli.images.decode import decode
+
+        if image is None and not self.path:
+            raise UsageError("The image was not given as a file; give it again as `image`.")
+        return decode(self.path if image is None else image).pixels
+
     def row(self) -> Row:
         """The row of this result in a results table."""
         if self.error is not None:
@@ -201,7 +305,8 @@ class Result:
         )
 
     def to_dict(self) -> dict[str, object]:
-        """The row as a dictionary, plus all regions, for JSON output."""
+        """The row as a dictionary, all regions, and the version of the fields, for JSON output."""
         row: dict[str, object] = {name: getattr(self.row(), name) for name in COLUMNS}
         row["boxes"] = [vars(region) for region in self.regions]
+        row["schema"] = SCHEMA
         return row

@@ -6,9 +6,10 @@ import torch
 
 from moeclip_cli.inspection.forward import finite_images
 from moeclip_cli.inspection.prepared import PreparedImage
-from moeclip_cli.inspection.regions import find_peak, find_regions
+from moeclip_cli.inspection.regions import find_regions
 from moeclip_cli.inspection.result import ANOMALOUS, NORMAL, Result
 from moeclip_cli.model.scoring import Scores
+from moeclip_cli.pictures.peak import find_peak
 
 
 class ScoredBatch:

@@ -14,9 +14,9 @@ from moeclip_cli.errors import ImageError, UsageError
 from moeclip_cli.images.decode import decode
 from moeclip_cli.inspection.inspector import Inspector
 from moeclip_cli.inspection.result import ANOMALOUS, Result
-from moeclip_cli.reports.pictures.experts import render_experts
-from moeclip_cli.reports.pictures.overlay import caption, render_overlay
-from moeclip_cli.reports.pictures.sheet import render_sheet
+from moeclip_cli.pictures.experts import render_experts
+from moeclip_cli.pictures.overlay import caption
+from moeclip_cli.pictures.sheet import render_sheet
 from moeclip_cli.runs.folder import remove_partial_files
 from moeclip_cli.runs.image_files import HEATMAPS
 from moeclip_cli.runs.lock import WriterLock
@@ -70,7 +70,7 @@ def _draw(
 
     def draw(ref: ImageRef, result: Result) -> None:
         pixels = inspector.read_pixels(ref.path)
-        pictures.save(HEATMAPS, ref.name, overlay_of(pixels, result))
+        pictures.save(HEATMAPS, ref.name, result.overlay(pixels))
         if SHEETS in pictures.kinds:
             mask_path = pictures.mask_for(ref.name)
             mask = None if mask_path is None else _read_mask(mask_path)
@@ -103,26 +103,6 @@ def _draw(
             "run the command again, and leave the output folder alone until it ends."
         )
     return summary
-
-
-def overlay_of(
-    pixels: NDArray[np.uint8], result: Result, *, legend: bool = True
-) -> NDArray[np.uint8]:
-    """The overlay of a scored image, at the size of `pixels`.
-
-    Args:
-        pixels: (H, W, 3) uint8 RGB, the image at any size.
-        result: its result.
-        legend: whether to draw the legend.
-
-    Returns:
-        (H, W, 3) uint8 RGB.
-    """
-    probability, threshold, line = _drawn(result)
-    anomalous = result.verdict == ANOMALOUS
-    return render_overlay(
-        pixels, probability, threshold, caption=line, legend=legend, mark_peak=anomalous
-    )
 
 
 def _sheet_of(

@@ -25,7 +25,6 @@ from moeclip_cli.reports.pages.score_page import RunFacts
 from moeclip_cli.reports.pages.score_report import ReportWriter
 from moeclip_cli.reports.tables.results_table import open_table
 from moeclip_cli.runs.folder import RunFolder
-from moeclip_cli.runs.heatmap_run import overlay_of
 from moeclip_cli.runs.image_files import ImageFiles
 from moeclip_cli.runs.input_log import (
     Describe,
@@ -226,7 +225,7 @@ def _file_jobs(scorer: Scorer, files: ImageFiles) -> list[FileJob]:
             return
         # Decoded again rather than kept: a few large originals in flight would fill the memory.
         pixels = scorer.read_pixels(ref.path)
-        files.save_overlay(ref.name, overlay_of(pixels, result))
+        files.save_overlay(ref.name, result.overlay(pixels))
 
     def save_map(ref: ImageRef, result: Result) -> None:
         # In memory first: on a full disk NumPy's writer does not raise a plain `OSError`.

@@ -22,7 +22,7 @@ def encoded(image_format="PNG"):
 
 
 def tensor(array):
-    return torch.from_numpy(np.ascontiguousarray(array))
+    return torch.from_numpy(np.array(array))
 
 
 def opaque(array):

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from moeclip_cli.inspection.regions import find_peak, find_regions
+from moeclip_cli.inspection.regions import find_regions
 
 
 def make_map(*boxes, size=100, value=0.8):
@@ -42,16 +42,3 @@ def test_peak_is_the_regions_own_even_if_another_one_is_in_its_box():
 def test_boxes_stay_inside_a_tiny_original():
     (region,) = find_regions(make_map((99, 99, 100, 100)), 0.5, width=1, height=3)
     assert (region.x0, region.y0, region.x1, region.y1) == (0, 2, 1, 3)
-
-
-def test_the_peak_of_the_map_is_in_the_middle_of_its_map_pixel():
-    probability = make_map()
-    probability[30, 70] = 0.4
-    value, x, y = find_peak(probability, width=1000, height=200)
-    assert np.isclose(value, 0.4)
-    assert (x, y) == (705, 61)
-
-
-def test_the_peak_is_a_pixel_of_a_tiny_original():
-    probability = make_map((99, 99, 100, 100))
-    assert find_peak(probability, width=1, height=3)[1:] == (0, 2)

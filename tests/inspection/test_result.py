@@ -57,3 +57,4 @@ def test_dictionary_is_json_with_every_box():
     content = json.loads(json.dumps(make_result().to_dict()))
     assert content["path"] == "a.png"
     assert [box["x1"] for box in content["boxes"]] == [5, 1]
+    assert content["schema"] == 1

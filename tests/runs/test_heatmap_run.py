@@ -9,7 +9,7 @@ from moeclip_cli.discovery.inputs import ImageRef
 from moeclip_cli.discovery.walk import OUTPUT_MARKER
 from moeclip_cli.errors import UsageError
 from moeclip_cli.images.decode import decode
-from moeclip_cli.runs.heatmap_run import overlay_of, run_heatmap
+from moeclip_cli.runs.heatmap_run import run_heatmap
 from moeclip_cli.runs.pictures import Pictures
 from moeclip_cli.runs.stream import Pace
 
@@ -42,7 +42,7 @@ def test_every_kind_of_picture_is_drawn(inspector, ref, tmp_path):
     assert (tmp_path / "out" / OUTPUT_MARKER).exists()
     pixels = decode(ref.path).pixels
     drawn = np.asarray(Image.open(paths["heatmaps"]))
-    assert np.array_equal(drawn, overlay_of(pixels, result))
+    assert np.array_equal(drawn, result.overlay(pixels))
 
 
 def test_a_large_photograph_gets_a_jpeg_in_place_of_an_earlier_png(inspector, ref, tmp_path):

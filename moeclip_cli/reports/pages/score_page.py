@@ -11,9 +11,9 @@ from html import escape
 import numpy as np
 
 from moeclip_cli.inspection.result import Row
+from moeclip_cli.pictures.colours import ColourScale
 from moeclip_cli.reports.pages.histogram import ScoreHistogram
 from moeclip_cli.reports.pages.html_parts import document_end, document_start, text
-from moeclip_cli.reports.pictures.colours import ColourScale
 
 _GRADIENT_STEPS = 32
 

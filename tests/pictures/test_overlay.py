@@ -3,8 +3,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from moeclip_cli.reports.pictures.colours import ColourScale
-from moeclip_cli.reports.pictures.overlay import caption, outline, render_overlay
+from moeclip_cli.pictures.colours import ColourScale
+from moeclip_cli.pictures.overlay import caption, outline, render_overlay
 
 NO_ANOMALY = np.full((37, 37), 0.1, np.float32)
 

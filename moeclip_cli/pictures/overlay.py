@@ -9,9 +9,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from moeclip_cli.inspection.regions import find_peak
-from moeclip_cli.reports.pictures.colours import ColourScale
-from moeclip_cli.reports.pictures.legend import BACKGROUND, INK, SMALLEST_TEXT, draw_legend
+from moeclip_cli.pictures.colours import ColourScale
+from moeclip_cli.pictures.legend import BACKGROUND, INK, SMALLEST_TEXT, draw_legend
+from moeclip_cli.pictures.peak import find_peak
 
 _STRIP_PIXELS = 1 << 19
 # In a narrower picture, an outline would hide the region.

@@ -9,10 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
-from moeclip_cli.reports.pictures.colours import UNDER_COLOURS, ColourScale
-from moeclip_cli.reports.pictures.legend import BACKGROUND, INK, draw_legend, font
-from moeclip_cli.reports.pictures.overlay import outline, render_overlay
-from moeclip_cli.reports.pictures.panels import nearest, text_size, viewing_size
+from moeclip_cli.pictures.colours import UNDER_COLOURS, ColourScale
+from moeclip_cli.pictures.legend import BACKGROUND, INK, draw_legend, font
+from moeclip_cli.pictures.overlay import outline, render_overlay
+from moeclip_cli.pictures.panels import nearest, text_size, viewing_size
 
 _STACKED_ASPECT = 1.8
 _OUTSIDE_MASK = 0.35
