@@ -26,6 +26,7 @@ from moeclip_cli.model.config import Domain
 from moeclip_cli.model.preprocessing import Preprocessing
 from moeclip_cli.training.augmentation import augment
 from moeclip_cli.training.configuration import SYNTHETIC, Augmentation, TrainingConfig
+from moeclip_cli.training.data import open_trainable
 
 GENERATED_PROMPT = "object"
 
@@ -195,8 +196,7 @@ def open_examples(
         if count:
             held_out = GeneratedExamples(config.seed + _VALIDATION_SEED, count, size, preprocessing)
     else:
-        dataset = open_dataset(config.data, data_root)
-        _require_trainable(dataset)
+        dataset = open_trainable(config.data, data_root)
         remaining, validation = split(dataset, config.val_fraction, config.seed)
         training = DatasetExamples(remaining, size, preprocessing)
         held_out = DatasetExamples(validation, size, preprocessing) if validation.samples else None
@@ -290,24 +290,3 @@ def prepare(
     image, mask = augment(planes, example.mask, augmentation, rng)
     channels = torch.from_numpy(np.ascontiguousarray(image.transpose(2, 0, 1)))
     return channels, torch.from_numpy(np.ascontiguousarray(mask)).float(), example
-
-
-def _require_trainable(dataset: Dataset) -> None:
-    anomalous = [sample for sample in dataset.samples if sample.label]
-    unmasked = [sample for sample in anomalous if sample.mask is None]
-    if not anomalous:
-        raise DatasetError(
-            f"{dataset.title} in {dataset.root} has no anomalous images, which training requires; "
-            "'moeclip datasets synthesize' plants defects into normal ones."
-        )
-    if unmasked:
-        raise DatasetError(
-            f"{len(unmasked)} anomalous images of {dataset.title} in {dataset.root} have no mask "
-            f"(the first is {dataset.relative(unmasked[0].image)}); add a mask for each."
-        )
-    for category in dataset.expected:
-        if category not in dataset.categories:
-            raise DatasetError(
-                f"The category {category} of {dataset.title} in {dataset.root} has no images; "
-                f"'moeclip datasets check {dataset.name}' counts those of all categories."
-            )

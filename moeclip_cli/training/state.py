@@ -21,7 +21,6 @@ from moeclip_cli.checkpoints.torch_file import read_torch_file
 from moeclip_cli.errors import ModelError
 from moeclip_cli.files import replacing
 
-STATE_FILE = "state.pt"
 _FORMAT = 1
 
 
