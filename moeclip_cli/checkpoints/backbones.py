@@ -114,7 +114,9 @@ def default_tag(name: str) -> str:
             f"There are several weights of '{name}'; choose one with `pretrained` "
             f"({', '.join(tags)})."
         )
-    near = difflib.get_close_matches(name, [*BUILTIN_BACKBONES, *open_clip.list_models()], n=1, cutoff=0.7)
+    near = difflib.get_close_matches(
+        name, [*BUILTIN_BACKBONES, *open_clip.list_models()], n=1, cutoff=0.7
+    )
     hint = f"did you mean {near[0]}?" if near else f"choose another one, such as {PAPER_BACKBONE}."
     raise ModelError(f"open_clip has no weights of '{shortened(name)}'; {hint}")
 
