@@ -105,10 +105,10 @@ class ReferenceOptions:
         return self.mutual or self.shots is not None or bool(self.reference)
 
     def check(self) -> None:
-        """Refuse two comparisons at once.
+        """Refuse two comparisons at once, and options of a comparison that is not made.
 
         Raises:
-            UsageError: if two are wanted.
+            UsageError: if there are any.
         """
         if self.mutual and (self.shots is not None or self.reference):
             other = "--reference" if self.shots is None else "--shots"
@@ -118,6 +118,12 @@ class ReferenceOptions:
         if self.shots is not None and self.reference:
             raise UsageError(
                 "--shots takes the references from the training split; omit --reference."
+            )
+        if self.draws != ReferenceOptions.draws and self.shots is None:
+            raise UsageError("--draws repeats the evaluation of --shots; add it, or omit --draws.")
+        if self.reference_rotations > 1 and self.shots is None and not self.reference:
+            raise UsageError(
+                "--reference-rotations turns references; add --reference or --shots, or omit it."
             )
 
     def few_shot(self) -> FewShot | None:

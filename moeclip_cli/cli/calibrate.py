@@ -117,7 +117,7 @@ def calibrate(
         require_rate(rate)
     else:
         require_enough(len(found), rate)
-    model.check(run)
+    model.check(run, compared=calibration.references)
     measure = _compare if calibration.references else _measure
     with WriterLock.of_file(profile, "profile"):
         made, scores, failed = measure(images, found, model, calibration, run, quiet=general.quiet)

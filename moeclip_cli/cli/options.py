@@ -326,18 +326,26 @@ class ModelOptions:
     domain: Domain | None = None
     image_size: int | None = None
 
-    def check(self, device: DeviceOptions, threshold: float | None = None) -> None:
+    def check(
+        self, device: DeviceOptions, threshold: float | None = None, *, compared: bool = False
+    ) -> None:
         """Refuse what is wrong with any model, before PyTorch is imported, which takes seconds.
 
         Args:
             device: device and precision.
             threshold: the threshold that the user gave, if any.
+            compared: there are references, also without `reference`.
 
         Raises:
             ModelError: if the model or the backbone file cannot be found.
-            UsageError: if the device has an unknown name, or the threshold is not a score.
+            UsageError: if the device has an unknown name, the threshold is not a score, or
+                rotations are given without references.
         """
         require_device_name(device.device)
+        if self.reference_rotations > 1 and not (self.reference or compared):
+            raise UsageError(
+                "`reference_rotations` turns references; give them as `reference`, or omit it."
+            )
         if threshold is not None:
             require_threshold(threshold)
         if self.model is not None:

@@ -142,6 +142,8 @@ def test_own_good_parts_are_the_references_of_all_categories(benchmark, moeclip,
         (["--shots", "1"], 4, "next to the test folder, or give good parts as --reference"),
         (["--reference", "nowhere"], 2, "nowhere"),
         (["--model", "dinov2-vits14"], 2, "--shots"),
+        (["--draws", "3"], 2, "--draws repeats the evaluation of --shots"),
+        (["--mutual", "--reference-rotations", "8"], 2, "add --reference or --shots"),
     ],
 )  # fmt: skip
 def test_wrong_use_is_one_sentence_and_leaves_nothing(moeclip, tmp_path, args, code, message):

@@ -48,6 +48,8 @@ def earlier(moeclip, standin, parts):
         (("score", "parts", "--profile", "no.json"), 2, "Cannot read the profile no.json"),
         (("score", "parts", "--profile", "scored/run.json"), 2, "is not a profile"),
         (("score", "parts", "--mutual", "--threshold", "2"), 2, "--threshold must be between"),
+        (("score", "parts", "--reference-rotations", "8"), 2, "give them as --reference"),
+        (("score", "parts", "--mutual", "--reference-rotations", "8"), 2, "turns references"),
         (("heatmap", "parts", "--device", "gpu"), 2, "Unknown device 'gpu'"),
         (("heatmap", "parts", "--model", "no.pth"), 4, "Model 'no.pth' not found"),
         (("heatmap", "parts", "--mask", "no.png"), 2, "no.png was not found"),
