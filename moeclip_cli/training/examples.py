@@ -270,6 +270,12 @@ def to_batch(examples: Sequence[tuple[Tensor, Tensor, Example]]) -> Batch:
     return Batch(torch.stack(images), torch.stack(masks), labels, prompts)
 
 
+def blank_batch(size: int) -> Batch:
+    """One normal image of size S in the mean colour, to compute with where there is no image."""
+    images, masks = torch.zeros(1, 3, size, size), torch.zeros(1, size, size)
+    return Batch(images, masks, torch.tensor([0]), (GENERATED_PROMPT,))
+
+
 def prepare(
     examples: Examples, index: int, epoch: int, augmentation: Augmentation, seed: int
 ) -> tuple[Tensor, Tensor, Example]:

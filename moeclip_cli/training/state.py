@@ -22,7 +22,9 @@ from moeclip_cli.errors import ModelError
 from moeclip_cli.files import replacing
 
 STATE_FILE = "state.pt"
-_FORMAT = 1
+# 2: the last, smaller batch of an epoch is kept, and augmentation takes the nearest pixel. A state
+# of format 1 would go on with other images.
+_FORMAT = 2
 
 
 @dataclass

@@ -157,8 +157,12 @@ def test_ctrl_c_saves_and_the_same_command_with_resume_goes_on(start_moeclip, mo
 def test_two_processes_compute_what_one_does_with_the_joined_batch(
     start_moeclip, moeclip, generated
 ):
-    """All losses and tensors, the balance loss included; dropout has other masks, so it is off."""
-    command = [*generated, "--max-steps", "3", "--dropout", "0", "--val-fraction", "0.5"]
+    """All losses and tensors, the balance loss included; dropout has other masks, so it is off.
+
+    The third step is the last of an epoch of five images and has one of them, for two processes.
+    """
+    command = [*generated, "--max-steps", "3", "--dropout", "0", "--val-fraction", "0.8"]
+    command += ["--epoch-images", "5", "--epochs", "2"]
     process = start_moeclip(*command, "--out", "two", "--processes", "2")
     _, said = process.communicate(timeout=600)
     assert process.returncode == 0, said
