@@ -123,9 +123,11 @@ class CheckpointConfig:
         if not isinstance(content, dict):
             raise ModelError("The configuration is not a JSON object.")
         _check_format(content.pop("format", None))
-        # The first checkpoints lack both.
+        # The first checkpoints lack these.
         content.setdefault("image_weight", cls.image_weight)
         content.setdefault("scales", list(cls.scales))
+        if isinstance(content.get("network"), dict):
+            content["network"].setdefault("moe_layers", None)
         config: CheckpointConfig = read_record(cls, content, "")
         return config
 

@@ -46,6 +46,7 @@ CONFIG = AsOptions(
         "data": typer.Option(envvar="MOECLIP_TRAIN_DATA"),
         "batch_size": typer.Option("--batch-size", "-b"),
         "layers": typer.Option(show_default="quarter depths"),
+        "moe_layers": typer.Option(show_default="the levels"),
         "alpha": typer.Option(show_default="twice the rank"),
         "image_size": typer.Option(show_default=f"about {PAPER_IMAGE_SIZE}"),
         "shared_projections": typer.Option("--shared-projections/--separate-projections"),

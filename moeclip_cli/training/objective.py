@@ -161,5 +161,5 @@ def recompute_activations(network: MoECLIP) -> None:
     Blocks before the first adapter need no gradient and store no activations in any case.
     """
     blocks = network.backbone.vision.blocks
-    for number in range(network.config.layers[0], len(blocks)):
+    for number in range(network.config.adapter_blocks[0], len(blocks)):
         blocks[number] = Recomputed(blocks[number])

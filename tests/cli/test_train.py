@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from moeclip_cli.checkpoints.checkpoint import read_checkpoint
 from moeclip_cli.runs.lock import WriterLock
@@ -54,6 +55,30 @@ def test_from_nothing_to_scores(moeclip, standin, small):
     )  # fmt: skip
     assert scored.exit_code == 0, scored.stderr
     assert "false alarms on 2 held-out normal images of made" in scored.stdout
+
+
+def test_adapters_apart_from_the_levels_are_trained_resumed_and_used(moeclip, standin, generated):
+    command = [*generated, "--moe-layers", "3,6", "--balance-weight", "1"]
+    assert moeclip(*command, "--max-steps", "2").exit_code == 0
+    assert 'moe_layers = "3,6"' in (OUT / "train.toml").read_text()
+    resumed = moeclip(*command, "--max-steps", "4", "--resume")
+    assert resumed.exit_code == 0, resumed.stderr
+    checkpoint = read_checkpoint(OUT / "model.safetensors")
+    assert checkpoint.config.network.layers == (2, 4, 6, 8)
+    assert checkpoint.config.network.moe_layers == (3, 6)
+    trained = [name for name, tensor in checkpoint.tensors.items() if "lora_b" in name]
+    assert trained == ["moe.0.lora_b", "moe.1.lora_b"]
+    assert all(checkpoint.tensors[name].any() for name in trained)
+
+    Image.new("RGB", (70, 70), "grey").save("grey.png")
+    draw = [
+        "heatmap", "grey.png", "--model", OUT / "model.safetensors", "--device", "cpu",
+        "--backbone-weights", standin.backbone, "--experts",
+    ]  # fmt: skip
+    drawn = moeclip(*draw, "3")
+    assert drawn.exit_code == 0, drawn.stderr
+    refused = moeclip(*draw, "4", "--overwrite")
+    assert "has them after blocks 3, 6" in refused.stderr
 
 
 def test_the_resolved_options_train_the_same_again(moeclip, generated):
