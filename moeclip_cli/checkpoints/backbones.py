@@ -10,7 +10,7 @@ import open_clip
 from torch import Tensor
 
 from moeclip_cli.bounded_text import shortened
-from moeclip_cli.checkpoints.builtin import BUILTIN, builtin_file
+from moeclip_cli.checkpoints.builtin import BUILTIN_BACKBONES, builtin_file
 from moeclip_cli.checkpoints.configuration import BackboneRef
 from moeclip_cli.checkpoints.formats import METADATA_KEY, FileFormat, detect_format, file_digest
 from moeclip_cli.checkpoints.hub import OPEN_CLIP_NAMES, HubReference, fetch
@@ -41,8 +41,8 @@ def find_backbone(ref: BackboneRef, weights: Path | None, needed_by: str) -> Pat
     """
     if weights is not None:
         path = weights
-    elif ref.name in BUILTIN:
-        path = builtin_file(BUILTIN[ref.name].backbone)
+    elif ref.name in BUILTIN_BACKBONES:
+        path = builtin_file(BUILTIN_BACKBONES[ref.name])
     elif ref.pretrained is not None:
         path = fetch_pretrained(ref.name, ref.pretrained)
     else:

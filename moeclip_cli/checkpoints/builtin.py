@@ -41,6 +41,9 @@ BUILTIN_TOWERS = {"dinov2-vits14": "dinov2-vits14.safetensors"}
 """Files of the vision towers that are part of moeclip, for scoring with references."""
 DEFAULT_TOWER = "dinov2-vits14"
 
+BUILTIN_BACKBONES = {model.name: model.backbone for model in BUILTIN.values()} | BUILTIN_TOWERS
+"""Files of the backbones that are part of moeclip, which adapters can be trained on."""
+
 
 def builtin_file(name: str) -> Path:
     """The path of a file of a built-in model.

@@ -20,6 +20,9 @@ from moeclip_cli.model.adapters import Adapters
 from moeclip_cli.model.backbones.clip import named_architecture
 from moeclip_cli.model.config import NetworkConfig, quarter_depths
 
+_TEXT_LAYER = "text_layer.weight"
+_LEARNED_TEXT = "learned_text.features"
+
 
 @dataclass(frozen=True)
 class Checkpoint:
@@ -50,14 +53,14 @@ class Checkpoint:
         return self.tensors["image_head.norm.weight"].shape[0]
 
     @property
-    def text_width(self) -> int:
-        """Width W of the text tower that the adapters fit."""
-        return self.tensors["text_layer.weight"].shape[1]
+    def text_width(self) -> int | None:
+        """Width W of the text tower that the adapters fit; None if their text is learned."""
+        return _text_sizes(self.tensors)[1]
 
     @property
     def joint_dim(self) -> int:
         """Dimension C in which the adapters compare patches and text."""
-        return self.tensors["text_layer.weight"].shape[0]
+        return _text_sizes(self.tensors)[0]
 
     @property
     def parameters(self) -> int:
@@ -180,7 +183,8 @@ def _check_shapes(network: NetworkConfig, tensors: Mapping[str, Tensor], path: P
     blocks = len(network.adapter_blocks)
     if adapters != blocks:  # checked first: a hostile list of layers may be very long
         raise ModelError(f"{path} names {blocks} layers but has the adapters of {adapters}.")
-    for name, ndim in (("image_head.norm.weight", 1), ("text_layer.weight", 2)):
+    text = _LEARNED_TEXT if _LEARNED_TEXT in tensors else _TEXT_LAYER
+    for name, ndim in (("image_head.norm.weight", 1), (text, 2)):
         if name not in tensors or tensors[name].ndim != ndim:
             raise ModelError(f"{path} lacks the tensor '{name}', or its shape is wrong.")
     # Before anything is built, which would take long for the sizes of a hostile configuration.
@@ -210,7 +214,7 @@ def _check_shape(
 
 def _empty_adapters(network: NetworkConfig, tensors: Mapping[str, Tensor]) -> Adapters:
     """Adapters without memory, with the widths of `tensors`."""
-    joint_dim, text_width = tensors["text_layer.weight"].shape
+    joint_dim, text_width = _text_sizes(tensors)
     # Without FOFS, whose matrices would be computed here only to be replaced.
     with torch.device("meta"):
         return Adapters(
@@ -219,3 +223,11 @@ def _empty_adapters(network: NetworkConfig, tensors: Mapping[str, Tensor]) -> Ad
             text_width,
             joint_dim,
         )
+
+
+def _text_sizes(tensors: Mapping[str, Tensor]) -> tuple[int, int | None]:
+    """Joint dimension C, and width W of the text tower; None if the text features are learned."""
+    if _LEARNED_TEXT in tensors:
+        return tensors[_LEARNED_TEXT].shape[0], None
+    joint_dim, width = tensors[_TEXT_LAYER].shape
+    return joint_dim, width

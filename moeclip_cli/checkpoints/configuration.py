@@ -20,6 +20,9 @@ FORMAT = 1
 _LARGEST_INTEGER = 1_000_000
 _MOST_SCALES = 8
 
+# Settings of the network that earlier checkpoints lack.
+_LATER_SWITCHES = ("moe_layers", "adapted_tower", "self_comparison")
+
 
 @dataclass(frozen=True)
 class BackboneRef:
@@ -126,8 +129,9 @@ class CheckpointConfig:
         # The first checkpoints lack these.
         content.setdefault("image_weight", cls.image_weight)
         content.setdefault("scales", list(cls.scales))
-        if isinstance(content.get("network"), dict):
-            content["network"].setdefault("moe_layers", None)
+        if isinstance(network := content.get("network"), dict):
+            for name in _LATER_SWITCHES:
+                network.setdefault(name, getattr(NetworkConfig, name))
         config: CheckpointConfig = read_record(cls, content, "")
         return config
 

@@ -6,7 +6,8 @@ from torch import nn
 
 from moeclip_cli.model.config import NetworkConfig
 from moeclip_cli.model.experts import MoEAdapter
-from moeclip_cli.model.heads import ImageHead, Projection, TextLayer
+from moeclip_cli.model.heads import ImageHead, LearnedText, Projection, TextLayer
+from moeclip_cli.model.self_comparison import SelfComparison
 
 
 class Adapters(nn.Module):
@@ -15,8 +16,8 @@ class Adapters(nn.Module):
     Args:
         config: the network's configuration.
         vision_width: width D of the vision tower.
-        text_width: width W of the text tower; None for a backbone without one, which needs no text
-            layer.
+        text_width: width W of the text tower; None for a backbone without one, whose text features
+            are learned.
         joint_dim: dimension C in which patches and text are compared.
     """
 
@@ -30,3 +31,6 @@ class Adapters(nn.Module):
         )
         self.image_head = ImageHead(vision_width, joint_dim)
         self.text_layer = None if text_width is None else TextLayer(text_width, joint_dim)
+        self.learned_text = LearnedText(joint_dim) if text_width is None else None
+        compared = len(config.layers) if config.self_comparison else 0
+        self.self_comparison = nn.ModuleList(SelfComparison(vision_width) for _ in range(compared))

@@ -48,6 +48,12 @@ class NetworkConfig:
         image_size: side of the square network input in pixels.
         moe_layers: blocks that an adapter follows, where they are not the levels; numbered from 1
             (the --moe_layers of the authors' code count from 0).
+        adapted_tower: let the blocks after an adapter read its output, as in the paper. If not, the
+            tower stays as it was published and adapters change copies of its levels: one pass then
+            serves zero-shot scores and the comparison with references, and training can keep the
+            levels of an image instead of computing them again. Not part of the paper.
+        self_comparison: add to each token a learned function of its distances to the other patches
+            of its image; without `adapted_tower` only. Not part of the paper.
     """
 
     layers: tuple[int, ...] = (6, 12, 18, 24)
@@ -64,11 +70,17 @@ class NetworkConfig:
     quick_gelu: bool = False
     image_size: int = PAPER_IMAGE_SIZE
     moe_layers: tuple[int, ...] | None = None
+    adapted_tower: bool = True
+    self_comparison: bool = False
 
     def __post_init__(self) -> None:
         _require_blocks("layers", self.layers)
         if self.moe_layers is not None:
             _require_blocks("moe_layers", self.moe_layers)
+            if not self.adapted_tower:
+                raise ModelError(
+                    "Without `adapted_tower` the adapters change the levels; omit `moe_layers`."
+                )
         for name, largest in _LARGEST.items():
             _require(
                 1 <= getattr(self, name) <= largest, name, f"at least 1 and at most {largest}", self
@@ -78,6 +90,11 @@ class NetworkConfig:
         _require(0 < self.alpha <= _LARGEST_ALPHA, "alpha", alpha, self)
         _require(0 <= self.dropout < 1, "dropout", "at least 0 and below 1", self)
         _require(0 <= self.mix <= 1, "mix", "between 0 and 1", self)
+        if self.self_comparison and self.adapted_tower:
+            raise ModelError(
+                "`self_comparison` compares the patches of a frozen tower; set `adapted_tower` to "
+                "False."
+            )
         if self.top_k > self.experts:
             raise ModelError(
                 f"`top_k` is {self.top_k}, but there are only {self.experts} experts; lower it."

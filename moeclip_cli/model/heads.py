@@ -1,4 +1,4 @@
-"""The trained parts after the towers: patch projections, image head, text layer.
+"""The trained parts after the towers: patch projections, image head, text side.
 
 Fresh weights are Xavier-uniform, as in the authors' code. Patches and prompts are compared by
 direction alone, so the size of the initial weights decides how far a step of Adam turns them.
@@ -8,6 +8,7 @@ Shapes: B images, L patches, D vision width, W text width, C joint dimension.
 
 from __future__ import annotations
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
@@ -66,3 +67,21 @@ class TextLayer(nn.Linear):
     def forward(self, features: Tensor) -> Tensor:
         """(n, W) to unit vectors (n, C)."""
         return unit_vectors(F.leaky_relu(super().forward(features), LEAKY_SLOPE))
+
+
+class LearnedText(nn.Module):
+    """Learned features of "normal" and "abnormal" for a backbone without a text tower.
+
+    They stand for the text side as a whole, and do not depend on the name of an object (UniADet
+    learns such vectors, too). Not part of the paper.
+    """
+
+    def __init__(self, joint_dim: int) -> None:
+        super().__init__()
+        # Nearly the same direction: at CLIP's temperature, others would begin with certainties.
+        both = torch.randn(joint_dim, 1)
+        self.features = nn.Parameter(both + 0.1 * torch.randn(joint_dim, 2))
+
+    def forward(self, count: int) -> Tensor:
+        """The same unit vectors (C, 2) for `count` names, (count, C, 2)."""
+        return unit_vectors(self.features, dim=0).expand(count, -1, -1)

@@ -59,8 +59,10 @@ class Levels(NamedTuple):
     """Tokens of a batch of images.
 
     Attributes:
-        tokens: patch tokens (B, L, D) of each level, without the prefix, row by row.
-        routing: the router's decisions for all tokens, one per adapter.
+        tokens: patch tokens (B, L, D) of each level, without the prefix, row by row; those of the
+            tower itself if it stays frozen (`NetworkConfig.adapted_tower`).
+        routing: the router's decisions for all tokens, one per adapter; none yet if the tower stays
+            frozen.
         grid: rows and columns of the patches, whose product is L.
     """
 
@@ -133,34 +135,30 @@ class MoECLIP(nn.Module):
     def encode_text(self, names: Sequence[str]) -> Tensor:
         """Text features (n, C, 2) of object names: column 0 normal, column 1 abnormal.
 
-        Raises:
-            ModelError: if the backbone has no text tower.
+        Without a text tower they are learned, and the same for every name.
         """
         return self.text_features(self.encode_prompts(names))
 
     def encode_prompts(self, names: Sequence[str]) -> Tensor:
         """Text-tower features of every prompt of every name, (n, prompts, W).
 
-        Raises:
-            ModelError: if the backbone has no text tower.
+        Without a text tower there is nothing to encode, so they are (n, 0, 0).
         """
         tower = self.backbone.text
         if tower is None:
-            raise _no_text_tower()
+            return torch.empty(len(names), 0, 0, device=self.device)
         groups = [sentences(states, name) for name in names for states in _STATES]
         tokens = tower.tokenize([sentence for group in groups for sentence in group])
         features: Tensor = tower(tokens)
         return features.unflatten(0, (len(names), -1))
 
     def text_features(self, encoded: Tensor) -> Tensor:
-        """Text features (n, C, 2) of what `encode_prompts` returned, by the trained text layer.
-
-        Raises:
-            ModelError: if the network has no text layer.
-        """
+        """Text features (n, C, 2) of what `encode_prompts` returned, by the trained text layer."""
+        learned = self.adapters.learned_text
+        if learned is not None:
+            features: Tensor = learned(len(encoded))
+            return features
         layer = self.adapters.text_layer
-        if layer is None:
-            raise _no_text_tower()
         counts = [len(sentences(states, "")) for states in _STATES]
         parts = layer(encoded).split(counts, dim=1)
         means = torch.stack([part.mean(dim=1) for part in parts], dim=-1)
@@ -168,7 +166,7 @@ class MoECLIP(nn.Module):
 
     def encode_image(self, images: Tensor) -> tuple[Tensor, Tensor, tuple[Routing, ...]]:
         """Patch features (M, B, L, C), image features (B, C) and the routing."""
-        levels = self.levels(images)
+        levels = self._adapted(self.levels(images))
         maps = list(self._maps(levels.tokens))
         patches = [self._project(number, tokens) for number, tokens in enumerate(maps)]
         feature = self.adapters.image_head(maps[self._image_map])
@@ -195,6 +193,7 @@ class MoECLIP(nn.Module):
             with without_autocast(features.device):
                 return features @ text
 
+        levels = self._adapted(levels)
         patches = []
         # One map at a time: together they outweigh the tower's activations.
         for number, tokens in enumerate(self._maps(levels.tokens)):
@@ -205,7 +204,9 @@ class MoECLIP(nn.Module):
         return Comparison(torch.stack(patches), image, levels.routing)
 
     def levels(self, images: Tensor) -> Levels:
-        """Adapted tokens of each level of normalised images (B, 3, S, S)."""
+        """Tokens of each level of normalised images (B, 3, S, S), adapted in an adapted tower."""
+        if not self.config.adapted_tower:
+            return frozen_levels(self.backbone, self.config.layers, images)
         vision = self.backbone.vision
         x = vision.embed(images.to(vision.dtype))
         adapters = dict(zip(self.config.adapter_blocks, self.adapters.moe, strict=True))
@@ -218,6 +219,22 @@ class MoECLIP(nn.Module):
             if number in self.config.layers:
                 levels.append(vision.patches(x))
         return Levels(levels, tuple(routing), grid_of(images, self.backbone))
+
+    def _adapted(self, levels: Levels) -> Levels:
+        """The levels after the adapters, if they are those of a frozen tower."""
+        if self.config.adapted_tower:
+            return levels
+        adapted, routing = [], []
+        for number, (tokens, adapter) in enumerate(
+            zip(levels.tokens, self.adapters.moe, strict=True)
+        ):
+            if self.config.self_comparison:
+                added = self.adapters.self_comparison[number](tokens)
+                tokens = tokens + added.to(tokens.dtype)
+            tokens, decided = adapter(tokens)
+            adapted.append(tokens)
+            routing.append(decided)
+        return Levels(adapted, tuple(routing), levels.grid)
 
     def _maps(self, levels: list[Tensor]) -> Iterator[Tensor]:
         """The M maps (B, L, D) after the tower's last layer norm, level-major."""
@@ -240,6 +257,24 @@ class MoECLIP(nn.Module):
         but two.
         """
         return max(0, self.config.maps - 3)
+
+
+def frozen_levels(backbone: Backbone, layers: Sequence[int], images: Tensor) -> Levels:
+    """Tokens of each level of the tower itself, without adapters and routing.
+
+    Args:
+        backbone: its vision tower is used.
+        layers: blocks whose outputs are the levels, ascending.
+        images: (B, 3, H, W) normalised.
+    """
+    vision = backbone.vision
+    x = vision.embed(images.to(vision.dtype))
+    levels = []
+    for number, block in enumerate(vision.blocks[: layers[-1]], start=1):
+        x = block(x)
+        if number in layers:
+            levels.append(vision.patches(x))
+    return Levels(levels, (), grid_of(images, backbone))
 
 
 def grid_of(images: Tensor, backbone: Backbone) -> tuple[int, int]:
@@ -267,10 +302,4 @@ def check_image_size(image_size: int, patch_size: int) -> None:
         f"The network input must be a multiple of the patch size {patch_size} and at least "
         f"{MIN_GRID * patch_size} pixels, not {image_size}; set `image_size` to {below} or "
         f"{below + patch_size}."
-    )
-
-
-def _no_text_tower() -> ModelError:
-    return ModelError(
-        "This backbone has no text tower, so prompts cannot be encoded; give text features."
     )

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from moeclip_cli.checkpoints.backbones import default_tag, find_backbone, read_backbone
-from moeclip_cli.checkpoints.builtin import BUILTIN
+from moeclip_cli.checkpoints.builtin import BUILTIN_BACKBONES
 from moeclip_cli.checkpoints.configuration import BackboneRef
 from moeclip_cli.checkpoints.formats import file_digest
 from moeclip_cli.errors import ModelError
@@ -66,14 +66,14 @@ def find_training_backbone(
     """
     if weights is None:
         name = name or PAPER_BACKBONE
-        if name in BUILTIN:
+        if name in BUILTIN_BACKBONES:
             if pretrained is not None:
                 raise ModelError(f"{name} has only one set of weights; omit `pretrained`.")
             ref = BackboneRef(name)
         else:
             ref = BackboneRef(name, pretrained or default_tag(name))
         state = read_backbone(find_backbone(ref, None, "the training"))
-        known = None if name in BUILTIN else name
+        known = None if name in BUILTIN_BACKBONES else name
         return BackboneWeights(ref, infer_architecture(state, known), state)
     state = read_backbone(weights)
     architecture = infer_architecture(state, name)

@@ -11,6 +11,7 @@ from moeclip_cli.model.adapters import Adapters
 from moeclip_cli.model.backbones.family import Backbone
 from moeclip_cli.model.backbones.table import build_backbone, infer_architecture
 from moeclip_cli.model.config import NetworkConfig
+from moeclip_cli.model.frozen_tower import FrozenTower
 from moeclip_cli.model.moeclip import MoECLIP
 
 CONFIG = NetworkConfig(layers=(2, 4, 6, 8), rank=4, alpha=8.0, image_size=70)
@@ -177,7 +178,54 @@ def test_a_vision_tower_works_without_a_text_tower(backbone):
     alone = make_network(vision_only)
     assert alone.adapters.text_layer is None
     trained = {k: v for k, v in network.adapters.state_dict().items() if "text_layer" not in k}
-    alone.adapters.load_state_dict(trained)
+    alone.adapters.load_state_dict(trained, strict=False)
     assert torch.equal(alone(images, text).patches, network(images, text).patches)
-    with pytest.raises(ModelError, match="no text tower"):
-        alone.encode_text(["bolt"])
+    learned = alone.encode_text(["bolt", "carpet"])
+    assert learned.shape == (2, alone.adapters.learned_text.features.shape[0], 2)
+    assert torch.equal(learned[0], learned[1])
+    assert torch.allclose(learned.norm(dim=1), torch.ones(2, 2))
+
+
+@torch.inference_mode()
+def test_adapters_beside_a_frozen_tower_leave_its_levels_as_they_are(backbone):
+    network = make_network(backbone, adapted_tower=False)
+    images = torch.randn(2, 3, 70, 70)
+    text = network.encode_text(["bolt"])[0]
+    levels = network.levels(images)
+    tower = FrozenTower(network.config, backbone)
+    for ours, theirs in zip(levels.tokens, tower.levels(images).tokens, strict=True):
+        assert torch.equal(ours, theirs)
+    from_levels = network.compare(levels, text)
+    assert torch.equal(from_levels.patches, network(images, text).patches)
+    assert torch.equal(from_levels.image, network(images, text).image)
+    assert len(from_levels.routing) == 4
+    assert from_levels.first_choice(0).shape == (2, 5, 5)
+    # Only the first level, whose blocks no adapter precedes, is that of an adapted tower.
+    adapted = make_network(backbone)
+    alike = [
+        torch.allclose(ours, theirs, atol=1e-5)
+        for ours, theirs in zip(
+            from_levels.patches[::3], adapted(images, text).patches[::3], strict=True
+        )
+    ]
+    assert alike == [True, False, False, False]
+
+
+@torch.inference_mode()
+def test_self_comparison_changes_the_result_once_it_is_trained(backbone):
+    network = make_network(backbone, adapted_tower=False, self_comparison=True)
+    images = torch.randn(1, 3, 70, 70)
+    text = network.encode_text(["bolt"])[0]
+    before = network(images, text).patches
+    plain = make_network(backbone, adapted_tower=False)
+    plain.adapters.load_state_dict(network.adapters.state_dict(), strict=False)
+    assert torch.equal(before, plain(images, text).patches)
+    torch.nn.init.normal_(network.adapters.self_comparison[0].out.weight)
+    changed = network(images, text).patches != before
+    assert changed[:3].any()
+    assert not changed[3:].any()
+
+
+def test_self_comparison_in_an_adapted_tower_is_refused(backbone):
+    with pytest.raises(ModelError, match="set `adapted_tower` to False"):
+        make_network(backbone, self_comparison=True)

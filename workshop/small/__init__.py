@@ -1,0 +1,1 @@
+"""Training of moeclip-small: pictures, their tokens on disk, and the parts trained on them."""
