@@ -1,4 +1,4 @@
-"""Image decoding: a file, a Pillow image or an array to upright 8-bit RGB.
+"""Image decoding: a file, a Pillow image or an array to upright 8-bit RGB; a mask to luminance.
 
 Memory is limited by a budget that all threads share, time by decoding in a helper process that can
 be stopped. Undecodable input raises `ImageError`.
@@ -22,6 +22,7 @@ from moeclip_cli.images.image_file import (
     identify_format,
     open_image_file,
 )
+from moeclip_cli.images.mask_file import open_mask
 from moeclip_cli.images.readers import (
     DecodedImage,
     as_image_error,
@@ -68,6 +69,33 @@ def decode(
         return decoded
 
 
+def decode_mask(
+    path: Path,
+    *,
+    max_pixels: int = DEFAULT_MAX_PIXELS,
+    decode_seconds: float = DEFAULT_DECODE_SECONDS,
+) -> NDArray[np.uint8]:
+    """Read the luminance of a mask file as it is stored. Thread-safe.
+
+    Alpha is ignored. Values of more than 8 bits are not scaled: those above 255 count as 255. Like
+    an image, a mask is turned upright by its own EXIF orientation.
+
+    Args:
+        path: a file of any image format.
+        max_pixels: largest width * height to decode.
+        decode_seconds: time after which decoding is stopped.
+
+    Returns:
+        (H, W) luminance (ITU-R 601), 0 where the mask is black.
+
+    Raises:
+        ImageError: if the file cannot be read, as in `decode`.
+    """
+    silence_pillow()
+    with ExitStack() as stack:
+        return _decode_file(path, max_pixels, decode_seconds, stack, mask=True).pixels
+
+
 @contextmanager
 def decoding(
     source: Path | Image.Image | NDArray[np.uint8],
@@ -97,25 +125,30 @@ def _decode(
             opened = open_pillow(source, max_pixels)
             stack.enter_context(BUDGET.hold(opened.weight))
             return opened.read()
-    path = Path(source)
+    return _decode_file(Path(source), max_pixels, seconds, stack)
+
+
+def _decode_file(
+    path: Path, max_pixels: int, seconds: float, stack: ExitStack, *, mask: bool = False
+) -> DecodedImage:
     with open_image_file(path) as stream:
         image_format = identify_format(stream)
         with as_image_error(f"{image_format} file"):
-            decoded = _decode_here(stream, image_format, max_pixels, stack)
+            decoded = _decode_here(stream, image_format, max_pixels, stack, mask)
     if isinstance(decoded, DecodedImage):
         return decoded
     stack.close()  # releases the share of an attempt that was given up
     stack.enter_context(BUDGET.hold(decoded))
-    return HELPERS.decode(path, max_pixels, seconds)
+    return HELPERS.decode(path, max_pixels, seconds, mask=mask)
 
 
 def _decode_here(
-    stream: ImageStream, image_format: str, max_pixels: int, stack: ExitStack
+    stream: ImageStream, image_format: str, max_pixels: int, stack: ExitStack, mask: bool
 ) -> DecodedImage | int:
     """Return the image or, if it belongs in a helper, its weight in the memory budget."""
     stream.reads_left = _MOST_READS
     try:
-        opened = open_image(stream, image_format, max_pixels)
+        opened = (open_mask if mask else open_image)(stream, image_format, max_pixels)
         if opened.needs_helper:
             return opened.weight
         stack.enter_context(BUDGET.hold(opened.weight))

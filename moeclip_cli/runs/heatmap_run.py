@@ -14,7 +14,7 @@ from moeclip_cli.discovery.disk_list import DiskList
 from moeclip_cli.discovery.inputs import ImageRef
 from moeclip_cli.errors import ImageError, UsageError
 from moeclip_cli.files import is_present
-from moeclip_cli.images.decode import decode
+from moeclip_cli.images.decode import decode_mask
 from moeclip_cli.images.encode import picture_suffix, save_picture
 from moeclip_cli.inspection.inspector import Inspector
 from moeclip_cli.inspection.result import Result
@@ -213,6 +213,6 @@ def _drawn(result: Result) -> tuple[NDArray[np.float32], float, str]:
 
 def _read_mask(path: Path) -> NDArray[np.uint8]:
     try:
-        return decode(path).pixels.max(axis=-1)
+        return decode_mask(path)
     except ImageError as error:
         raise ImageError(f"The mask {path}: {error}") from error
