@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -69,6 +67,10 @@ class Examples(Protocol):
     def digest(self) -> str:
         """Identifier of the sequence: equal only for the same images."""
 
+    @property
+    def source(self) -> dict[str, str] | None:
+        """Name of the dataset and SHA-256 of its listing; None if the images are generated."""
+
     def __len__(self) -> int:
         """Number of images of one epoch."""
 
@@ -87,10 +89,18 @@ class DatasetExamples:
         dataset: the images; those to train on have masks where anomalous.
         size: side of the network input in pixels.
         preprocessing: resizing and normalisation that the backbone expects.
+        whole: the dataset that the images are a part of, if they are not all of it.
     """
 
-    def __init__(self, dataset: Dataset, size: int, preprocessing: Preprocessing) -> None:
+    def __init__(
+        self,
+        dataset: Dataset,
+        size: int,
+        preprocessing: Preprocessing,
+        whole: Dataset | None = None,
+    ) -> None:
         self.dataset = dataset
+        self.whole = whole or dataset
         self.size = size
         self.preprocessing = preprocessing
 
@@ -102,8 +112,12 @@ class DatasetExamples:
     @property
     def digest(self) -> str:
         """SHA-256 of the rows that list the images."""
-        listing = "\n".join(json.dumps(row) for row in self.dataset.rows())
-        return hashlib.sha256(listing.encode()).hexdigest()
+        return self.dataset.digest
+
+    @property
+    def source(self) -> dict[str, str]:
+        """Name and listing of the dataset, of which these images may be a part."""
+        return {"name": self.whole.name, "listing": self.whole.digest}
 
     def __len__(self) -> int:
         """Number of images."""
@@ -146,6 +160,7 @@ class GeneratedExamples:
     """
 
     domain: Domain = "industrial"
+    source = None
 
     def __init__(self, seed: int, count: int, size: int, preprocessing: Preprocessing) -> None:
         self.seed = seed
@@ -186,20 +201,21 @@ def open_examples(
         DatasetError: if a dataset is not found, or cannot be trained on.
     """
     size = config.network.image_size
+    held_out: Examples | None = None
     if config.data == SYNTHETIC:
         training: Examples = GeneratedExamples(
             config.seed, config.epoch_images, size, preprocessing
         )
         count = round(config.val_fraction * config.epoch_images)
-        held_out: Examples | None = None
         if count:
             held_out = GeneratedExamples(config.seed + _VALIDATION_SEED, count, size, preprocessing)
     else:
         dataset = open_dataset(config.data, data_root)
         _require_trainable(dataset)
         remaining, validation = split(dataset, config.val_fraction, config.seed)
-        training = DatasetExamples(remaining, size, preprocessing)
-        held_out = DatasetExamples(validation, size, preprocessing) if validation.samples else None
+        training = DatasetExamples(remaining, size, preprocessing, dataset)
+        if validation.samples:
+            held_out = DatasetExamples(validation, size, preprocessing, dataset)
     if config.val_fraction and held_out is None:
         raise DatasetError(
             f"`val_fraction` {config.val_fraction:g} of {config.data} is less than one image; use "

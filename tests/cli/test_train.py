@@ -11,6 +11,7 @@ import pytest
 from PIL import Image
 
 from moeclip_cli.checkpoints.checkpoint import read_checkpoint
+from moeclip_cli.datasets.opening import open_dataset
 from moeclip_cli.runs.lock import WriterLock
 
 OUT = Path("moeclip-train")
@@ -49,12 +50,31 @@ def test_from_nothing_to_scores(moeclip, standin, small):
     config = read_checkpoint(OUT / "model.safetensors").config
     assert config.backbone.digest is not None
     assert config.training["settings"]["data"] == "made"
+    (dataset,) = config.training["datasets"]
+    assert dataset == {"use": "training", "name": "made", "listing": open_dataset("made").digest}
     scored = moeclip(
         "score", "made", "--model", OUT / "model.safetensors",
         "--backbone-weights", standin.backbone, "--device", "cpu",
     )  # fmt: skip
     assert scored.exit_code == 0, scored.stderr
     assert "false alarms on 2 held-out normal images of made" in scored.stdout
+    tested = moeclip(
+        "benchmark", "--data", "made", "--model", OUT / "model.safetensors",
+        "--backbone-weights", standin.backbone, "--device", "cpu",
+    )  # fmt: skip
+    assert tested.exit_code == 0, tested.stderr
+    warned = " ".join(tested.stderr.split())
+    assert "model.safetensors was trained on made: its numbers there do not show" in warned
+    assert "was trained on made" in Path("moeclip-benchmark/report.html").read_text()
+
+
+def test_the_data_that_choose_the_epoch_are_recorded(moeclip, generated):
+    made = ["synthesize", "made", "--categories", "1", "--images", "2", "--size", "64"]
+    assert moeclip("datasets", *made).exit_code == 0
+    result = moeclip(*generated, "--val-data", "made", "--max-steps", "1")
+    assert result.exit_code == 0, result.stderr
+    (dataset,) = read_checkpoint(OUT / "model.safetensors").config.training["datasets"]
+    assert (dataset["use"], dataset["name"]) == ("validation", "made")
 
 
 def test_adapters_apart_from_the_levels_are_trained_resumed_and_used(moeclip, standin, generated):
