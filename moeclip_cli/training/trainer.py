@@ -14,8 +14,9 @@ from torch import Tensor
 from moeclip_cli.errors import DatasetError, ModelError, MoeclipError
 from moeclip_cli.images.pipeline import prefetch
 from moeclip_cli.parallel.memory import ran_out_of_memory
+from moeclip_cli.training.batch import Batch, blank_batch, prepare, to_batch
 from moeclip_cli.training.checkpointer import Checkpointer
-from moeclip_cli.training.examples import Batch, Example, blank_batch, prepare, to_batch
+from moeclip_cli.training.examples import Example
 from moeclip_cli.training.interruption import Interruption, deferred_interrupts
 from moeclip_cli.training.learner import Learner, build_learner
 from moeclip_cli.training.monitor import Monitor, TrainingProgress

@@ -4,7 +4,7 @@ import pytest
 import torch
 from support.trainings import CONFIG
 
-from moeclip_cli.training.examples import blank_batch
+from moeclip_cli.training.batch import blank_batch
 from moeclip_cli.training.network import build_untrained, find_training_backbone
 from moeclip_cli.training.objective import (
     Objective,
