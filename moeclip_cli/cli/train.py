@@ -163,7 +163,7 @@ def train(
     Exit codes: 0 done, 2 usage error, 4 data or backbone not loaded, 69 one of several processes
     was killed, 130 interrupted (and saved).
 
-    Example: moeclip train --data mvtec --val-fraction 0.1 --out mvtec-run
+    Example: moeclip train --data visa --val-fraction 0.1 --out visa-run
     """
     require_extra("accelerate", "train")
     if output.files.tensorboard:
