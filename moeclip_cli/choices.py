@@ -16,6 +16,9 @@ PrecisionChoice = Literal["auto", Precision]
 PictureFormat = Literal["png", "jpeg"]
 """File format of pictures."""
 
+PictureChoice = Literal["auto", PictureFormat]
+"""A format of pictures, or "auto": JPEG above 2 megapixels, else PNG."""
+
 TableFormat = Literal["csv", "jsonl", "parquet"]
 """File format of the results table."""
 

@@ -120,3 +120,11 @@ def picture():
     rows, columns = np.mgrid[0:300, 0:400]
     channels = [40 + rows // 4, 60 + columns // 4, 90 + (rows + columns) // 10]
     return np.stack(channels, axis=-1).astype(np.uint8)
+
+
+@pytest.fixture
+def defect():
+    """(74, 74) probabilities: a bump of height 0.95 left of the centre, nearly 0 elsewhere."""
+    rows, columns = np.mgrid[0:74, 0:74] / 74
+    bump = 0.95 * np.exp(-(((rows - 0.5) / 0.1) ** 2 + ((columns - 0.3) / 0.1) ** 2))
+    return bump.astype(np.float32)

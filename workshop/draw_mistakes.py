@@ -20,7 +20,7 @@ from PIL import Image
 
 from moeclip_cli import Inspector
 from moeclip_cli.datasets.synthetic import HELD_OUT_FAMILIES, TRAINING_DEFECTS, generate
-from moeclip_cli.reports.pictures.overlay import render_overlay
+from moeclip_cli.pictures.overlay import render_overlay
 
 SEED = 20_260_005
 SIDE = 256

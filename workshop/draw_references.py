@@ -20,8 +20,8 @@ from PIL import Image, ImageDraw
 
 from moeclip_cli import Inspector
 from moeclip_cli.images.decode import decode
-from moeclip_cli.reports.pictures.legend import font
-from moeclip_cli.reports.pictures.overlay import render_overlay
+from moeclip_cli.pictures.legend import font
+from moeclip_cli.pictures.overlay import render_overlay
 
 OUTLINE_COLOUR = (0, 120, 255)
 RED, BLACK = (190, 0, 0), (0, 0, 0)

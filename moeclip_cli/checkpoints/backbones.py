@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -113,10 +114,11 @@ def default_tag(name: str) -> str:
             f"There are several weights of '{name}'; choose one with `pretrained` "
             f"({', '.join(tags)})."
         )
-    raise ModelError(
-        f"open_clip has no weights of '{shortened(name)}'; choose another model, such as "
-        f"{PAPER_BACKBONE}."
+    near = difflib.get_close_matches(
+        name, [*BUILTIN_BACKBONES, *open_clip.list_models()], n=1, cutoff=0.7
     )
+    hint = f"did you mean {near[0]}?" if near else f"choose another one, such as {PAPER_BACKBONE}."
+    raise ModelError(f"open_clip has no weights of '{shortened(name)}'; {hint}")
 
 
 def read_backbone(path: Path) -> dict[str, Tensor]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -20,17 +19,15 @@ from moeclip_cli.checkpoints.builtin import (
 )
 from moeclip_cli.checkpoints.checkpoint import read_checkpoint
 from moeclip_cli.checkpoints.configuration import BackboneRef, CheckpointConfig
-from moeclip_cli.checkpoints.formats import file_digest, unreadable
+from moeclip_cli.checkpoints.formats import file_digest
+from moeclip_cli.checkpoints.names import local_file
 from moeclip_cli.checkpoints.resolution import resolve
-from moeclip_cli.errors import ModelError
 from moeclip_cli.model.backbones.clip import named_architecture
 from moeclip_cli.model.backbones.table import build_backbone, infer_architecture
 from moeclip_cli.model.config import NetworkConfig, check_image_side
 from moeclip_cli.model.frozen_tower import FrozenTower
 from moeclip_cli.model.moeclip import MoECLIP
 from moeclip_cli.parallel.memory import memory_errors
-
-_SUFFIXES = (".safetensors", ".pth", ".pt")
 
 TOWER_LAYERS = (6, 9)
 """Blocks of a tower without adapters whose tokens are compared with references."""
@@ -169,26 +166,5 @@ def find_model(model: str) -> tuple[Path, str]:
         return builtin_file(BUILTIN[model].checkpoint), model
     if model.startswith(hub.PREFIX):
         return hub.fetch(hub.parse_reference(model)), model
-    try:
-        path = Path(model).expanduser()
-        path.stat()
-    except PermissionError as error:
-        raise unreadable(Path(model), error) from error
-    # RuntimeError: the home of an unknown user. ValueError: a NUL character.
-    except (OSError, RuntimeError, ValueError) as error:
-        near = _similar_files(path) if isinstance(error, FileNotFoundError) else []
-        meant = f" Did you mean {', '.join(near)}?" if near else ""
-        raise ModelError(
-            f"Model '{shortened(model, 500)}' not found: it is neither a file nor built in "
-            f"({', '.join(BUILTIN)}) nor a reference hf://owner/repo.{meant}"
-        ) from error
+    path = local_file(model)
     return path, path.name
-
-
-def _similar_files(path: Path) -> list[str]:
-    """Weights files in the folder of `path` with a similar name, and similar built-in names."""
-    if not path.parent.is_dir():
-        return []
-    names = [entry.name for entry in path.parent.iterdir() if entry.suffix in _SUFFIXES]
-    near = difflib.get_close_matches(path.name, [*names, *BUILTIN], n=3)
-    return [name if name in BUILTIN else str(path.with_name(name)) for name in near]

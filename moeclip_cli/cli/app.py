@@ -18,6 +18,7 @@ from moeclip_cli.cli.datasets import datasets_app
 from moeclip_cli.cli.doctor import doctor
 from moeclip_cli.cli.failures import failure_of
 from moeclip_cli.cli.heatmap import heatmap
+from moeclip_cli.cli.heatmap_choice import ScoreCommand
 from moeclip_cli.cli.models import models_app
 from moeclip_cli.cli.options import wants_traceback
 from moeclip_cli.cli.parameters import Command
@@ -83,7 +84,7 @@ app = typer.Typer(
     rich_markup_mode="markdown",
     pretty_exceptions_enable=False,
 )
-app.command(cls=SettingsCommand)(score)
+app.command(cls=ScoreCommand)(score)
 app.command(cls=SettingsCommand)(heatmap)
 app.command(cls=SettingsCommand)(calibrate)
 app.add_typer(profile_app, name="profile")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from moeclip_cli.arguments import require_prompt
 from moeclip_cli.cli import console, options
 from moeclip_cli.cli.benchmark_options import (
     BenchmarkData,
@@ -17,7 +18,7 @@ from moeclip_cli.cli.benchmark_options import (
 )
 from moeclip_cli.cli.benchmark_tables import print_category, print_comparison, print_tables
 from moeclip_cli.cli.groups import grouped
-from moeclip_cli.cli.processes import command_line, ran_in_several
+from moeclip_cli.cli.processes import command_line, is_one_of_several, ran_in_several
 from moeclip_cli.cli.progress import meter
 from moeclip_cli.errors import DatasetError, ModelError, ProcessLostError, UsageError
 from moeclip_cli.exit_codes import ExitCode
@@ -54,6 +55,7 @@ def benchmark(
     Example: moeclip benchmark --all --data-root ./data
     """
     references = models.references
+    models.check(run)
     if evaluation.self_check:
         if not data.is_empty or len(models.names) > 1 or processes > 1 or references.wanted:
             raise UsageError(
@@ -68,21 +70,24 @@ def benchmark(
             "data."
         )
     if data.prompt is not None:
-        options.require_prompt(data.prompt)
+        require_prompt(data.prompt)
 
     references.check()
     few_shot = references.few_shot()
+    if not is_one_of_several():
+        output.check()
+    selection = data.select()
 
-    from moeclip_cli.parallel.world import is_main_process, join_world, process_device
-    from moeclip_cli.runs.benchmark_job import BenchmarkJob, Choices, Execution
-    from moeclip_cli.runs.benchmark_run import assist_benchmark
+    with console.status("Loading PyTorch", quiet=general.quiet):
+        from moeclip_cli.parallel.world import is_main_process, join_world, process_device
+        from moeclip_cli.runs.benchmark_job import BenchmarkJob, Choices, Execution
+        from moeclip_cli.runs.benchmark_run import assist_benchmark
 
     device = process_device(run.device)
     if ran_in_several(processes, device):
         return
     quiet = general.quiet or not is_main_process()
     with join_world() as world:
-        selection = data.select()
         if not quiet:
             for remark in selection.remarks(data.limit):
                 console.warn(remark)
@@ -130,7 +135,7 @@ def _run(
 ) -> BenchmarkReport:
     """Claim the folder and evaluate, with progress."""
     from moeclip_cli.runs.benchmark_run import claim_folder, run_benchmark
-    from moeclip_cli.runs.run_card import describe_environment
+    from moeclip_cli.runs.environment import describe_environment
 
     environment = describe_environment(device, command_line())
     environment |= {"processes": execution.world.size}

@@ -180,6 +180,16 @@ class BenchmarkModels:
         usual = DEFAULT_TOWER if self.references.wanted else DEFAULT_MODEL
         return list(dict.fromkeys(self.model or [usual]))
 
+    def check(self, device: options.DeviceOptions) -> None:
+        """Refuse models, a backbone file or a device of unknown names.
+
+        Raises:
+            ModelError, UsageError: see `ModelOptions.check`.
+        """
+        for name in self.names:
+            model = options.ModelOptions(name, backbone_weights=self.backbone_weights)
+            model.check(device)
+
     def load(self, device: options.DeviceOptions) -> list[BenchmarkedModel]:
         """Load the models.
 
@@ -229,3 +239,15 @@ class BenchmarkOutput:
 
     out: options.Out = Path("moeclip-benchmark")
     overwrite: options.Overwrite = False
+
+    def check(self) -> None:
+        """Refuse a folder that a benchmark cannot use.
+
+        Raises:
+            UsageError: see `RunFolder.claim`.
+        """
+        from moeclip_cli.runs.folder import require_usable
+        from moeclip_cli.runs.kinds import BENCHMARK, continues_benchmark
+
+        resume = continues_benchmark(self.out, overwrite=self.overwrite)
+        require_usable(self.out, BENCHMARK, overwrite=self.overwrite, resume=resume)

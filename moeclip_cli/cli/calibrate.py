@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING, Annotated, ClassVar
 import typer
 from rich.text import Text
 
+from moeclip_cli.arguments import require_prompt
 from moeclip_cli.choices import FALSE_ALARMS
 from moeclip_cli.cli import console, options
+from moeclip_cli.cli.fractions import fraction
 from moeclip_cli.cli.groups import grouped
 from moeclip_cli.cli.progress import meter
 from moeclip_cli.cli.tables import one_line
@@ -50,7 +52,9 @@ class CalibrationOptions:
 
     PANEL: ClassVar[str] = options.OUTPUT
 
-    false_alarms: Annotated[float, typer.Option("--false-alarms", "-a")] = FALSE_ALARMS
+    false_alarms: Annotated[
+        float, typer.Option("--false-alarms", "-a", parser=fraction, metavar="FLOAT")
+    ] = FALSE_ALARMS
     references: bool = False
     split: Annotated[bool | None, typer.Option("--split/--no-split", show_default=False)] = None
     add: Annotated[list[str] | None, typer.Option(show_default=False)] = None
@@ -104,7 +108,7 @@ def calibrate(
         raise UsageError("Use either --references for the images in PATH, or --reference.")
     profile, rate = calibration.target(), calibration.false_alarms
     found = images.find(options.DEFAULT_OUT, quiet=general.quiet)
-    options.require_prompt(calibration.prompt)
+    require_prompt(calibration.prompt)
 
     from moeclip_cli.inspection.conformal import images_needed, require_enough, require_rate
     from moeclip_cli.runs.lock import WriterLock
@@ -113,6 +117,7 @@ def calibrate(
         require_rate(rate)
     else:
         require_enough(len(found), rate)
+    model.check(run)
     measure = _compare if calibration.references else _measure
     with WriterLock.of_file(profile, "profile"):
         made, scores, failed = measure(images, found, model, calibration, run, quiet=general.quiet)

@@ -17,14 +17,29 @@ from moeclip_cli.cli.tables import one_line
 _PLAIN_WIDTH = 200
 
 
+# The console of a bar or spinner that is on the screen. What another console prints would tear it.
+_live: Console | None = None
+
+
 def stdout() -> Console:
     """The console for results; without colours and line breaks if it is not a terminal."""
-    return _console(stderr=False)
+    return _live if _live is not None and sys.stdout.isatty() else _console(stderr=False)
 
 
 def stderr() -> Console:
     """The console for progress, notes and errors."""
-    return _console(stderr=True)
+    return _live or _console(stderr=True)
+
+
+@contextmanager
+def live(console: Console) -> Iterator[None]:
+    """Print through `console` during the block, as it has a bar or a spinner on the screen."""
+    global _live
+    before, _live = _live, console
+    try:
+        yield
+    finally:
+        _live = before
 
 
 def plain_table(title: str | None = None) -> Table:
@@ -67,7 +82,7 @@ def status(message: str, *, quiet: bool) -> Iterator[None]:
     if quiet or not console.is_terminal:
         yield
     else:
-        with console.status(message):
+        with console.status(message), live(console):
             yield
 
 
@@ -81,6 +96,11 @@ def note_if(
     except stopped:
         note(message)
         raise
+
+
+def counted(number: int, noun: str) -> str:
+    """A number of things, such as "1 image" or "2 images"."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def duration(seconds: float) -> str:

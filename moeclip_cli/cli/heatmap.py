@@ -17,7 +17,7 @@ from moeclip_cli.exit_codes import ExitCode
 if TYPE_CHECKING:
     from moeclip_cli.discovery.inputs import ImageRef
     from moeclip_cli.inspection.result import Result
-    from moeclip_cli.runs.heatmap_run import Pictures
+    from moeclip_cli.runs.pictures import Pictures
 
 # A terminal shows the picture of a single image only; more would scroll out of sight.
 _MOST_PREVIEWS = 1
@@ -47,7 +47,7 @@ class HeatmapOutput(options.PictureOutput):
         """
         if self.mask is not None and not self.mask.exists():
             raise UsageError(f"{self.mask} was not found; check --mask.")
-        from moeclip_cli.runs.heatmap_run import Pictures
+        from moeclip_cli.runs.pictures import Pictures
 
         return Pictures(
             self.out,
@@ -77,6 +77,7 @@ def heatmap(
     pictures = output.pictures()
     found = images.find(output.out, quiet=general.quiet)
     shown = product.read()
+    model.check(run, product.threshold)
     if not output.overwrite:
         pictures.refuse_existing(found)
 
@@ -92,7 +93,7 @@ def heatmap(
                 if not general.quiet:
                     console.warn(f"{result.path}: {result.error}")
                 return
-            for path in pictures.paths(ref.name).values():
+            for path in filter(None, pictures.written(ref.name).values()):
                 print(path)
             if len(found) <= _MOST_PREVIEWS and not general.quiet:
                 previews.append((ref.path, result))
@@ -113,10 +114,9 @@ def _preview(path: Path, result: Result) -> None:
         return
     from moeclip_cli.cli.preview import preview
     from moeclip_cli.images.decode import decode
-    from moeclip_cli.reports.pictures.panels import viewing_size
-    from moeclip_cli.runs.heatmap_run import overlay_of
+    from moeclip_cli.pictures.panels import viewing_size
 
     small = viewing_size(decode(path).pixels)
     width, height = _PREVIEW_CELLS
-    overlay = overlay_of(small, result, legend=False)
+    overlay = result.overlay(small, legend=False)
     terminal.print(preview(overlay, min(width, terminal.width), height))

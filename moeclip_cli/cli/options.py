@@ -11,9 +11,13 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 import typer
 
+from moeclip_cli.arguments import require_device_name, require_prompt, require_threshold
 from moeclip_cli.checkpoints.builtin import DEFAULT_MODEL, DEFAULT_TOWER
-from moeclip_cli.choices import PictureFormat, PrecisionChoice
+from moeclip_cli.checkpoints.formats import detect_format
+from moeclip_cli.checkpoints.names import require_model
+from moeclip_cli.choices import PictureChoice, PrecisionChoice
 from moeclip_cli.cli import console
+from moeclip_cli.cli.fractions import fraction
 from moeclip_cli.cli.settings import apply_file
 from moeclip_cli.discovery.prompts_file import DEFAULT_PROMPT, PromptRules
 from moeclip_cli.errors import UsageError
@@ -38,16 +42,6 @@ _DEBUG = "moeclip.debug"
 def wants_traceback(ctx: Any) -> bool:
     """True if `--debug` was given to the command that runs under `ctx`."""
     return bool(ctx.meta.get(_DEBUG))
-
-
-def require_prompt(prompt: str) -> None:
-    """Check that a prompt names something.
-
-    Raises:
-        UsageError: if it is empty.
-    """
-    if not prompt.strip():
-        raise UsageError('The prompt is empty; name the object, e.g. --prompt "metal bracket".')
 
 
 def _remember_debug(ctx: typer.Context, wanted: bool) -> bool:
@@ -146,14 +140,14 @@ class PictureOutput:
     """Output folder of a run that can write pictures.
 
     Attributes:
-        picture_format: file format of pictures.
+        picture_format: file format of pictures. auto: JPEG above 2 megapixels, else PNG.
     """
 
     PANEL: ClassVar[str] = OUTPUT
 
     out: Out = DEFAULT_OUT
     overwrite: Overwrite = False
-    picture_format: PictureFormat = "png"
+    picture_format: PictureChoice = "auto"
 
 
 @dataclass(frozen=True)
@@ -203,11 +197,12 @@ class ImageOptions:
             return
         if counts.other_files:
             console.note(
-                f"Skipped {counts.other_files} files without an image extension "
+                f"Skipped {console.counted(counts.other_files, 'file')} without an image extension "
                 "(--verbose lists them)."
             )
         if counts.unreadable_folders:
-            console.warn(f"Cannot list {counts.unreadable_folders} folders (--verbose lists them).")
+            folders = console.counted(counts.unreadable_folders, "folder")
+            console.warn(f"Cannot list {folders} (--verbose lists them).")
 
 
 @dataclass(frozen=True)
@@ -263,7 +258,9 @@ class ProductOptions:
 
     prompt: Prompt = DEFAULT_PROMPT
     prompts: Path | None = None
-    threshold: Annotated[float | None, typer.Option("--threshold", "-t")] = None
+    threshold: Annotated[
+        float | None, typer.Option("--threshold", "-t", parser=fraction, metavar="FLOAT")
+    ] = None
     profile: Path | None = None
 
     def read(self) -> Product:
@@ -328,6 +325,25 @@ class ModelOptions:
     backbone_weights: Path | None = None
     domain: Domain | None = None
     image_size: int | None = None
+
+    def check(self, device: DeviceOptions, threshold: float | None = None) -> None:
+        """Refuse what is wrong with any model, before PyTorch is imported, which takes seconds.
+
+        Args:
+            device: device and precision.
+            threshold: the threshold that the user gave, if any.
+
+        Raises:
+            ModelError: if the model or the backbone file cannot be found.
+            UsageError: if the device has an unknown name, or the threshold is not a score.
+        """
+        require_device_name(device.device)
+        if threshold is not None:
+            require_threshold(threshold)
+        if self.model is not None:
+            require_model(self.model)
+        if self.backbone_weights is not None:
+            detect_format(self.backbone_weights)
 
     def load_inspector(
         self,

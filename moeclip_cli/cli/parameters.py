@@ -5,7 +5,10 @@ from __future__ import annotations
 import re
 from typing import Any
 
+import typer
 from typer.core import TyperCommand, TyperOption
+
+from moeclip_cli.cli.wrong_values import explain
 
 _NAME = re.compile("`([a-z][a-z0-9_]*)`")
 # Of the command that runs in this process: parameter name -> as the user types it.
@@ -20,7 +23,12 @@ class Command(TyperCommand):
         _typed.clear()
         for parameter in self.params:
             _typed.update(_names(parameter))
-        return super().parse_args(ctx, args)
+        typed = list(args)  # parsing takes the arguments out of the list
+        try:
+            return super().parse_args(ctx, args)
+        except typer.BadParameter as error:
+            explain(error, ctx, typed)
+            raise
 
 
 def with_options(message: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 import sys
 from typing import TYPE_CHECKING
@@ -15,6 +16,11 @@ if TYPE_CHECKING:
 def command_line() -> str:
     """The command line of this process, quoted for a shell."""
     return shlex.join(["moeclip", *sys.argv[1:]])
+
+
+def is_one_of_several() -> bool:
+    """True in a process that a launcher started beside others."""
+    return os.environ.get("WORLD_SIZE", "1") != "1"
 
 
 def ran_in_several(processes: int, device: torch.device) -> bool:

@@ -12,6 +12,9 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 from moeclip_cli.cli import console
 
+# The images of a batch are finished at about the same time.
+_FIRST_BATCH_S = 0.5
+
 # Seconds between lines if standard error is not a terminal.
 LINE_EVERY_S = 30.0
 
@@ -35,13 +38,17 @@ def progress(*, quiet: bool) -> Iterator[Show]:
     else:
         columns = (
             TextColumn("{task.description}"),
-            BarColumn(bar_width=20),
+            # Rich's own colour is a red, which is that of anomalous images.
+            BarColumn(bar_width=20, complete_style="cyan", pulse_style="cyan"),
             MofNCompleteColumn(),
             TextColumn("{task.fields[details]}"),
         )
         # Results in the same terminal appear above the bar; results in a pipe are not touched.
         shared = sys.stdout.isatty()
-        with Progress(*columns, console=stderr, transient=True, redirect_stdout=shared) as bars:
+        with (
+            Progress(*columns, console=stderr, transient=True, redirect_stdout=shared) as bars,
+            console.live(stderr),
+        ):
             task = bars.add_task("", total=None, details="")
 
             def show(label: str, done: int, total: int, details: str) -> None:
@@ -61,7 +68,7 @@ class _Lines:
         if now - self._printed < LINE_EVERY_S:
             return
         self._printed = now
-        print(f"{label}: {done} of {total}, {details}", file=sys.stderr)
+        print(f"{label}: {done} of {total}{details and ', '}{details}", file=sys.stderr)
 
 
 @contextmanager
@@ -74,13 +81,33 @@ def meter(total: int, *, quiet: bool, label: str = "Scoring") -> Iterator[Callab
         label: name of the activity.
     """
     with progress(quiet=quiet) as show:
-        started, done = time.monotonic(), 0
+        pace = _Pace()
 
         def advance() -> None:
-            nonlocal done
-            done += 1
-            pace = done / max(time.monotonic() - started, 1e-9)
-            left = console.duration(max(total - done, 0) / pace)
-            show(label, done, total, f"{pace:.2f} images/s, {left} left")
+            rate, details = pace.count(), ""
+            if rate is not None:
+                left = console.duration(max(total - pace.done, 0) / rate)
+                details = f"{rate:.2f} images/s, {left} left"
+            show(label, pace.done, total, details)
 
         yield advance
+
+
+class _Pace:
+    """Images per second since the first ones were finished; the wait for them is the start."""
+
+    def __init__(self) -> None:
+        self.done = 0
+        self._first = self._since = 0.0
+        self._before = 0
+
+    def count(self) -> float | None:
+        """Count an image; the rate, or None while it is not known."""
+        now = time.monotonic()
+        self.done += 1
+        if self.done == 1:
+            self._first = now
+        if now - self._first < _FIRST_BATCH_S:
+            self._since, self._before = now, self.done
+            return None
+        return (self.done - self._before) / (now - self._since)

@@ -8,22 +8,22 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.text import Text
 
 from moeclip_cli.choices import TableFormat
 from moeclip_cli.cli import console, options
 from moeclip_cli.cli.groups import grouped
+from moeclip_cli.cli.heatmap_choice import ANOMALOUS, NAMES, heatmap_choice
 from moeclip_cli.cli.mutual import MutualOptions, compare
 from moeclip_cli.cli.processes import command_line
 from moeclip_cli.cli.progress import meter
-from moeclip_cli.cli.tables import one_line
+from moeclip_cli.cli.score_table import print_highest
 from moeclip_cli.errors import UsageError
 from moeclip_cli.exit_codes import ExitCode
 
 if TYPE_CHECKING:
     from moeclip_cli.inspection.inspector import Inspector
     from moeclip_cli.inspection.mutual import MutualInspector
-    from moeclip_cli.inspection.result import Result, Row
+    from moeclip_cli.inspection.result import Result
     from moeclip_cli.inspection.scorer import Scorer
     from moeclip_cli.reports.pages.score_page import RunFacts
     from moeclip_cli.runs.folder import RunFolder
@@ -38,7 +38,7 @@ class ScoreOutput(options.PictureOutput):
     """Outputs of `moeclip score`.
 
     Attributes:
-        heatmaps: write an overlay for each image.
+        heatmaps: write an overlay for each image, or for each anomalous one.
         save_maps: write each raw anomaly map to maps/NAME.npy.
         report: write report.html.
         table_format: file format of the results table.
@@ -47,7 +47,10 @@ class ScoreOutput(options.PictureOutput):
         fail_on_anomaly: exit with code 1 if an image is anomalous.
     """
 
-    heatmaps: Annotated[bool, typer.Option("--heatmaps", "-H")] = False
+    heatmaps: Annotated[
+        str | None,
+        typer.Option(*NAMES, parser=heatmap_choice, metavar="[all|anomalous]", show_default=False),
+    ] = None
     save_maps: bool = False
     report: bool = False
     table_format: Annotated[TableFormat, typer.Option("--format", "-f")] = "csv"
@@ -78,8 +81,13 @@ def score(
     if mutual.mutual and len(found) == 1:
         raise UsageError("There is one image only; `mutual` compares at least two.")
     shown = product.read()
+    model.check(run, product.threshold)
 
+    from moeclip_cli.runs.folder import require_usable
+    from moeclip_cli.runs.kinds import SCORE
     from moeclip_cli.runs.summary import Summary
+
+    require_usable(output.out, SCORE, overwrite=output.overwrite, resume=output.resume)
 
     inspector: Inspector | MutualInspector
     if mutual.mutual:
@@ -127,13 +135,15 @@ def _claim(
     inspector: Inspector | MutualInspector, output: ScoreOutput, product: options.Product
 ) -> tuple[RunFolder, Outputs]:
     """The output folder, claimed for these settings, and the files to write there."""
+    from moeclip_cli.runs.environment import describe_environment
     from moeclip_cli.runs.folder import RunFolder
-    from moeclip_cli.runs.run_card import describe_environment
-    from moeclip_cli.runs.score_run import SCORE, Outputs, score_settings
+    from moeclip_cli.runs.kinds import SCORE
+    from moeclip_cli.runs.score_run import Outputs, score_settings
 
     outputs = Outputs(
         table_format=output.table_format,
         heatmaps=output.picture_format if output.heatmaps else None,
+        anomalous_only=output.heatmaps == ANOMALOUS,
         save_maps=output.save_maps,
     )
     folder = RunFolder.claim(
@@ -205,34 +215,16 @@ def _print_summary(scorer: Scorer, summary: Summary, *, tables: bool) -> None:
 
     if tables:
         if summary.most_anomalous:
-            _print_most_anomalous(summary.most_anomalous, scorer.good_parts)
+            print_highest(summary, scorer.good_parts)
         threshold = scorer.threshold
         console.stdout().print(
-            f"{summary.images} images: {summary.anomalous} anomalous, {summary.normal} normal, "
-            f"{summary.failed} unreadable. Threshold {threshold.value:.3f} ({threshold.source}).",
+            f"{console.counted(summary.images, 'image')}: {summary.anomalous} anomalous, "
+            f"{summary.normal} normal, {summary.failed} unreadable. "
+            f"Threshold {threshold.value:.3f} ({threshold.source}).",
             soft_wrap=True,
         )
     console.note(
         f"{scorer.model.name} on {describe_device(scorer.device)}: "
-        f"{summary.scored_now} images in {console.duration(summary.seconds)}, "
+        f"{console.counted(summary.scored_now, 'image')} in {console.duration(summary.seconds)}, "
         f"{summary.images_per_second:.1f} images/s."
     )
-
-
-def _print_most_anomalous(rows: list[Row], good_parts: int) -> None:
-    table = console.plain_table("Most anomalous")
-    table.add_column("score", justify="right")
-    table.add_column("verdict")
-    if good_parts:
-        table.add_column("good parts below", justify="right")
-    table.add_column("area", justify="right")
-    table.add_column("x0 y0 x1 y1")
-    table.add_column("image", overflow="fold")
-    for row in rows:
-        box = "" if row.x0 is None else f"{row.x0} {row.y0} {row.x1} {row.y1}"
-        below = [row.good_parts_below(good_parts)] if good_parts else []
-        cells = (f"{row.score:.3f}", str(row.verdict), *below, f"{row.area_fraction:.1%}", box)
-        path = one_line(row.path)
-        style = "" if row.verdict == "normal" else "bold"
-        table.add_row(*(Text(cell) for cell in (*cells, path)), style=style)
-    console.print_table(table)

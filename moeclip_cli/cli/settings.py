@@ -7,7 +7,8 @@ group of commands, such as `[datasets]`. Keys are long options without the leadi
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import difflib
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, cast
 
@@ -16,6 +17,8 @@ from typer.core import TyperGroup, TyperOption
 
 from moeclip_cli.bounded_text import MEGABYTE, parse_toml, read_small_text, shortened
 from moeclip_cli.cli.parameters import Command
+from moeclip_cli.cli.variables import warn_about_unknown
+from moeclip_cli.cli.wrong_values import remember_file
 from moeclip_cli.errors import UsageError
 
 DEFAULT_FILE = "moeclip.toml"
@@ -33,6 +36,12 @@ class SettingsCommand(Command):
             option.envvar = option.envvar or f"MOECLIP_{name}".upper()
             # A variable beside each option would clutter the help.
             option.show_envvar = False
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Parse the command line, after a warning about variables that nothing reads."""
+        if not ctx.resilient_parsing:
+            warn_about_unknown(_variables(ctx.find_root().command))
+        return super().parse_args(ctx, args)
 
 
 def options(command: SettingsCommand) -> dict[str, TyperOption]:
@@ -61,9 +70,11 @@ def apply_file(ctx: typer.Context, path: Path | None) -> Path | None:
     if path is None and not file.is_file():
         return path
     try:
-        content = parse_toml(read_small_text(file, "settings file", limit=MEGABYTE))
+        text = read_small_text(file, "settings file", limit=MEGABYTE)
+        content = parse_toml(text)
     except ValueError as error:  # invalid TOML, and text that is not UTF-8
         raise UsageError(f"{file} is not valid TOML: {shortened(error, 200)}.") from error
+    remember_file(ctx, file, text, _table(ctx))
     own, shared = _checked(file, content, ctx.find_root().command)
     command = cast(SettingsCommand, ctx.command)
     chosen = shared | own.get(_table(ctx), {})
@@ -88,7 +99,12 @@ def _checked(
     everywhere = {option for names in known.values() for option in names}
     own, shared = {}, {}
     for key, value in content.items():
-        if isinstance(value, dict) and key in known:
+        if isinstance(value, dict) and key not in known:
+            raise UsageError(
+                f"{file} has an unknown table [{shortened(key)}]; "
+                f"{_hint(key, filter(known.get, known), 'the tables are', '[{}]')}"
+            )
+        if isinstance(value, dict):
             own[key] = _underscored(value)
             _refuse_unknown(file, own[key], known[key], f" in [{key}]")
         else:
@@ -105,6 +121,15 @@ def _settings(command: Any) -> set[str]:
     return set(options(command)) if isinstance(command, SettingsCommand) else set()
 
 
+def _variables(program: Any) -> Iterator[str]:
+    """The variables of all commands of a group."""
+    for command in program.commands.values():
+        if isinstance(command, TyperGroup):
+            yield from _variables(command)
+        elif isinstance(command, SettingsCommand):
+            yield from (str(option.envvar) for option in options(command).values())
+
+
 def _underscored(table: Mapping[str, Any]) -> dict[str, Any]:
     return {key.replace("-", "_"): value for key, value in table.items()}
 
@@ -114,6 +139,14 @@ def _refuse_unknown(file: Path, table: Mapping[str, Any], known: set[str], where
         if key not in known:
             unknown, *names = (name.replace("_", "-") for name in (key, *sorted(known)))
             raise UsageError(
-                f"{file} has an unknown setting '{unknown}'{where}; known settings: "
-                f"{', '.join(names)}."
+                f"{file} has an unknown setting '{shortened(unknown)}'{where}; "
+                f"{_hint(unknown, names, 'known settings:', '{}')}"
             )
+
+
+def _hint(wrong: str, known: Iterable[str], introduction: str, form: str) -> str:
+    """A similar name or, without one, all names."""
+    names = sorted(known)
+    if near := difflib.get_close_matches(wrong, names, n=1):
+        return f"did you mean {form.format(near[0])}?"
+    return f"{introduction} {', '.join(map(form.format, names))}."

@@ -9,18 +9,23 @@ from typing import TYPE_CHECKING, Annotated, ClassVar
 
 import typer
 
+from moeclip_cli.arguments import require_device_name
 from moeclip_cli.cli import console, options
+from moeclip_cli.cli.fractions import fraction
 from moeclip_cli.cli.groups import AsOptions, grouped
-from moeclip_cli.cli.processes import command_line, ran_in_several
+from moeclip_cli.cli.processes import command_line, is_one_of_several, ran_in_several
 from moeclip_cli.cli.training_display import training_display
 from moeclip_cli.errors import UsageError
 from moeclip_cli.extras import require_extra
 from moeclip_cli.model.config import PAPER_BACKBONE, PAPER_IMAGE_SIZE, NetworkConfig
+from moeclip_cli.runs.folder import require_usable
 from moeclip_cli.training.configuration import (
     OutputOptions,
     TrainingConfig,
     choose_training_precision,
 )
+from moeclip_cli.training.data import require_data
+from moeclip_cli.training.run_folder import TRAINING
 
 if TYPE_CHECKING:
     from moeclip_cli.training.network import BackboneWeights
@@ -44,6 +49,8 @@ CONFIG = AsOptions(
     options={
         # MOECLIP_DATA is the data root.
         "data": typer.Option(envvar="MOECLIP_TRAIN_DATA"),
+        "val_fraction": typer.Option(parser=fraction, metavar="FLOAT"),
+        "false_alarms": typer.Option(parser=fraction, metavar="FLOAT"),
         "batch_size": typer.Option("--batch-size", "-b"),
         "layers": typer.Option(show_default="quarter depths"),
         "moe_layers": typer.Option(show_default="the levels"),
@@ -165,18 +172,23 @@ def train(
 
     Example: moeclip train --data visa --val-fraction 0.1 --out visa-run
     """
-    require_extra("accelerate", "train")
-    if output.files.tensorboard:
-        require_extra("tensorboard", "tensorboard")
+    if recipe.as_released:
+        _refuse_with_released(ctx)
+    require_device_name(machine.device)
+    if not is_one_of_several():  # another one may have claimed the folder already
+        require_usable(output.out, TRAINING, overwrite=output.overwrite, resume=output.resume)
+    require_data(config, data_root)
+    with console.status("Loading PyTorch", quiet=general.quiet):
+        require_extra("accelerate", "train")
+        if output.files.tensorboard:
+            require_extra("tensorboard", "tensorboard")
 
-    from moeclip_cli.parallel.cores import choose_workers
-    from moeclip_cli.parallel.world import is_main_process, process_device
+        from moeclip_cli.parallel.cores import choose_workers
+        from moeclip_cli.parallel.world import is_main_process, process_device
 
     device = process_device(machine.device)
     if ran_in_several(machine.processes, device):
         return
-    if recipe.as_released:
-        _refuse_with_released(ctx)
 
     from moeclip_cli.training.session import Destination, RuntimeOptions, prepare_run
     from moeclip_cli.training.trainer import train as run_training

@@ -9,7 +9,7 @@ from pathlib import Path, PurePath
 
 from moeclip_cli.datasets.dataset import Sample
 from moeclip_cli.datasets.index import Index, Problem
-from moeclip_cli.discovery.inputs import is_image_name
+from moeclip_cli.discovery.extensions import is_image_name
 from moeclip_cli.discovery.walk import natural_key
 from moeclip_cli.errors import DatasetError
 

@@ -9,14 +9,8 @@ from pathlib import Path, PurePosixPath
 
 from moeclip_cli.discovery import globs
 from moeclip_cli.discovery.disk_list import DiskList
+from moeclip_cli.discovery.extensions import is_picture_name
 from moeclip_cli.discovery.walk import WalkEntry, walk
-
-# fmt: off
-EXTENSIONS = (
-    ".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".bmp", ".dib", ".tif", ".tiff", ".webp", ".gif",
-    ".pgm", ".ppm", ".pnm", ".pbm",
-)
-# fmt: on
 
 
 @dataclass(frozen=True)
@@ -97,7 +91,7 @@ class FileInput:
 
 @dataclass(frozen=True)
 class FolderInput:
-    """A folder, which stands for the files below it that have an image extension.
+    """A folder, which stands for the files below it that have the extension of a picture.
 
     Attributes:
         path: the user's input.
@@ -116,7 +110,7 @@ class FolderInput:
         for entry in self._walk(scope):
             anchor = _join(self.anchor, entry.path)
             if anchor not in scope.files:
-                is_image = is_image_name(entry.path.rpartition("/")[2])
+                is_image = is_picture_name(entry.path.rpartition("/")[2])
                 yield _to_reference(self.path, anchor, entry, scope, is_image)
 
     def _walk(self, scope: Scope) -> Iterator[WalkEntry]:
@@ -188,7 +182,7 @@ class PatternInput:
         by_extension = extension and not globs.has_magic(extension)
         if by_extension and globs.matches(path.split("/"), self.parts):
             return True
-        return is_image_name(path.rpartition("/")[2])
+        return is_picture_name(path.rpartition("/")[2])
 
 
 @dataclass(frozen=True)
@@ -212,15 +206,6 @@ class ListInput:
 
 
 Input = FileInput | FolderInput | PatternInput | ListInput
-
-
-def is_image_name(name: str) -> bool:
-    """Return True if a file name has an image extension.
-
-    Names that start with "._" are excluded: macOS writes such files next to the real ones on disks
-    of other systems.
-    """
-    return name.lower().endswith(EXTENSIONS) and not name.startswith("._")
 
 
 def anchor_of(path: Path) -> str:

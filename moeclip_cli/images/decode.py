@@ -1,4 +1,6 @@
-"""Image decoding: a file, a Pillow image or an array to upright 8-bit RGB; a mask to luminance.
+"""Image decoding: a file, bytes, a Pillow image, an array or a tensor to upright 8-bit RGB.
+
+Masks are decoded to luminance.
 
 Memory is limited by a budget that all threads share, time by decoding in a helper process that can
 be stopped. Undecodable input raises `ImageError`.
@@ -6,14 +8,17 @@ be stopped. Undecodable input raises `ImageError`.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from moeclip_cli.errors import ImageError
 from moeclip_cli.images.budget import BUDGET, DECODE_BYTES
 from moeclip_cli.images.helper import HELPERS
 from moeclip_cli.images.image_file import (
@@ -22,13 +27,13 @@ from moeclip_cli.images.image_file import (
     identify_format,
     open_image_file,
 )
+from moeclip_cli.images.in_memory import as_file, decode_array, is_array, is_encoded
 from moeclip_cli.images.mask_file import open_mask
 from moeclip_cli.images.readers import (
     DecodedImage,
     as_image_error,
     open_image,
     open_pillow,
-    rgb_from_array,
     silence_pillow,
 )
 
@@ -45,7 +50,7 @@ _NEEDS_HELPER = (Image.DecompressionBombError, Image.DecompressionBombWarning, S
 
 
 def decode(
-    source: Path | Image.Image | NDArray[np.uint8],
+    source: Any,
     *,
     max_pixels: int = DEFAULT_MAX_PIXELS,
     decode_seconds: float = DEFAULT_DECODE_SECONDS,
@@ -57,7 +62,8 @@ def decode(
     more than 8 bits are scaled so that the image's own minimum and maximum become 0 and 255.
 
     Args:
-        source: a file, a Pillow image, or an array: (H, W, 3) uint8 RGB or (H, W) uint8 grey.
+        source: a path, the content of a file (bytes or a binary stream), a Pillow image, or an
+            array or tensor: see `decode_array`.
         max_pixels: largest width * height to decode; not applied to arrays, which are in memory.
         decode_seconds: time after which decoding a file is stopped.
 
@@ -98,7 +104,7 @@ def decode_mask(
 
 @contextmanager
 def decoding(
-    source: Path | Image.Image | NDArray[np.uint8],
+    source: Any,
     *,
     max_pixels: int = DEFAULT_MAX_PIXELS,
     decode_seconds: float = DEFAULT_DECODE_SECONDS,
@@ -113,18 +119,26 @@ def decoding(
 
 
 def _decode(
-    source: Path | Image.Image | NDArray[np.uint8],
+    source: Any,
     max_pixels: int,
     seconds: float,
     stack: ExitStack,
 ) -> DecodedImage:
-    if isinstance(source, np.ndarray):
-        return DecodedImage(rgb_from_array(source))
+    if is_array(source):
+        return decode_array(source, max_pixels)
     if isinstance(source, Image.Image):
         with as_image_error("image"):
             opened = open_pillow(source, max_pixels)
             stack.enter_context(BUDGET.hold(opened.weight))
             return opened.read()
+    if is_encoded(source):
+        with as_file(source) as path:
+            return _decode_file(path, max_pixels, seconds, stack)
+    if not isinstance(source, (str, os.PathLike)):
+        raise ImageError(
+            "An image must be a path, the bytes of a file, a Pillow image, an array or a tensor, "
+            f"not {type(source).__name__}."
+        )
     return _decode_file(Path(source), max_pixels, seconds, stack)
 
 

@@ -13,7 +13,7 @@ from moeclip_cli.errors import ImageError, UsageError
 from moeclip_cli.files import replacing
 
 _SUFFIXES: dict[str, str] = {"png": ".png", "jpeg": ".jpg"}
-_LONGEST_JPEG_SIDE = 65_500
+LONGEST_JPEG_SIDE = 65_500
 
 
 def picture_suffix(picture_format: PictureFormat) -> str:
@@ -62,7 +62,7 @@ def encode_picture(
     """
     suffix = picture_suffix(picture_format)
     height, width = pixels.shape[:2]
-    if picture_format == "jpeg" and max(height, width) > _LONGEST_JPEG_SIDE:
+    if picture_format == "jpeg" and max(height, width) > LONGEST_JPEG_SIDE:
         message = (
             f"A picture of {width} x {height} pixels is too large for JPEG; save it as PNG instead."
         )

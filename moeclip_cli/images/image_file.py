@@ -11,9 +11,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
+from moeclip_cli.discovery.extensions import OTHER_EXTENSIONS
 from moeclip_cli.errors import ImageError
 
-FORMATS = ("PNG", "JPEG", "BMP", "TIFF", "WebP", "GIF", "PGM/PPM")
+FORMATS = ("PNG", "JPEG", "BMP", "TIFF", "WebP", "GIF", "PGM/PPM", "HEIC", "AVIF")
 
 _SIGNATURES = {
     b"\x89PNG\r\n\x1a\n": "PNG",
@@ -31,14 +32,19 @@ _SIGNATURES = {
     b"P5": "PGM/PPM",
     b"P6": "PGM/PPM",
 }
+# Brands of the file type box, at offset 4.
+_BRANDS = {
+    b"ftypavi": "AVIF",
+    b"ftyphe": "HEIC",
+    b"ftypmif1": "HEIC",
+    b"ftypmsf1": "HEIC",
+}
+
+_VIDEO = "a video"
 
 # Formats that must be converted first: (offset, bytes) -> name. The first match counts.
 _UNSUPPORTED = {
     (4, b"ftypcrx "): "a raw photo (Canon CR3)",
-    (4, b"ftypavi"): "an AVIF image",
-    (4, b"ftyphe"): "a HEIC photo",
-    (4, b"ftypmif1"): "a HEIC photo",
-    (4, b"ftypmsf1"): "a HEIC photo",
     (4, b"ftypjp2 "): "a JPEG 2000 image",
     (0, b"\0\0\0\x0cjP  "): "a JPEG 2000 image",
     (0, b"\xff\x4f\xff\x51"): "a JPEG 2000 image",
@@ -54,9 +60,9 @@ _UNSUPPORTED = {
     (0, b"MMOR"): "a raw photo (Olympus ORF)",
     (128, b"DICM"): "a DICOM file",
     (0, b"%PDF"): "a PDF document",
-    (0, b"\x1aE\xdf\xa3"): "a video",
-    (4, b"ftyp"): "a video",
-    (4, b"moov"): "a video",
+    (0, b"\x1aE\xdf\xa3"): _VIDEO,
+    (4, b"ftyp"): _VIDEO,
+    (4, b"moov"): _VIDEO,
 }
 _HEADER_BYTES = 4096
 
@@ -152,7 +158,13 @@ def identify_format(stream: BinaryIO) -> str:
     for signature, name in _SIGNATURES.items():
         if header.startswith(signature):
             return name
-    other = _other_format(header)
+    for brand, name in _BRANDS.items():
+        if header.startswith(brand, 4):
+            # Files of several images have a general brand first; the others name the codec.
+            return "AVIF" if b"avif" in header[8:64] else name
+    other = _other_format(header) or _kind_by_name(stream)
+    if other == _VIDEO:
+        raise ImageError("This is a video, which is not supported; save single frames as PNG.")
     if other is not None:
         raise ImageError(f"This is {other}, which is not supported; convert it to PNG or TIFF.")
     raise ImageError(f"This is not an image in a supported format ({', '.join(FORMATS)}).")
@@ -164,7 +176,13 @@ def _other_format(header: bytes) -> str | None:
         if header.startswith(signature, offset):
             return name
     if header.startswith(b"RIFF") and header[8:12] == b"AVI ":
-        return "a video"
+        return _VIDEO
     if header.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"<") and b"<svg" in header:
         return "an SVG drawing"
     return None
+
+
+def _kind_by_name(stream: BinaryIO) -> str | None:
+    """Return what a file without a known signature is according to its extension."""
+    name = getattr(stream, "name", "")
+    return OTHER_EXTENSIONS.get(Path(name).suffix.lower()) if isinstance(name, Path) else None

@@ -39,6 +39,7 @@ from moeclip_cli.images.high_bit_depth import (
 )
 from moeclip_cli.images.image_file import describe_system_error
 from moeclip_cli.images.jpeg import count_scans
+from moeclip_cli.images.plugins import avif_reader, heic_reader
 from moeclip_cli.images.strips import STRIP_PIXELS, strips
 from moeclip_cli.images.tiff import TiffHeader, read_tiff_header
 
@@ -51,6 +52,9 @@ _READERS: dict[str, Callable[[BinaryIO], ImageFile.ImageFile]] = {
     "GIF": GifImagePlugin.GifImageFile,
     "PGM/PPM": PpmImagePlugin.PpmImageFile,
 }
+
+# Formats whose libraries are not part of every installation; each decodes in a helper.
+_PLUGINS = {"AVIF": avif_reader, "HEIC": heic_reader}
 
 # Peak memory per pixel in bytes, of which 3 are the result; `benchmarks/decode_memory.py` measures
 # it. Pillow stores up to 4, libwebp keeps two canvases of 4 and hands over a third.
@@ -161,6 +165,8 @@ def open_image(stream: BinaryIO, image_format: str, max_pixels: int) -> OpenedIm
     """
     if image_format == "TIFF":
         return _open_tiff(stream, max_pixels)
+    if image_format in _PLUGINS:
+        return _open_plugin(stream, image_format, max_pixels)
     # Image.open would apply Pillow's own pixel limit, which is global to the process.
     image = _READERS[image_format](stream)
     pixels = _check_size(image.size, max_pixels)
@@ -175,6 +181,12 @@ def open_image(stream: BinaryIO, image_format: str, max_pixels: int) -> OpenedIm
     return OpenedImage(weight, needs_helper, lambda: _read(image, _frame_notes(image)))
 
 
+def _open_plugin(stream: BinaryIO, image_format: str, max_pixels: int) -> OpenedImage:
+    image = _PLUGINS[image_format]()(stream)
+    weight = _check_size(image.size, max_pixels) * _WEBP_BYTES
+    return OpenedImage(weight, True, lambda: _read(image, _frame_notes(image)))
+
+
 def open_pillow(image: Image.Image, max_pixels: int) -> OpenedImage:
     """Prepare the decoding of an image that Pillow has opened; its pixels need not be loaded yet.
 
@@ -183,23 +195,6 @@ def open_pillow(image: Image.Image, max_pixels: int) -> OpenedImage:
     """
     pixels = _check_size(image.size, max_pixels)
     return OpenedImage(pixels * _bytes_per_pixel(image), False, lambda: _read(image))
-
-
-def rgb_from_array(array: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Return (H, W, 3) for (H, W, 3) RGB or (H, W) grey pixels.
-
-    Raises:
-        ImageError: if the array has another shape or type, or is empty.
-    """
-    shape: tuple[int, ...] = array.shape
-    if array.dtype != np.uint8 or len(shape) not in (2, 3) or shape[2:] not in ((), (3,)):
-        raise ImageError(
-            "An image array must have shape (height, width, 3) for RGB or (height, width) for grey "
-            f"and type uint8, not {shape} and {array.dtype}."
-        )
-    if array.size == 0:
-        raise ImageError(f"The image array is empty (shape {shape}).")
-    return array if len(shape) == 3 else np.repeat(array[..., np.newaxis], 3, axis=2)
 
 
 def _is_slow(image: ImageFile.ImageFile, stream: BinaryIO, pixels: int) -> bool:
@@ -318,12 +313,15 @@ def _from_values(
     del values
     if white_is_zero:
         np.subtract(255, pixels, out=pixels)
-    return DecodedImage(rgb_from_array(upright(pixels, orientation)), notes + scaling_notes)
+    turned = upright(pixels, orientation)
+    if turned.ndim == 2:
+        turned = np.repeat(turned[..., np.newaxis], 3, axis=2)
+    return DecodedImage(turned, notes + scaling_notes)
 
 
 def pillow_reader(image_format: str) -> Callable[[BinaryIO], ImageFile.ImageFile]:
     """Pillow's reader of a format; `Image.open` would apply a limit global to the process."""
-    return _READERS[image_format]
+    return _PLUGINS[image_format]() if image_format in _PLUGINS else _READERS[image_format]
 
 
 def require_known_colours(image: Image.Image) -> None:

@@ -12,6 +12,7 @@ from typing import Any, TypeAlias
 
 import torch
 
+from moeclip_cli.arguments import require_prompt
 from moeclip_cli.bounded_text import shortened
 from moeclip_cli.checkpoints.builtin import BUILTIN, BUILTIN_TOWERS, DEFAULT_TOWER
 from moeclip_cli.checkpoints.loading import DEFAULT_MODEL, LoadedModel, load_model
@@ -38,6 +39,7 @@ from moeclip_cli.inspection.references import (
 from moeclip_cli.inspection.result import Result
 from moeclip_cli.inspection.scored_batch import ScoredBatch
 from moeclip_cli.inspection.thresholds import choose_threshold
+from moeclip_cli.log import LOGGER
 from moeclip_cli.model.bank import COMPARED_PATCHES, KEPT_PATCHES
 from moeclip_cli.model.config import Domain
 from moeclip_cli.model.frozen_tower import FrozenTower
@@ -81,7 +83,7 @@ class Inspector(PlacedModel):
         precision: str = "auto",
         domain: Domain | None = None,
         threshold: float | None = None,
-        profile: Profile | None = None,
+        profile: Profile | str | os.PathLike[str] | None = None,
         references: GoodParts | None = None,
         reference_rotations: int = 1,
         reference_patches: int | None = COMPARED_PATCHES,
@@ -96,6 +98,7 @@ class Inspector(PlacedModel):
             max_pixels=max_pixels,
             decode_seconds=decode_seconds,
         )
+        profile = _read_profile(profile)
         self._test_image_passed = False
         self.references = self._references(
             references, profile, reference_rotations, reference_patches
@@ -118,7 +121,7 @@ class Inspector(PlacedModel):
         image_size: int | None = None,
         domain: Domain | None = None,
         threshold: float | None = None,
-        profile: Profile | None = None,
+        profile: Profile | str | os.PathLike[str] | None = None,
         references: Iterable[ImageLike] | None = None,
         reference_rotations: int = 1,
         reference_patches: int | None = COMPARED_PATCHES,
@@ -139,8 +142,8 @@ class Inspector(PlacedModel):
                 about as many pixels.
             domain: "industrial" or "medical", if not the checkpoint's; determines blur and formula.
             threshold: score in [0, 1] from which an image is anomalous, if not the profile's.
-            profile: result of `moeclip calibrate`, read by `Profile.load`; replaces the
-                checkpoint's threshold. One with references also gives image size and domain.
+            profile: result of `moeclip calibrate`: its path, or what `Profile.load` read; replaces
+                the checkpoint's threshold. One with references also gives image size and domain.
             references: images of good parts that images are compared with, as for `score`. The
                 score is then the distance to them.
             reference_rotations: number of angles at which each reference is compared; 1 if parts
@@ -161,6 +164,7 @@ class Inspector(PlacedModel):
         """
         weights = Path(backbone_weights) if backbone_weights is not None else None
         choose_device(device)  # refuses an invalid device before minutes of download
+        profile = _read_profile(profile)
         if isinstance(profile, ReferenceProfile):
             model = model or _builtin_model_of(profile)
             domain = domain or profile.settings["domain"]
@@ -212,7 +216,11 @@ class Inspector(PlacedModel):
         """Score images lazily: one result per image, in order, including failed ones.
 
         Args:
-            images: paths, PIL images or (H, W, 3) uint8 RGB arrays; any mixture, any number.
+            images: any mixture of paths, contents of files (bytes or binary streams), PIL images,
+                and arrays or tensors: (H, W), (H, W, 1), (H, W, 3) RGB or (H, W, 4) RGBA, tensors
+                also with the channels first; uint8, bool, float in [0, 1], or uint16, which is
+                scaled by the image's own minimum and maximum. Anything else gives an error in its
+                result.
             prompt: name of the object, or a function from an image to its name.
             batch_size: images per forward pass, chosen per device by default; does not change the
                 scores.
@@ -223,10 +231,12 @@ class Inspector(PlacedModel):
                 although it is not full.
 
         Raises:
-            UsageError: if an argument is out of range.
+            UsageError: if an argument is out of range, or the prompt is empty.
             ModelError: while iterating, if the model yields numbers that are not finite for every
                 image, or memory does not suffice for a single image.
         """
+        if not callable(prompt):
+            require_prompt(prompt)
         size = self._batch_size(batch_size)
         adapter = None if experts_layer is None else self._adapter_after(experts_layer)
         return self._score(
@@ -271,6 +281,7 @@ class Inspector(PlacedModel):
             if item.error is None:
                 yield next(results)
             else:
+                LOGGER.warning("%s: %s", item.path or "An image in memory", item.error)
                 yield Result(
                     item.path,
                     item.prompt,
@@ -386,6 +397,10 @@ class Inspector(PlacedModel):
                 f"{', '.join(map(str, layers))}."
             )
         return layers.index(block)
+
+
+def _read_profile(profile: Profile | str | os.PathLike[str] | None) -> Profile | None:
+    return profile if profile is None or isinstance(profile, Profile) else Profile.load(profile)
 
 
 def _builtin_model_of(profile: ReferenceProfile) -> str:

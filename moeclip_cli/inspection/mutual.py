@@ -198,7 +198,7 @@ class MutualInspector(PlacedModel):
         when this returns; results are made one by one.
 
         Args:
-            images: paths, PIL images or RGB arrays, of which two at least can be read.
+            images: as for `Inspector.score`; two of them at least can be read.
             prompt: name of the object, for the results; it changes no score.
             batch_size: images per forward pass, chosen per device by default.
             workers: decoding threads; 0 for none. The default depends on the number of CPU cores.

@@ -15,6 +15,7 @@ from moeclip_cli.checkpoints.loading import LoadedModel
 from moeclip_cli.errors import ModelError, UsageError
 from moeclip_cli.images.decode import decode
 from moeclip_cli.inspection.prepared import PreparedImage, batches, equal_shapes
+from moeclip_cli.log import LOGGER
 from moeclip_cli.model.config import Domain
 from moeclip_cli.parallel.device import (
     choose_device,
@@ -71,6 +72,7 @@ class PlacedModel:
             "or another `device`."
         ):
             self._network.to(self.device).eval()
+        LOGGER.info("%s is ready on %s.", model.name, self.where)
         self._lock = threading.Lock()
         # Halved permanently when memory runs out: the next batch would not fit either.
         self._fitting = 2**30
@@ -159,6 +161,12 @@ class PlacedModel:
             )
         with self._lock:
             self._fitting = min(self._fitting, failed // 2)
+        LOGGER.warning(
+            "Memory on %s does not suffice for %d images; batches have at most %d from now on.",
+            self.device,
+            failed,
+            failed // 2,
+        )
         if self.device.type == "cuda":
             torch.cuda.empty_cache()
 

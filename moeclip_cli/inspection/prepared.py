@@ -57,7 +57,7 @@ def prepare(
     """Decode an image and resize it to the network's input sizes. Thread-safe.
 
     Args:
-        image: a path, Pillow image or RGB array.
+        image: see `Inspector.score`.
         prompt: name of the object.
         sizes: sides in pixels of the network inputs of a square image.
         network: determines resizing and normalisation.

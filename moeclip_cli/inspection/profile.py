@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
@@ -118,13 +119,14 @@ class Profile:
         return profile
 
     @classmethod
-    def load(cls, path: Path) -> Profile:
+    def load(cls, path: str | os.PathLike[str]) -> Profile:
         """Read a profile: the text of `to_json`, or a file with references.
 
         Raises:
             UsageError: if the file cannot be read, is too large (10 MB, with references 500 MB) or
                 is not a profile.
         """
+        path = Path(path)
         try:
             if _has_references(path):
                 return _load_with_references(path)

@@ -7,7 +7,7 @@ import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeAlias
+from typing import Any, BinaryIO, TypeAlias, cast
 
 import cv2
 import numpy as np
@@ -16,10 +16,14 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from moeclip_cli.errors import UsageError
+from moeclip_cli.images.in_memory import is_array, is_encoded
 from moeclip_cli.inspection.outliers import outlier_limit
 from moeclip_cli.model.bank import PatchBank
 
-ImageLike: TypeAlias = "str | os.PathLike[str] | Image.Image | NDArray[np.uint8]"
+ImageLike: TypeAlias = (
+    "str | os.PathLike[str] | bytes | BinaryIO | Image.Image | NDArray[Any] | torch.Tensor"
+)
+"""A path, the content of a file (bytes or a stream), a Pillow image, an array or a tensor."""
 
 # Leave-one-out scores this many deviations above the median are suspicious.
 _OUTLIER = 6.0
@@ -135,9 +139,10 @@ class References:
 
 def listed(images: Iterable[ImageLike] | ImageLike) -> Iterable[ImageLike]:
     """Several images as they are, a single one as a list."""
-    if isinstance(images, (str, os.PathLike, Image.Image, np.ndarray)):
-        return [images]
-    return images
+    single = isinstance(images, (str, os.PathLike, Image.Image))
+    if single or is_array(images) or is_encoded(images):
+        return [cast(ImageLike, images)]
+    return cast("Iterable[ImageLike]", images)
 
 
 @dataclass(frozen=True)

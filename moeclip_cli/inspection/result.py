@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, field, fields
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import cv2
 import numpy as np
 
+from moeclip_cli.errors import UsageError
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+    from moeclip_cli.choices import PictureFormat
+
+SCHEMA = 1
+"""Version of the fields of JSON output; fields are added without a new one."""
 
 NORMAL = "normal"
 ANOMALOUS = "anomalous"
@@ -28,6 +37,11 @@ class Row:
         threshold: the applied threshold.
         map_max: maximum of the raw summed anomaly map (unbounded).
         image_score: raw image score ((v T)[abnormal] + 1) / 2, in [0, 1].
+        peak: maximum of the anomaly map, in [0, 1].
+        peak_x, peak_y: where it is, in original pixels.
+        map_part: what the map contributes to the score, in [0, 1].
+        image_part: what the whole image contributes to the score, in [0, 1]; the two parts add up
+            to it.
         zero_shot: score without references, in [0, 1], if the model has one and references are in
             use.
         references: number of references that the image was compared with; it is one less for an
@@ -49,6 +63,11 @@ class Row:
     threshold: float | None = None
     map_max: float | None = None
     image_score: float | None = None
+    peak: float | None = None
+    peak_x: int | None = None
+    peak_y: int | None = None
+    map_part: float | None = None
+    image_part: float | None = None
     zero_shot: float | None = None
     references: int | None = None
     percentile: float | None = None
@@ -105,8 +124,8 @@ class Result:
         prompt: name of the object.
         model: name of the model.
         error: one sentence, if the image cannot be scored; everything below is then empty.
-        score, verdict, threshold, map_max, image_score, zero_shot, references, percentile,
-            area_fraction: as in `Row`.
+        score, verdict, threshold, map_max, image_score, peak, peak_x, peak_y, map_part, image_part,
+            zero_shot, references, percentile, area_fraction: as in `Row`.
         regions: connected regions at or above the threshold, largest first.
         width, height: size of the original image in pixels, after EXIF orientation.
         probability: (H, W) float32 in [0, 1], anomaly probability at network resolution.
@@ -128,6 +147,11 @@ class Result:
     threshold: float | None = None
     map_max: float | None = None
     image_score: float | None = None
+    peak: float | None = None
+    peak_x: int | None = None
+    peak_y: int | None = None
+    map_part: float | None = None
+    image_part: float | None = None
     zero_shot: float | None = None
     references: int | None = None
     percentile: float | None = None
@@ -153,6 +177,101 @@ class Result:
         )
         return resized
 
+    def overlay(self, image: Any = None, *, legend: bool = True) -> NDArray[np.uint8]:
+        """The image coloured by its anomaly map, as `moeclip score --heatmaps` writes it.
+
+        Args:
+            image: the image in any form that `Inspector.score` takes, at any size; the file at
+                `path` by default.
+            legend: whether to draw the legend.
+
+        Returns:
+            (H, W, 3) uint8 RGB, the size of `image`.
+
+        Raises:
+            ImageError: if the image cannot be read.
+            UsageError: if it was not scored, or was given as an array and `image` is missing.
+        """
+        from moeclip_cli.pictures.overlay import caption, render_overlay
+
+        probability, threshold, score, verdict = self._scored()
+        return render_overlay(
+            self._pixels(image),
+            probability,
+            threshold,
+            caption=caption(score, verdict),
+            legend=legend,
+            mark_peak=verdict == ANOMALOUS,
+        )
+
+    def save(self, path: str | os.PathLike[str], image: Any = None) -> None:
+        """Write the overlay to a `.png`, `.jpg` or `.jpeg` file; missing folders are made.
+
+        Args:
+            path: the file; an existing one is replaced.
+            image: as for `overlay`.
+
+        Raises:
+            ImageError: as for `overlay`.
+            UsageError: as for `overlay`, or if the file cannot be written or has another suffix.
+        """
+        from moeclip_cli.images.encode import save_picture
+
+        formats: dict[str, PictureFormat] = {".png": "png", ".jpg": "jpeg", ".jpeg": "jpeg"}
+        suffix = Path(path).suffix.lower()
+        if suffix not in formats:
+            raise UsageError(f"{path} must end in {', '.join(formats)}.")
+        save_picture(Path(path), self.overlay(image), formats[suffix])
+
+    def crop(self, image: Any = None, *, margin: float = 0.25) -> NDArray[np.uint8]:
+        """The place of the anomaly at full resolution: the largest region, else the peak.
+
+        Args:
+            image: as for `overlay`, but of the original size.
+            margin: what is added on each side, as a share of the region's longer side. Around a
+                peak, the crop has a quarter of the image's shorter side.
+
+        Returns:
+            (h, w, 3) uint8 RGB.
+
+        Raises:
+            ImageError, UsageError: as for `overlay`, or if the size of `image` differs.
+        """
+        self._scored()
+        pixels = self._pixels(image)
+        height, width = pixels.shape[:2]
+        if (width, height) != (self.width, self.height):
+            raise UsageError(
+                f"`image` has {width} x {height} pixels, but {self.width} x {self.height} were "
+                "scored; give the same image."
+            )
+        x0, y0, x1, y1 = self._place(margin)
+        return pixels[max(0, y0) : y1, max(0, x0) : x1].copy()
+
+    def _place(self, margin: float) -> tuple[int, int, int, int]:
+        if self.regions:
+            box = self.regions[0]
+            more = round(margin * max(box.x1 - box.x0, box.y1 - box.y0))
+            return box.x0 - more, box.y0 - more, box.x1 + more, box.y1 + more
+        x, y = self.peak_x or 0, self.peak_y or 0
+        half = max(1, min(self.width or 1, self.height or 1) // 8)
+        return x - half, y - half, x + half, y + half
+
+    def _scored(self) -> tuple[NDArray[np.float32], float, float, str]:
+        """Map, threshold, score and verdict."""
+        values = (self.probability, self.threshold, self.score, self.verdict)
+        probability, threshold, score, verdict = values
+        if probability is None or threshold is None or score is None or verdict is None:
+            raise UsageError(f"An image that was not scored has no anomaly map: {self.error}")
+        return probability, threshold, score, verdict
+
+    def _pixels(self, image: Any) -> NDArray[np.uint8]:
+        from moeclip_cli.images.decode import decode
+
+        if image is None and not self.path:
+            raise UsageError("The image was not given as a file; give it again as `image`.")
+        return decode(self.path if image is None else image).pixels
+
     def row(self) -> Row:
         """The row of this result in a results table."""
         if self.error is not None:
@@ -165,6 +284,11 @@ class Result:
             threshold=self.threshold,
             map_max=self.map_max,
             image_score=self.image_score,
+            peak=self.peak,
+            peak_x=self.peak_x,
+            peak_y=self.peak_y,
+            map_part=self.map_part,
+            image_part=self.image_part,
             zero_shot=self.zero_shot,
             references=self.references,
             percentile=self.percentile,
@@ -181,7 +305,8 @@ class Result:
         )
 
     def to_dict(self) -> dict[str, object]:
-        """The row as a dictionary, plus all regions, for JSON output."""
+        """The row as a dictionary, all regions, and the version of the fields, for JSON output."""
         row: dict[str, object] = {name: getattr(self.row(), name) for name in COLUMNS}
         row["boxes"] = [vars(region) for region in self.regions]
+        row["schema"] = SCHEMA
         return row

@@ -9,6 +9,7 @@ from moeclip_cli.inspection.prepared import PreparedImage
 from moeclip_cli.inspection.regions import find_regions
 from moeclip_cli.inspection.result import ANOMALOUS, NORMAL, Result
 from moeclip_cli.model.scoring import Scores
+from moeclip_cli.pictures.peak import find_peak
 
 
 class ScoredBatch:
@@ -28,6 +29,7 @@ class ScoredBatch:
         self._score: list[float] = scores.score.tolist()
         self._map_max: list[float] = scores.map_max.tolist()
         self._image_score: list[float] = scores.image_score.tolist()
+        self._image_part: list[float] = scores.image_part.tolist()
         zero_shot = scores.zero_shot
         self._zero_shot = None if zero_shot is None else zero_shot.tolist()
         self._experts = experts
@@ -60,6 +62,7 @@ class ScoredBatch:
             percentile: share of the good parts with a lower score, in percent.
         """
         probability, score = self._probability[i], self._score[i]
+        peak, peak_x, peak_y = find_peak(probability, item.width, item.height)
         return Result(
             item.path,
             item.prompt,
@@ -69,6 +72,11 @@ class ScoredBatch:
             threshold=threshold,
             map_max=self._map_max[i],
             image_score=self._image_score[i],
+            peak=peak,
+            peak_x=peak_x,
+            peak_y=peak_y,
+            map_part=score - self._image_part[i],
+            image_part=self._image_part[i],
             zero_shot=None if self._zero_shot is None else self._zero_shot[i],
             references=references,
             percentile=percentile,

@@ -19,8 +19,8 @@ def compact(result: Result) -> Result:
 def subset_result(result: Result, number: int, size: tuple[int, int], domain: Domain) -> Result:
     """The score and the maps of an image that was compared with one subset of the references.
 
-    They are those of an inspector that has this subset as its references. Verdict and regions are
-    left as they are.
+    They are those of an inspector that has this subset as its references. Everything
+    else is left as it is.
 
     Args:
         result: of an inspector whose references have subsets.

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from moeclip_cli.arguments import require_threshold
 from moeclip_cli.checkpoints.configuration import CheckpointConfig
 from moeclip_cli.choices import FALSE_ALARMS
-from moeclip_cli.errors import UsageError
 from moeclip_cli.inspection.conformal import attainable_rate, conformal_threshold
 from moeclip_cli.inspection.outliers import outlier_limit
 from moeclip_cli.inspection.profile import Profile
@@ -72,9 +72,7 @@ def given_threshold(value: float) -> AppliedThreshold:
     Raises:
         UsageError: if it is outside [0, 1], the range of scores.
     """
-    if not 0 <= value <= 1:
-        raise UsageError(f"`threshold` must be between 0 and 1, not {value:g}.")
-    return AppliedThreshold(value, "given")
+    return AppliedThreshold(require_threshold(value), "given")
 
 
 def mutual_threshold(scores: Sequence[float]) -> AppliedThreshold:

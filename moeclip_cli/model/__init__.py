@@ -14,6 +14,8 @@ Where the boxes of the paper's figure 2 and equations are:
     projections                 heads.Projection
     image head                  heads.ImageHead
     text layer                  heads.TextLayer
+    learned text                heads.LearnedText
+    self-comparison             self_comparison.SelfComparison
     prompt ensemble             prompts.sentences
     vision tower                backbones.towers.VisionTower
     text tower                  backbones.towers.TextTower

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import torch
 from torch import Tensor, nn
@@ -21,6 +21,7 @@ from moeclip_cli.model.backbones.family import Backbone
 from moeclip_cli.model.config import NetworkConfig
 from moeclip_cli.model.experts import Routing
 from moeclip_cli.model.finite import is_finite, unit_vectors
+from moeclip_cli.model.heads import TextLayer
 from moeclip_cli.model.input_size import MIN_GRID
 from moeclip_cli.model.precision import without_autocast
 from moeclip_cli.model.preprocessing import Preprocessing
@@ -158,7 +159,7 @@ class MoECLIP(nn.Module):
         if learned is not None:
             features: Tensor = learned(len(encoded))
             return features
-        layer = self.adapters.text_layer
+        layer = cast(TextLayer, self.adapters.text_layer)  # the one or the other
         counts = [len(sentences(states, "")) for states in _STATES]
         parts = layer(encoded).split(counts, dim=1)
         means = torch.stack([part.mean(dim=1) for part in parts], dim=-1)

@@ -37,6 +37,8 @@ class Scores:
         map_max: (B,) maximum of the raw map.
         image_score: (B,) the paper's raw image score in [0, 1].
         raw_map: (B, H, W) the paper's raw anomaly map (unbounded).
+        image_part: (B,) what the similarity of the whole image contributes to `score`; the rest of
+            it comes from the map.
         zero_shot: (B,) the deployed zero-shot score, where `score` is a distance to references and
             the model has both.
         distances: (B, N, rows, columns) distances of the patches to each of N subsets of the
@@ -48,6 +50,7 @@ class Scores:
     map_max: Tensor
     image_score: Tensor
     raw_map: Tensor
+    image_part: Tensor
     zero_shot: Tensor | None = None
     distances: Tensor | None = None
 
@@ -85,16 +88,19 @@ def score_scales(
     maps = [anomaly_maps(comparison, size, domain) for comparison in comparisons]
     raw_map, probability = (torch.stack(part).mean(dim=0) for part in zip(*maps, strict=True))
     images = torch.stack([comparison.image.float() for comparison in comparisons])
-    peak = probability.amax(dim=(-2, -1))
+    map_part = probability.amax(dim=(-2, -1))
+    image_part = torch.zeros_like(map_part)
     if domain == "industrial":
         abnormal = images.softmax(dim=-1)[..., 1].mean(dim=0)
-        peak = (1 - image_weight) * peak + image_weight * abnormal
+        map_part = (1 - image_weight) * map_part
+        image_part = image_weight * abnormal
     return Scores(
-        score=peak,
+        score=map_part + image_part,
         probability=probability,
         map_max=raw_map.amax(dim=(-2, -1)),
         image_score=(images[..., 1].mean(dim=0) + 1) / 2,
         raw_map=raw_map,
+        image_part=image_part,
     )
 
 
@@ -120,6 +126,7 @@ def score_distances(
         map_max=distances.amax(dim=1),
         image_score=found,
         raw_map=maps,
+        image_part=torch.zeros_like(found),
     )
 
 

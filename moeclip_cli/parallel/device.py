@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import re
-
 import torch
 
+from moeclip_cli.arguments import require_device_name
 from moeclip_cli.errors import UsageError
 
 _DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
@@ -22,12 +21,10 @@ def choose_device(name: str) -> torch.device:
     Raises:
         UsageError: if the name is unknown or the device is not available.
     """
-    if name == "auto":
+    if require_device_name(name) == "auto":
         if torch.cuda.is_available():
             return torch.device("cuda", 0)
         return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
-    if not re.fullmatch(r"cpu|mps|cuda(:\d+)?", name):
-        raise UsageError(f"Unknown device '{name}'; use auto, cpu, cuda, cuda:N or mps.")
     device = torch.device(name)
     if device.type == "mps" and not torch.backends.mps.is_available():
         raise UsageError("PyTorch cannot use an Apple GPU on this machine; set `device` to auto.")

@@ -16,16 +16,10 @@ from moeclip_cli.reports.pages.benchmark_files import write_reports
 from moeclip_cli.reports.pages.benchmark_report import BenchmarkReport
 from moeclip_cli.runs.benchmark_category import evaluate_category
 from moeclip_cli.runs.benchmark_job import BenchmarkJob, Execution, Task
-from moeclip_cli.runs.benchmark_store import CATEGORIES, CategoryFile
-from moeclip_cli.runs.folder import RunFolder, RunKind
+from moeclip_cli.runs.benchmark_store import CategoryFile
+from moeclip_cli.runs.folder import RunFolder
+from moeclip_cli.runs.kinds import BENCHMARK, continues_benchmark
 from moeclip_cli.runs.run_card import read_card
-
-BENCHMARK = RunKind(
-    noun="benchmark",
-    setting="protocol",
-    files=("results.json", "results.csv", "results.md", "report.html"),
-    folders=(CATEGORIES,),
-)
 
 
 def claim_folder(
@@ -44,7 +38,7 @@ def claim_folder(
         UsageError: see `RunFolder.claim`.
     """
     earlier = read_card(path) or {}
-    resume = not overwrite and earlier.get("state") == "running"
+    resume = continues_benchmark(path, overwrite=overwrite)
     before = earlier.get("environment")
     if resume and isinstance(before, dict) and "started" in before:
         environment = {**environment, "started": before["started"]}

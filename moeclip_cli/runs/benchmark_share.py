@@ -18,8 +18,8 @@ from moeclip_cli.evaluation.category_metrics import in_percent
 from moeclip_cli.evaluation.results import CategoryResult, Evaluation, Mistake
 from moeclip_cli.images.encode import encode_picture
 from moeclip_cli.inspection.placed import PlacedModel
-from moeclip_cli.reports.pictures.overlay import render_overlay
-from moeclip_cli.reports.pictures.panels import shrunk
+from moeclip_cli.pictures.overlay import render_overlay
+from moeclip_cli.pictures.panels import shrunk
 from moeclip_cli.runs.benchmark_job import Task
 
 _OVERLAY_SIDE = 256

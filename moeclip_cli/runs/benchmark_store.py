@@ -11,9 +11,8 @@ from pathlib import Path
 from moeclip_cli.evaluation.results import CategoryResult
 from moeclip_cli.files import replacing, size_and_time
 from moeclip_cli.runs.benchmark_job import Task
+from moeclip_cli.runs.kinds import CATEGORIES
 from moeclip_cli.runs.names import output_path
-
-CATEGORIES = "categories"
 
 
 @dataclass(frozen=True)

@@ -131,6 +131,20 @@ class RunFolder(Closable):
         self._lock.close()
 
 
+def require_usable(path: Path, kind: RunKind, *, overwrite: bool, resume: bool) -> None:
+    """Refuse a folder that `RunFolder.claim` would refuse whatever the settings are.
+
+    A command can ask before it loads a model. The folder is not claimed.
+
+    Raises:
+        UsageError: see `RunFolder.claim`.
+    """
+    with ExitStack() as stack:
+        if is_present(path / OUTPUT_MARKER):
+            stack.enter_context(WriterLock.of_folder(path))
+        _check(path, kind, None, overwrite=overwrite, resume=resume)
+
+
 def _digest(path: Path) -> str:
     try:
         return file_digest(path)
@@ -139,14 +153,18 @@ def _digest(path: Path) -> str:
 
 
 def _check(
-    path: Path, kind: RunKind, settings: Mapping[str, Any], *, overwrite: bool, resume: bool
+    path: Path, kind: RunKind, settings: Mapping[str, Any] | None, *, overwrite: bool, resume: bool
 ) -> Mapping[str, Any] | None:
-    """The settings of the earlier run, if the folder may be resumed, overwritten or begun."""
+    """The settings of the earlier run, if the folder may be resumed, overwritten or begun.
+
+    Without `settings`, a run that is resumed may have any.
+    """
     with write_errors(path):
         card = read_card(path)
         earlier = _settings_of(card, kind)
         if resume and earlier is not None:
-            _require_equal(path, kind, earlier, settings)
+            if settings is not None:
+                _require_equal(path, kind, earlier, settings)
         elif resume and not overwrite and card is None and _has_results(path, kind):
             replacing_it = "" if kind.needs_card else "use `overwrite` to replace the results, or "
             raise UsageError(

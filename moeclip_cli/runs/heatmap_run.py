@@ -3,92 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from moeclip_cli.choices import PictureFormat
 from moeclip_cli.discovery.disk_list import DiskList
 from moeclip_cli.discovery.inputs import ImageRef
 from moeclip_cli.errors import ImageError, UsageError
-from moeclip_cli.files import is_present
 from moeclip_cli.images.decode import decode_mask
-from moeclip_cli.images.encode import picture_suffix, save_picture
 from moeclip_cli.inspection.inspector import Inspector
-from moeclip_cli.inspection.result import Result
-from moeclip_cli.reports.pictures.experts import render_experts
-from moeclip_cli.reports.pictures.overlay import caption, render_overlay
-from moeclip_cli.reports.pictures.sheet import render_sheet
+from moeclip_cli.inspection.result import ANOMALOUS, Result
+from moeclip_cli.pictures.experts import render_experts
+from moeclip_cli.pictures.overlay import caption
+from moeclip_cli.pictures.sheet import render_sheet
 from moeclip_cli.runs.folder import remove_partial_files
 from moeclip_cli.runs.image_files import HEATMAPS
 from moeclip_cli.runs.lock import WriterLock
-from moeclip_cli.runs.names import output_path
+from moeclip_cli.runs.pictures import EXPERTS, KINDS, SHEETS, Pictures
 from moeclip_cli.runs.run_card import make_output_folder
 from moeclip_cli.runs.stream import Pace, PromptFunction, results_with_files
 from moeclip_cli.runs.summary import Summary
-
-SHEETS, EXPERTS = "sheets", "experts"
-KINDS = (HEATMAPS, SHEETS, EXPERTS)
-_MASK_SUFFIXES = ("", "_mask")
-
-
-@dataclass(frozen=True)
-class Pictures:
-    """Pictures to draw of every image, besides the overlay.
-
-    Attributes:
-        folder: the output folder, with a subfolder for each kind of picture.
-        picture_format: file format of the pictures.
-        sheets: whether to draw image, map and overlay side by side.
-        masks: a mask file, or a folder of masks that mirrors the images; drawn on the sheets.
-        experts_layer: block after which each patch's first expert is drawn, or None.
-    """
-
-    folder: Path
-    picture_format: PictureFormat = "png"
-    sheets: bool = False
-    masks: Path | None = None
-    experts_layer: int | None = None
-
-    def paths(self, name: str) -> dict[str, Path]:
-        """Paths of the pictures of the image called `name`, by kind."""
-        kinds = [HEATMAPS]
-        if self.sheets:
-            kinds.append(SHEETS)
-        if self.experts_layer is not None:
-            kinds.append(EXPERTS)
-        suffix = picture_suffix(self.picture_format)
-        return {kind: output_path(self.folder / kind, name, suffix) for kind in kinds}
-
-    def refuse_existing(self, refs: Iterable[ImageRef]) -> None:
-        """Refuse to overwrite pictures.
-
-        Raises:
-            UsageError: naming the first picture of `refs` that exists.
-        """
-        for ref in refs:
-            for path in self.paths(ref.name).values():
-                if is_present(path):
-                    raise UsageError(
-                        f"{path} exists; use `overwrite` to replace it, or choose another `out`."
-                    )
-
-    def mask_for(self, name: str) -> Path | None:
-        """The mask of the image called `name`, if there is one.
-
-        A mask has the name of its image, with or without `_mask` appended, and any extension.
-        """
-        if self.masks is None or not self.masks.is_dir():
-            return self.masks
-        image = Path(name)
-        folder = self.masks / image.parent
-        if not folder.is_dir():
-            return None
-        stems = {image.stem + suffix for suffix in _MASK_SUFFIXES}
-        masks = sorted(path for path in folder.iterdir() if path.stem in stems)
-        return masks[0] if masks else None
 
 
 def run_heatmap(
@@ -135,15 +70,13 @@ def _draw(
 
     def draw(ref: ImageRef, result: Result) -> None:
         pixels = inspector.read_pixels(ref.path)
-        paths = pictures.paths(ref.name)
-        save = pictures.picture_format
-        save_picture(paths[HEATMAPS], overlay_of(pixels, result), save)
-        if SHEETS in paths:
+        pictures.save(HEATMAPS, ref.name, result.overlay(pixels))
+        if SHEETS in pictures.kinds:
             mask_path = pictures.mask_for(ref.name)
             mask = None if mask_path is None else _read_mask(mask_path)
-            save_picture(paths[SHEETS], _sheet_of(pixels, result, mask), save)
-        if EXPERTS in paths:
-            save_picture(paths[EXPERTS], _experts_of(pixels, result, inspector, pictures), save)
+            pictures.save(SHEETS, ref.name, _sheet_of(pixels, result, mask))
+        if EXPERTS in pictures.kinds:
+            pictures.save(EXPERTS, ref.name, _experts_of(pixels, result, inspector, pictures))
 
     summary = Summary()
 
@@ -159,38 +92,27 @@ def _draw(
 
     names = DiskList(drawn())
     missing = [
-        path for name in names for path in pictures.paths(name).values() if not path.exists()
+        f"{kind} of {name}"
+        for name in names
+        for kind, path in pictures.written(name).items()
+        if path is None
     ]
     if missing:
         raise UsageError(
-            f"{len(missing)} pictures, such as {missing[0]}, were removed during the run; run the "
-            "command again, and leave the output folder alone until it ends."
+            f"{len(missing)} pictures, such as the {missing[0]}, were removed during the run; "
+            "run the command again, and leave the output folder alone until it ends."
         )
     return summary
-
-
-def overlay_of(
-    pixels: NDArray[np.uint8], result: Result, *, legend: bool = True
-) -> NDArray[np.uint8]:
-    """The overlay of a scored image, at the size of `pixels`.
-
-    Args:
-        pixels: (H, W, 3) uint8 RGB, the image at any size.
-        result: its result.
-        legend: whether to draw the legend.
-
-    Returns:
-        (H, W, 3) uint8 RGB.
-    """
-    probability, threshold, line = _drawn(result)
-    return render_overlay(pixels, probability, threshold, caption=line, legend=legend)
 
 
 def _sheet_of(
     pixels: NDArray[np.uint8], result: Result, mask: NDArray[np.uint8] | None
 ) -> NDArray[np.uint8]:
     probability, threshold, line = _drawn(result)
-    return render_sheet(pixels, probability, threshold, mask=mask, caption=line)
+    anomalous = result.verdict == ANOMALOUS
+    return render_sheet(
+        pixels, probability, threshold, mask=mask, caption=line, mark_peak=anomalous
+    )
 
 
 def _experts_of(

@@ -6,12 +6,17 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from moeclip_cli.choices import PictureFormat
+import numpy as np
+from numpy.typing import NDArray
+
+from moeclip_cli.choices import PictureChoice, PictureFormat
 from moeclip_cli.errors import UsageError
 from moeclip_cli.files import write_errors
-from moeclip_cli.images.encode import picture_suffix
+from moeclip_cli.images.encode import save_picture
+from moeclip_cli.inspection.result import ANOMALOUS, Result
 from moeclip_cli.runs.input_log import InputRecord
 from moeclip_cli.runs.names import output_path
+from moeclip_cli.runs.picture_files import format_of, possible_paths
 
 HEATMAPS, MAPS = "heatmaps", "maps"
 
@@ -24,30 +29,52 @@ class ImageFiles:
         folder: the output folder.
         heatmaps: format of the overlays, or None for no overlays.
         save_maps: whether raw maps are written.
+        anomalous_only: whether only anomalous images get an overlay.
     """
 
     folder: Path
-    heatmaps: PictureFormat | None
+    heatmaps: PictureChoice | None
     save_maps: bool
+    anomalous_only: bool = False
 
-    def overlay(self, name: str) -> Path:
-        """The path of the overlay of the image with this name."""
-        return output_path(self.folder / HEATMAPS, name, picture_suffix(self.heatmaps or "png"))
+    def overlays(self, name: str) -> dict[PictureFormat, Path]:
+        """The path of the overlay of the image with this name, by the format it may have."""
+        if self.heatmaps is None:
+            return {}
+        return possible_paths(self.folder / HEATMAPS, name, self.heatmaps)
+
+    def overlay(self, name: str) -> Path | None:
+        """The overlay of the image with this name, if there is one."""
+        return next((path for path in self.overlays(name).values() if path.exists()), None)
+
+    def save_overlay(self, name: str, picture: NDArray[np.uint8]) -> None:
+        """Write an overlay.
+
+        Raises:
+            ImageError, UsageError: see `save_picture`.
+        """
+        one = format_of(self.heatmaps or "auto", *picture.shape[:2])
+        save_picture(self.overlays(name)[one], picture, one)
+
+    def wants_overlay(self, result: Result) -> bool:
+        """True if overlays are written, and this image gets one."""
+        if self.heatmaps is None or result.error is not None:
+            return False
+        return result.verdict == ANOMALOUS or not self.anomalous_only
 
     def raw_map(self, name: str) -> Path:
         """The path of the raw map of the image with this name."""
         return output_path(self.folder / MAPS, name, ".npy")
 
     def paths(self, name: str) -> Iterator[Path]:
-        """The paths of all files of the image with this name."""
-        if self.heatmaps is not None:
-            yield self.overlay(name)
+        """The paths of all files that the image with this name may have."""
+        yield from self.overlays(name).values()
         if self.save_maps:
             yield self.raw_map(name)
 
-    def exist(self, name: str) -> bool:
-        """Return True if all files of the image with this name exist."""
-        return all(path.exists() for path in self.paths(name))
+    def exist(self, record: InputRecord) -> bool:
+        """Return True if all files that a scored image should have exist."""
+        return next(self.missing([record]), None) is None
 
     def remove(self, name: str) -> None:
         """Remove the files of the image with this name.
@@ -62,8 +89,12 @@ class ImageFiles:
     def missing(self, records: Iterable[InputRecord]) -> Iterator[Path]:
         """Yield the files that scored images should have but do not."""
         for record in records:
-            if record.scored:
-                yield from (path for path in self.paths(record.name) if not path.exists())
+            if not record.scored:
+                continue
+            if self.heatmaps is not None and record.overlay and self.overlay(record.name) is None:
+                yield next(iter(self.overlays(record.name).values()))
+            if self.save_maps and not self.raw_map(record.name).exists():
+                yield self.raw_map(record.name)
 
     def require_complete(self, records: Iterable[InputRecord]) -> None:
         """Check at the end of a run that all files exist.

@@ -32,6 +32,7 @@ class InputRecord:
         modified_ns: modification time of the file in nanoseconds since 1970; None as above.
         scored: whether the image could be scored.
         batch: digest of the paths and states of all images of its batch.
+        overlay: False if the image got no overlay because it is normal.
     """
 
     path: str
@@ -40,6 +41,7 @@ class InputRecord:
     modified_ns: int | None
     scored: bool
     batch: str
+    overlay: bool = True
 
     @property
     def key(self) -> str:

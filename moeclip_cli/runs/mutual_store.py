@@ -16,8 +16,8 @@ from moeclip_cli.checkpoints.safetensors_file import read_safetensors
 from moeclip_cli.errors import ModelError
 from moeclip_cli.files import replacing, write_errors
 from moeclip_cli.inspection.mutual import ComparedImage
+from moeclip_cli.runs.kinds import MUTUAL
 
-MUTUAL = "mutual"
 FileState: TypeAlias = "tuple[int, int] | None"
 """Size in bytes and modification time in nanoseconds; None for a file that cannot be found."""
 

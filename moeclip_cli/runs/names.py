@@ -27,7 +27,7 @@ _DEVICE = re.compile(
 _LONGEST = 255
 
 
-def output_path(folder: Path, name: str, suffix: str) -> Path:
+def output_path(folder: Path, name: str, suffix: str, others: tuple[str, ...] = ()) -> Path:
     """The path of the output for the input called `name`.
 
     Different inputs never get the same path, nor a path that is a folder of another output.
@@ -36,14 +36,19 @@ def output_path(folder: Path, name: str, suffix: str) -> Path:
         folder: the folder that mirrors the input tree; use one for each kind of output.
         name: path of the input relative to the root of its tree, in the system's notation.
         suffix: end of the output's name, e.g. `.png`.
+        others: ends that further outputs in the folder may have.
     """
     *folders, last = PurePath(name).parts or ("",)
     # A folder named like an output is renamed like one, so that it differs from that output.
-    mirrored = [
-        _shortened(_suffixed(part, suffix), suffix) if part.endswith(suffix) else _shortened(part)
-        for part in map(_safe, folders)
-    ]
+    mirrored = [_mirrored(part, (suffix, *others)) for part in map(_safe, folders)]
     return folder.joinpath(*mirrored, _shortened(_suffixed(_safe(last), suffix), suffix))
+
+
+def _mirrored(part: str, suffixes: tuple[str, ...]) -> str:
+    for suffix in suffixes:
+        if part.endswith(suffix):
+            return _shortened(_suffixed(part, suffix), suffix)
+    return _shortened(part)
 
 
 def _safe(part: str) -> str:

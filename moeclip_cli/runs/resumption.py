@@ -111,8 +111,9 @@ def _valid_key(record: InputRecord, records: TextIndex, files: ImageFiles) -> st
     """The key under which the earlier run logged this state of an image, if its row holds."""
     if not record.holds:
         return None
-    if record.key in records:
-        return record.key if files.exist(record.name) else None
+    for logged in (record, replace(record, overlay=False)):
+        if logged.key in records:
+            return logged.key if files.exist(logged) else None
     unreadable = replace(record, scored=False)
     return unreadable.key if unreadable.key in records else None
 

@@ -6,22 +6,12 @@ A card also tells a later command that the folder is the output of an earlier on
 from __future__ import annotations
 
 import json
-import platform
 from collections.abc import Mapping
-from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
-import cv2
-import numpy
-import open_clip
-import PIL
-import torch
-
-from moeclip_cli._version import __version__
 from moeclip_cli.discovery.walk import OUTPUT_MARKER
 from moeclip_cli.files import is_present, replacing, write_errors
-from moeclip_cli.parallel.device import describe_device
 
 CARD = "run.json"
 
@@ -32,7 +22,7 @@ class RunCard:
     Args:
         folder: the output folder; see `make_output_folder`.
         settings: everything that decides the results.
-        environment: versions, device and command line, see `describe_environment`.
+        environment: versions, device and command line, see `moeclip_cli.runs.environment`.
 
     Attributes:
         environment: the same.
@@ -103,21 +93,3 @@ def make_output_folder(folder: Path) -> None:
     with write_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
         (folder / OUTPUT_MARKER).touch()
-
-
-def describe_environment(device: torch.device, command: str) -> dict[str, Any]:
-    """Command line and its folder, start time, device and versions, for a run card."""
-    return {
-        "command": command,
-        "directory": str(Path.cwd()),
-        "started": datetime.now(timezone.utc).isoformat(timespec="seconds"),
-        "device": describe_device(device),
-        "platform": platform.platform(),
-        "python": platform.python_version(),
-        "moeclip": __version__,
-        "torch": torch.__version__,
-        "open_clip": open_clip.__version__,
-        "numpy": numpy.__version__,
-        "opencv": cv2.__version__,
-        "pillow": PIL.__version__,
-    }

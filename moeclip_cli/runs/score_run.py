@@ -5,18 +5,17 @@ from __future__ import annotations
 import io
 from collections.abc import Callable, Iterable
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from typing import Any
 
 import numpy as np
 
 from moeclip_cli._version import __version__
-from moeclip_cli.choices import PictureFormat, TableFormat
+from moeclip_cli.choices import PictureChoice, TableFormat
 from moeclip_cli.discovery.inputs import ImageRef
 from moeclip_cli.errors import ImageError
 from moeclip_cli.files import replacing
-from moeclip_cli.images.encode import save_picture
 from moeclip_cli.inspection.inspector import Inspector
 from moeclip_cli.inspection.mutual import MutualInspector
 from moeclip_cli.inspection.result import Result, Row
@@ -25,28 +24,18 @@ from moeclip_cli.parallel.device import describe_device
 from moeclip_cli.reports.pages.score_page import RunFacts
 from moeclip_cli.reports.pages.score_report import ReportWriter
 from moeclip_cli.reports.tables.results_table import open_table
-from moeclip_cli.runs.folder import RunFolder, RunKind
-from moeclip_cli.runs.heatmap_run import overlay_of
-from moeclip_cli.runs.image_files import HEATMAPS, MAPS, ImageFiles
+from moeclip_cli.runs.folder import RunFolder
+from moeclip_cli.runs.image_files import ImageFiles
 from moeclip_cli.runs.input_log import (
-    INPUTS,
     Describe,
     InputLog,
+    InputRecord,
     describe_batch,
     read_records,
 )
-from moeclip_cli.runs.mutual_store import MUTUAL
 from moeclip_cli.runs.resumption import InputOrder, keep_valid_rows
 from moeclip_cli.runs.stream import FileJob, Pace, PromptFunction, results_with_files
 from moeclip_cli.runs.summary import Summary
-
-SCORE = RunKind(
-    noun="run",
-    setting="prompt",
-    files=("results.csv", "results.jsonl", "results.parquet", "report.html", INPUTS),
-    folders=(HEATMAPS, MAPS, MUTUAL),
-    how_to_resume="`resume` to continue it",
-)
 
 
 @dataclass(frozen=True)
@@ -56,12 +45,14 @@ class Outputs:
     Attributes:
         table_format: format of the results table.
         heatmaps: format of the overlays, or None for no overlays.
+        anomalous_only: whether only anomalous images get an overlay.
         save_maps: whether each image's raw map is written to `maps/NAME.npy`.
         report: head of `report.html`, or None for no report.
     """
 
     table_format: TableFormat = "csv"
-    heatmaps: PictureFormat | None = None
+    heatmaps: PictureChoice | None = None
+    anomalous_only: bool = False
     save_maps: bool = False
     report: RunFacts | None = None
 
@@ -85,6 +76,7 @@ def score_settings(
         prompt_rules: text of the file of prompt rules, if there is one.
     """
     threshold = inspector.threshold
+    limits = {"heatmaps_of": "anomalous"} if outputs.anomalous_only else {}
     return {
         **inspector.settings,
         "threshold": None if threshold is None else threshold.value,
@@ -95,6 +87,7 @@ def score_settings(
         "table_format": outputs.table_format,
         "heatmaps": outputs.heatmaps,
         "save_maps": outputs.save_maps,
+        **limits,
     }
 
 
@@ -154,11 +147,21 @@ def run_score(
         UsageError: if the folder cannot be written, or files were removed from it during the run.
     """
     summary = summary or Summary()
-    files = ImageFiles(folder.path, outputs.heatmaps, save_maps=outputs.save_maps)
+    files = ImageFiles(
+        folder.path,
+        outputs.heatmaps,
+        save_maps=outputs.save_maps,
+        anomalous_only=outputs.anomalous_only,
+    )
     with folder, ExitStack() as stack:
         resume, size = folder.resumed, pace.batch_size
         table = stack.enter_context(open_table(folder.path, outputs.table_format, resume=resume))
         log = stack.enter_context(InputLog(folder.path, resume=resume))
+        if table.outdated:
+            remark(
+                f"{table.path} is of an earlier version of moeclip and lacks columns; its images "
+                "will be scored again."
+            )
         if resume:
             kept = keep_valid_rows(table, log, refs, size, files, describe)
             if sentence := kept.remark():
@@ -172,7 +175,7 @@ def run_score(
         jobs = _file_jobs(scorer, files)
         for ref, result in results_with_files(scorer, order.missing(), prompt, jobs, pace):
             row = result.row()
-            log.add(order.next_record().of(result))
+            log.add(_record(order.next_record(), result, files))
             table.write([row])
             summary.add(row)
             if report is not None:
@@ -187,6 +190,12 @@ def run_score(
     return summary
 
 
+def _record(before: InputRecord, result: Result, files: ImageFiles) -> InputRecord:
+    record = before.of(result)
+    left_out = files.anomalous_only and record.scored and not files.wants_overlay(result)
+    return replace(record, overlay=not left_out)
+
+
 def _count_earlier(row: Row, summary: Summary, report: ReportWriter | None) -> None:
     summary.add(row, now=False)
     if report is not None:
@@ -196,7 +205,7 @@ def _count_earlier(row: Row, summary: Summary, report: ReportWriter | None) -> N
 def _add_to_report(
     report: ReportWriter, scorer: Scorer, files: ImageFiles, ref: ImageRef, result: Result
 ) -> None:
-    picture = files.overlay(ref.name) if files.heatmaps and result.error is None else None
+    picture = files.overlay(ref.name) if files.wants_overlay(result) else None
     try:
         report.add(
             result.row(),
@@ -212,9 +221,11 @@ def _file_jobs(scorer: Scorer, files: ImageFiles) -> list[FileJob]:
     """The writers of each scored image's files."""
 
     def save_overlay(ref: ImageRef, result: Result) -> None:
+        if not files.wants_overlay(result):
+            return
         # Decoded again rather than kept: a few large originals in flight would fill the memory.
         pixels = scorer.read_pixels(ref.path)
-        save_picture(files.overlay(ref.name), overlay_of(pixels, result), files.heatmaps or "png")
+        files.save_overlay(ref.name, result.overlay(pixels))
 
     def save_map(ref: ImageRef, result: Result) -> None:
         # In memory first: on a full disk NumPy's writer does not raise a plain `OSError`.

@@ -14,8 +14,8 @@ from moeclip_cli.reports.tables.results_table import read_table, table_path
 from moeclip_cli.reports.tables.text_index import TextIndex
 from moeclip_cli.runs.image_files import HEATMAPS, MAPS, ImageFiles
 from moeclip_cli.runs.input_log import INPUTS, InputRecord, read_records
+from moeclip_cli.runs.kinds import MUTUAL
 from moeclip_cli.runs.lock import is_locked
-from moeclip_cli.runs.mutual_store import MUTUAL
 from moeclip_cli.runs.run_card import CARD, read_card
 
 _EXAMPLES = 5
@@ -143,11 +143,10 @@ def _verify_rows(
                 found.add("images without a row", record.path)
             if inputs:
                 _verify_input(record, directory, found)
+            for path in files.missing([record]):
+                found.add("overlays or maps are missing", path)
             if record.scored:
-                for path in files.paths(record.name):
-                    if not path.exists():
-                        found.add("overlays or maps are missing", path)
-                    yield str(path)
+                yield from map(str, files.paths(record.name))
 
     written = TextIndex(expected_files())
     if logged < len(rows):

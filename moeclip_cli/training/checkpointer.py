@@ -12,9 +12,9 @@ from moeclip_cli.checkpoints.configuration import CheckpointConfig
 from moeclip_cli.files import write_errors
 from moeclip_cli.training.learner import Learner
 from moeclip_cli.training.objective import PARTS
-from moeclip_cli.training.run_folder import EPOCHS, MODEL_FILE
+from moeclip_cli.training.run_folder import EPOCHS, MODEL_FILE, STATE_FILE
 from moeclip_cli.training.session import TrainingRun
-from moeclip_cli.training.state import STATE_FILE, TrainingState, read_state, write_state
+from moeclip_cli.training.state import TrainingState, read_state, write_state
 from moeclip_cli.training.validation import ValidationMetrics
 
 

@@ -20,6 +20,7 @@ from moeclip_cli.images.preprocess import resize_to_square
 from moeclip_cli.model.config import Domain
 from moeclip_cli.model.preprocessing import Preprocessing
 from moeclip_cli.training.configuration import SYNTHETIC, TrainingConfig
+from moeclip_cli.training.data import open_trainable
 
 GENERATED_PROMPT = "object"
 
@@ -206,8 +207,7 @@ def open_examples(
         if count:
             held_out = GeneratedExamples(config.seed + _VALIDATION_SEED, count, size, preprocessing)
     else:
-        dataset = open_dataset(config.data, data_root)
-        _require_trainable(dataset)
+        dataset = open_trainable(config.data, data_root)
         remaining, validation = split(dataset, config.val_fraction, config.seed)
         training = DatasetExamples(remaining, size, preprocessing, dataset)
         if validation.samples:
@@ -250,24 +250,3 @@ def split(dataset: Dataset, fraction: float, seed: int) -> tuple[Dataset, Datase
         for is_held in (False, True)
     ]
     return replace(dataset, samples=parts[0]), replace(dataset, samples=parts[1])
-
-
-def _require_trainable(dataset: Dataset) -> None:
-    anomalous = [sample for sample in dataset.samples if sample.label]
-    unmasked = [sample for sample in anomalous if sample.mask is None]
-    if not anomalous:
-        raise DatasetError(
-            f"{dataset.title} in {dataset.root} has no anomalous images, which training requires; "
-            "'moeclip datasets synthesize' plants defects into normal ones."
-        )
-    if unmasked:
-        raise DatasetError(
-            f"{len(unmasked)} anomalous images of {dataset.title} in {dataset.root} have no mask "
-            f"(the first is {dataset.relative(unmasked[0].image)}); add a mask for each."
-        )
-    for category in dataset.expected:
-        if category not in dataset.categories:
-            raise DatasetError(
-                f"The category {category} of {dataset.title} in {dataset.root} has no images; "
-                f"'moeclip datasets check {dataset.name}' counts those of all categories."
-            )

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from moeclip_cli.checkpoints.backbones import default_tag, find_backbone, read_backbone
-from moeclip_cli.checkpoints.builtin import BUILTIN_BACKBONES
+from moeclip_cli.checkpoints.builtin import BUILTIN_BACKBONES, DEFAULT_MODEL
 from moeclip_cli.checkpoints.configuration import BackboneRef
 from moeclip_cli.checkpoints.formats import file_digest
 from moeclip_cli.errors import ModelError
@@ -72,7 +72,7 @@ def find_training_backbone(
             ref = BackboneRef(name)
         else:
             ref = BackboneRef(name, pretrained or default_tag(name))
-        state = read_backbone(find_backbone(ref, None, "the training"))
+        state = read_backbone(_file_of(ref))
         known = None if name in BUILTIN_BACKBONES else name
         return BackboneWeights(ref, infer_architecture(state, known), state)
     state = read_backbone(weights)
@@ -80,6 +80,15 @@ def find_training_backbone(
     called = architecture.name or weights.stem
     ref = BackboneRef(called, pretrained, None if pretrained else file_digest(weights))
     return BackboneWeights(ref, architecture, state)
+
+
+def _file_of(ref: BackboneRef) -> Path:
+    try:
+        return find_backbone(ref, None, "the training")
+    except ModelError as error:
+        raise ModelError(
+            f"{error} Without a network, `backbone` {DEFAULT_MODEL} is part of moeclip."
+        ) from error
 
 
 def build_untrained(config: NetworkConfig, weights: BackboneWeights, seed: int) -> MoECLIP:

@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from moeclip_cli.images.encode import save_picture
 from moeclip_cli.inspection.result import ANOMALOUS, NORMAL
-from moeclip_cli.reports.pictures.overlay import caption
-from moeclip_cli.reports.pictures.sheet import render_sheet
+from moeclip_cli.pictures.overlay import caption
+from moeclip_cli.pictures.sheet import render_sheet
 from moeclip_cli.training.examples import Example, Examples
 
 

@@ -19,9 +19,9 @@ from typing import Any
 from moeclip_cli.files import replacing
 from moeclip_cli.runs.folder import RunKind
 from moeclip_cli.training.configuration import LENGTH
-from moeclip_cli.training.state import STATE_FILE
 
 MODEL_FILE = "model.safetensors"
+STATE_FILE = "state.pt"
 OPTIONS_FILE = "train.toml"
 METRICS_FILE = "metrics.csv"
 VALIDATION_FILE = "validation.csv"

@@ -15,14 +15,13 @@ from moeclip_cli.checkpoints.configuration import BackboneRef
 from moeclip_cli.errors import UsageError
 from moeclip_cli.model.moeclip import MoECLIP
 from moeclip_cli.parallel.world import is_main_process, process_count
+from moeclip_cli.runs.environment import describe_environment
 from moeclip_cli.runs.folder import RunFolder
-from moeclip_cli.runs.run_card import describe_environment
 from moeclip_cli.training.configuration import OutputOptions, TrainingConfig
 from moeclip_cli.training.examples import Examples, open_examples
 from moeclip_cli.training.network import BackboneWeights, build_untrained
 from moeclip_cli.training.order import Order
-from moeclip_cli.training.run_folder import TRAINING, write_options
-from moeclip_cli.training.state import STATE_FILE
+from moeclip_cli.training.run_folder import STATE_FILE, TRAINING, write_options
 
 
 @dataclass(frozen=True)

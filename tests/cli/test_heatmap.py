@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from moeclip_cli.runs.heatmap_run import Pictures
 from moeclip_cli.runs.lock import WriterLock
+from moeclip_cli.runs.pictures import Pictures
 
 OUT = Path("moeclip-out")
 
@@ -106,13 +106,13 @@ def test_a_second_process_is_refused(heatmap, parts):
 
 
 def test_pictures_that_are_removed_during_the_run_are_an_error(heatmap, parts, monkeypatch):
-    def paths_and_remove(self, name):
+    def remove_and_save(self, kind, name, picture):
         if name.endswith("c.bmp"):
             shutil.rmtree(OUT / "heatmaps", ignore_errors=True)
-        return paths(self, name)
+        save(self, kind, name, picture)
 
-    paths = Pictures.paths
-    monkeypatch.setattr(Pictures, "paths", paths_and_remove)
+    save = Pictures.save
+    monkeypatch.setattr(Pictures, "save", remove_and_save)
     result = heatmap("parts", "--batch-size", "1", "--overwrite")
     assert result.exit_code == 2
     assert "were removed during the run" in " ".join(result.stderr.split())

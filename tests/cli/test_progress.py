@@ -22,6 +22,22 @@ def test_progress_without_a_terminal_is_a_line_every_30_seconds(capsys, monkeypa
     ]
 
 
+def test_the_rate_counts_from_the_first_batch(capsys, monkeypatch):
+    now = 0.0
+    monkeypatch.setattr(progress.time, "monotonic", lambda: now)
+    monkeypatch.setattr(progress, "LINE_EVERY_S", 0)
+    with progress.meter(10, quiet=False) as advance:
+        now = 100.0  # the model is loaded and warmed up
+        for _ in range(4):
+            advance()
+        now = 104.0
+        advance()
+        advance()
+    lines = capsys.readouterr().err.splitlines()
+    assert lines[:4] == [f"Scoring: {number} of 10" for number in range(1, 5)]
+    assert lines[-1] == "Scoring: 6 of 10, 0.50 images/s, 8.0 s left"
+
+
 def test_quiet_progress_prints_nothing(capsys):
     with progress.meter(2, quiet=True) as advance:
         advance()
@@ -32,7 +48,7 @@ def test_a_terminal_gets_a_bar_with_pace_and_time_left():
     code = (
         "import time; from moeclip_cli.cli.progress import meter\n"
         "with meter(3, quiet=False, label='Drawing') as advance:\n"
-        "    advance(); time.sleep(0.3)"
+        "    advance(); time.sleep(0.6); advance(); time.sleep(0.3)"
     )
     environment = {**os.environ, "TERM": "xterm", "COLUMNS": "100"}
     master, slave = pty.openpty()
@@ -42,4 +58,5 @@ def test_a_terminal_gets_a_bar_with_pace_and_time_left():
     os.close(master)
     assert "Drawing" in output
     assert "1/3" in output
+    assert "2/3" in output
     assert "images/s" in output and "left" in output

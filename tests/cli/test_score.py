@@ -68,7 +68,8 @@ def test_terminal_output_without_a_terminal_is_plain(score, parts):
     assert "\x1b" not in result.stdout + result.stderr
     assert "5 images: " in result.stdout
     assert "0.500 (not calibrated" in result.stdout
-    assert "parts/left/a.png" in result.stdout
+    assert " in parts\n" in result.stdout
+    assert "  left/a.png" in result.stdout
     assert "images/s" in result.stderr
     assert "cpu" in result.stderr
 
@@ -116,6 +117,18 @@ def test_bad_files_get_a_row_and_the_run_goes_on(score, parts):
         assert rows[name]["score"] == ""
         assert name in result.stderr
     assert rows["parts/d.png"]["score"] != ""
+
+
+def test_photos_and_videos_of_other_kinds_do_not_vanish(score, parts):
+    for name in ("IMG_1.CR2", "clip.mp4", "scan.dcm"):
+        (parts / name).write_bytes(b"unknown content")
+    result = score("parts")
+    assert result.exit_code == 3
+    errors = {row["path"]: row["error"] for row in read_rows() if row["error"]}
+    assert "This is a raw photo" in errors["parts/IMG_1.CR2"]
+    assert "This is a video" in errors["parts/clip.mp4"]
+    assert "This is a DICOM file" in errors["parts/scan.dcm"]
+    assert "8 images: " in result.stdout
 
 
 def test_fail_on_anomaly(score, parts):
@@ -238,6 +251,88 @@ def test_heatmaps_mirror_the_tree_at_the_original_size(score, parts):
             assert one.size == other.size
 
 
+@pytest.fixture
+def photographs(tmp_path):
+    """A folder with one photograph of more than 2 megapixels and a small one."""
+    (tmp_path / "photos").mkdir()
+    save_image(tmp_path / "photos" / "large.jpg", width=2001, height=1000)
+    save_image(tmp_path / "photos" / "small.jpg", width=200, height=100)
+    return tmp_path / "photos"
+
+
+def overlays(folder=OUT):
+    return sorted(path.name for path in (folder / "heatmaps").rglob("*.*"))
+
+
+def test_overlays_of_large_photographs_are_jpeg(score, moeclip, photographs):
+    assert score("photos", "--heatmaps", "--report").exit_code == 0
+    assert overlays() == ["large.jpg", "small.jpg.png"]
+    assert 'href="heatmaps/large.jpg"' in (OUT / "report.html").read_text()
+    assert moeclip("verify", OUT).exit_code == 0
+    before = (OUT / "results.csv").read_bytes()
+    (OUT / "heatmaps" / "large.jpg").unlink()
+    assert moeclip("verify", OUT).exit_code == 5
+    assert score("photos", "--heatmaps", "--resume").exit_code == 0
+    assert overlays() == ["large.jpg", "small.jpg.png"]
+    assert (OUT / "results.csv").read_bytes() == before
+    assert score("photos", "--heatmaps", "--picture-format", "png", "--out", "p").exit_code == 0
+    assert overlays(Path("p")) == ["large.jpg.png", "small.jpg.png"]
+
+
+def test_overlays_of_anomalous_images_only(score, moeclip, parts):
+    assert score("parts").exit_code == 0
+    rows = sorted(read_rows(), key=lambda row: float(row["score"]))
+    threshold = rows[3]["score"]  # two of five images reach it
+    args = ("parts", "--heatmaps", "anomalous", "--threshold", threshold, "--out", "some")
+    assert score(*args).exit_code == 0
+    verdicts = {row["path"]: row["verdict"] for row in read_rows(Path("some"))}
+    assert 1 <= list(verdicts.values()).count("anomalous") <= 2
+    drawn = list(Path("some/heatmaps").rglob("*.png"))
+    assert len(drawn) == list(verdicts.values()).count("anomalous")
+    assert moeclip("verify", "some").exit_code == 0
+    again = score(*args, "--resume")
+    assert "0 images in" in again.stderr
+    drawn[0].unlink()
+    assert moeclip("verify", "some").exit_code == 5
+    assert score(*args, "--resume").exit_code == 0
+    assert drawn[0].is_file()
+
+
+@pytest.mark.parametrize(
+    ("args", "count"),
+    [
+        (("--heatmaps", "parts"), 5),
+        (("-qH", "parts"), 5),
+        (("-H", "all", "parts"), 5),
+        (("--heatmaps=anomalous", "-t", "1", "parts"), 0),
+        (("-H", "anomalous", "-t", "1", "parts"), 0),
+        (("parts", "--", "-H"), None),
+    ],
+)
+def test_the_value_of_heatmaps_may_be_left_out(score, parts, args, count):
+    result = score(*args)
+    if count is None:
+        assert result.exit_code == 2
+        assert "File or folder not found: -H" in result.stderr
+    else:
+        assert result.exit_code == 0, result.stderr
+        assert len(list((OUT / "heatmaps").rglob("*.png"))) == count
+
+
+@pytest.mark.parametrize(("value", "count"), [("true", 5), ("false", 0), ('"anomalous"', 0)])
+def test_heatmaps_in_a_settings_file(score, parts, value, count):
+    Path("moeclip.toml").write_text(f"threshold = 1\n[score]\nheatmaps = {value}\n")
+    assert score("parts").exit_code == 0
+    assert len(list((OUT / "heatmaps").rglob("*.png"))) == count
+
+
+def test_heatmaps_of_unknown_images_are_refused(score, parts):
+    result = score("parts", "--heatmaps=normal")
+    assert result.exit_code == 2
+    said = " ".join(result.stderr.replace("│", " ").split())
+    assert "'normal' is not one of 'all', 'anomalous'" in said
+
+
 def test_heatmaps_as_jpeg(score, parts):
     score("parts/d.png", "--heatmaps", "--picture-format", "jpeg")
     (written,) = (OUT / "heatmaps").iterdir()
@@ -307,7 +402,9 @@ def test_keys_are_options_as_they_are_typed(score, parts, monkeypatch):
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ("treshold = 0.5", "unknown setting 'treshold'"),
+        ("treshold = 0.5", "unknown setting 'treshold'; did you mean threshold?"),
+        ("[scor]\nthreshold = 0.5", "unknown table [scor]; did you mean [score]?"),
+        ("[line]\nthreshold = 0.5", "unknown table [line]; the tables are [benchmark], ["),
         ("[score]\nsheet = true", "unknown setting 'sheet' in [score]"),
         ("threshold =", "not valid TOML"),
         ("threshold = " + "[" * 5000, "not valid TOML: it is nested too deeply"),

@@ -101,6 +101,40 @@ def test_adapters_apart_from_the_levels_are_trained_resumed_and_used(moeclip, st
     assert "has them after blocks 3, 6" in refused.stderr
 
 
+@pytest.mark.slow
+def test_adapters_beside_a_frozen_tower_also_score_with_references(moeclip, generated):
+    start = generated.index("--backbone-weights")
+    on_dinov2 = ["--backbone", "dinov2-vits14", "--no-adapted-tower", "--self-comparison"]
+    trained = moeclip(*generated[:start], *on_dinov2, *generated[start + 2 :])
+    assert trained.exit_code == 0, trained.stderr
+    model = OUT / "model.safetensors"
+    checkpoint = read_checkpoint(model)
+    assert checkpoint.text_width is None
+    assert checkpoint.config.backbone.name == "dinov2-vits14"
+    assert not checkpoint.config.network.adapted_tower
+    assert checkpoint.config.network.self_comparison
+
+    made = ["synthesize", "made", "--categories", "1", "--images", "4", "--size", "64"]
+    assert moeclip("datasets", *made).exit_code == 0
+    scored = {}
+    for name, options in {
+        "bolts": ["--prompt", "bolt"],
+        "tiles": ["--prompt", "tile"],
+        "compared": ["--reference", "made/board/train"],
+    }.items():
+        result = moeclip(
+            "score", "made/board/test", "--model", model, "--out", name, "--device", "cpu", *options
+        )
+        assert result.exit_code == 0, result.stderr
+        with (Path(name) / "results.csv").open(newline="") as stream:
+            scored[name] = list(csv.DictReader(stream))
+    bolts, tiles, compared = scored.values()
+    # A model without a text tower has one text for all names.
+    assert [row["score"] for row in bolts] == [row["score"] for row in tiles]
+    assert [row["zero_shot"] for row in compared] == [row["score"] for row in bolts]
+    assert [row["score"] for row in compared] != [row["score"] for row in bolts]
+
+
 def test_the_resolved_options_train_the_same_again(moeclip, generated):
     assert moeclip(*generated, "--decay", "0.25", "--no-augment").exit_code == 0
     again = moeclip(

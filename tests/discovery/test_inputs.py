@@ -12,7 +12,6 @@ from moeclip_cli.discovery.inputs import (
     Scope,
     SkippedPath,
     anchor_of,
-    is_image_name,
 )
 
 
@@ -37,25 +36,6 @@ def scope(base, *inputs, recursive=True):
 
 def at(kind, path, *rest):
     return kind(Path(path), anchor_of(Path(path)), *rest)
-
-
-@pytest.mark.parametrize(
-    ("name", "expected"),
-    [
-        ("a.png", True),
-        ("A.PNG", True),
-        ("a.b.JpEg", True),
-        ("a.tiff", True),
-        ("a.jfif", True),
-        ("a.txt", False),
-        ("png", False),
-        ("a.png.bak", False),
-        ("._a.png", False),
-        (".a.png", True),
-    ],
-)
-def test_image_names(name, expected):
-    assert is_image_name(name) is expected
 
 
 def test_file():

@@ -9,9 +9,9 @@ from support.floors import FLOORS
 
 import moeclip_cli
 from moeclip_cli import errors
-from moeclip_cli.discovery.inputs import EXTENSIONS
+from moeclip_cli.discovery.extensions import EXTENSIONS, OTHER_EXTENSIONS
 from moeclip_cli.exit_codes import ExitCode
-from moeclip_cli.inspection.result import COLUMNS
+from moeclip_cli.inspection.result import COLUMNS, SCHEMA, Region, Result
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
@@ -42,7 +42,7 @@ def test_every_exit_code_of_an_error_is_documented():
 
 def test_the_image_extensions_are_documented():
     listed = re.findall(r"`(\.\w+)`", page("reference/images.md"))
-    assert set(listed) == set(EXTENSIONS)
+    assert set(listed) == {*EXTENSIONS, *OTHER_EXTENSIONS}
 
 
 def test_every_public_name_is_documented():
@@ -80,3 +80,12 @@ def test_the_documented_floors_are_those_that_the_tests_hold():
     rows = re.findall(r"^\| (\d+) \| (.+?) \|", page(CONCEPTS[0]), flags=re.MULTILINE)
     documented = [set(re.findall(r"`(\w+)`", packages)) for _, packages in reversed(rows)]
     assert documented == [*FLOORS[:-1]]
+
+
+def test_every_field_of_the_json_output_is_documented():
+    region = Region(0, 0, 1, 1, 0.5, 0.9)
+    result = Result("a.png", "bolt", "m", score=0.9, regions=(region,))
+    text = page("reference/results.md")
+    for name in (*result.to_dict(), *vars(region)):
+        assert f"`{name}`" in text, name
+    assert f"version of the fields, {SCHEMA};" in text

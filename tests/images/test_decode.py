@@ -203,16 +203,10 @@ def test_grey_array_becomes_three_channels():
     assert np.array_equal(pixels, np.repeat(colour_picture()[..., :1], 3, axis=2))
 
 
-@pytest.mark.parametrize(
-    ("shape", "dtype"),
-    [((4, 4, 3), np.float32), ((4, 4), bool), ((4, 4, 4), np.uint8), ((4, 4, 1), np.uint8),
-     ((2, 4, 4, 3), np.uint8), ((4,), np.uint8), ((), np.uint8)],
-)  # fmt: skip
-def test_arrays_of_other_shapes_or_types_are_rejected(shape, dtype):
-    with pytest.raises(
-        ImageError, match=r"must have shape \(height, width, 3\) .* type uint8, not"
-    ):
-        decode(np.zeros(shape, dtype))
+@pytest.mark.parametrize("shape", [(2, 4, 4, 3), (4,), (), (4, 4, 5)])
+def test_arrays_of_other_shapes_are_rejected(shape):
+    with pytest.raises(ImageError, match=r"must have shape \(height, width\), .* for RGBA, not"):
+        decode(np.zeros(shape, np.uint8))
 
 
 @pytest.mark.parametrize("shape", [(0, 4, 3), (4, 0, 3), (0, 0)])

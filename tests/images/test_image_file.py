@@ -104,6 +104,10 @@ def identified(tmp_path, data):
         (b"RIFF\x10\0\0\0WEBPVP8 ", "WebP"),
         (b"GIF87a", "GIF"),
         (b"P6 1 1 255\n", "PGM/PPM"),
+        (b"\0\0\0\x18ftypheic", "HEIC"),
+        (b"\0\0\0\x18ftypmif1\0\0\0\0mif1heic", "HEIC"),
+        (b"\0\0\0\x1cftypavif", "AVIF"),
+        (b"\0\0\0\x1cftypmif1\0\0\0\0mif1avif", "AVIF"),
     ],
 )
 def test_formats_are_identified_by_content(tmp_path, start, expected):
@@ -119,9 +123,6 @@ def test_empty_file(tmp_path):
 @pytest.mark.parametrize(
     ("data", "name"),
     [
-        (b"\0\0\0\x18ftypheic", "a HEIC photo"),
-        (b"\0\0\0\x18ftypmif1", "a HEIC photo"),
-        (b"\0\0\0\x1cftypavif", "an AVIF image"),
         (b"\0\0\0\x0cjP  \r\n", "a JPEG 2000 image"),
         (bytes(128) + b"DICM", "a DICOM file"),
         (b"%PDF-1.7", "a PDF document"),
@@ -130,6 +131,32 @@ def test_empty_file(tmp_path):
 def test_unsupported_formats_are_named(tmp_path, data, name):
     with pytest.raises(ImageError, match=f"This is {name}, .* convert it to PNG or TIFF"):
         identified(tmp_path, data)
+
+
+@pytest.mark.parametrize(
+    "data", [b"\x1aE\xdf\xa3webm", b"\0\0\0\x18ftypisom", b"RIFF\0\0\0\0AVI LIST"]
+)
+def test_videos_are_named(tmp_path, data):
+    with pytest.raises(ImageError, match="This is a video, .* save single frames as PNG"):
+        identified(tmp_path, data)
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [
+        ("a.mts", "a video"),
+        ("a.DCM", "a DICOM file"),
+        ("a.nef", "a raw photo"),
+        ("a.tga", "a Targa"),
+    ],
+)
+def test_a_file_without_a_known_signature_is_named_by_its_extension(tmp_path, name, kind):
+    (tmp_path / name).write_bytes(b"\x47\x40\x11\x10")
+    with (
+        open_image_file(tmp_path / name) as stream,
+        pytest.raises(ImageError, match=f"This is {kind}"),
+    ):
+        identify_format(stream)
 
 
 def test_text_file(tmp_path):

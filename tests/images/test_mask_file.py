@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, features
 from support.raw_images import encode_tiff
 
 from moeclip_cli.errors import ImageError
@@ -95,6 +95,13 @@ def test_a_large_mask_is_read_in_a_helper(written):
     path = written(b"", "mask.tif")
     rgba.save(path, compression="tiff_lzw")
     assert not decode_mask(path).any()
+
+
+@pytest.mark.skipif(not features.check("avif"), reason="this Pillow has no AVIF")
+def test_formats_of_plugins_are_read(saved):
+    mask = Image.fromarray(np.kron([[0, 255]], np.ones((16, 16))).astype(np.uint8))
+    read = decode_mask(saved(mask.convert("RGB"), "mask.avif", quality=100))
+    assert np.array_equal(read > 128, np.asarray(mask) > 128)
 
 
 def test_what_is_no_image_is_one_sentence(written):

@@ -14,7 +14,8 @@ from moeclip_cli.discovery.source import find_images
 from moeclip_cli.errors import UsageError
 from moeclip_cli.inspection.profile import calibrated
 from moeclip_cli.runs.folder import RunFolder
-from moeclip_cli.runs.score_run import SCORE, Outputs, run_score, score_settings
+from moeclip_cli.runs.kinds import SCORE
+from moeclip_cli.runs.score_run import Outputs, run_score, score_settings
 from moeclip_cli.runs.stream import Pace
 
 SIDE = 140

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import dataclasses
+import io
 import threading
 
 import numpy as np
@@ -9,7 +10,7 @@ import torch
 from PIL import Image
 from support.samples import save_image
 
-from moeclip_cli import Inspector
+from moeclip_cli import Inspector, Profile
 from moeclip_cli.errors import ModelError, UsageError
 from moeclip_cli.images.preprocess import preprocess
 from moeclip_cli.model.preprocessing import Preprocessing
@@ -52,6 +53,45 @@ def test_paths_arrays_and_pictures_score_alike(inspector, tmp_path):
     for result in results:
         assert_same(result, results[0])
         assert result.anomaly_map.shape == (48, 50)
+
+
+def test_what_cannot_be_read_becomes_a_result_and_the_stream_goes_on(inspector, tmp_path):
+    (path,) = make_images(tmp_path, 1)
+    content = path.read_bytes()
+    images = [None, content, 3.5, io.BytesIO(content), np.zeros((2, 2, 2), np.uint8), path]
+    results = list(inspector.score(images))
+    assert [result.error is None for result in results] == [False, True, False, True, False, True]
+    for result in (results[1], results[3]):
+        assert_same(result, results[5])
+
+
+def test_content_of_one_file_is_one_image(inspector, tmp_path):
+    (path,) = make_images(tmp_path, 1)
+    assert len(list(inspector.score(path.read_bytes()))) == 1
+    with path.open("rb") as stream:
+        assert len(list(inspector.score(stream))) == 1
+
+
+@pytest.mark.parametrize("prompt", [None, "", "  ", 7])
+def test_a_prompt_that_names_nothing_is_refused_at_once(inspector, prompt):
+    with pytest.raises(UsageError, match="`prompt` is"):
+        inspector.score([], prompt=prompt)
+
+
+def test_a_profile_can_be_given_as_a_path(standin, inspector, tmp_path):
+    profile = Profile(0.123, 0.05, 20, "bolt", inspector.settings)
+    profile.write(tmp_path / "bolt.json")
+    for path in (tmp_path / "bolt.json", str(tmp_path / "bolt.json")):
+        loaded = Inspector.load(
+            str(standin.model),
+            backbone_weights=standin.backbone,
+            image_size=70,
+            device="cpu",
+            profile=path,
+        )
+        assert loaded.threshold.value == 0.123
+    with pytest.raises(UsageError, match=r"Cannot read the profile none\.json: No such file"):
+        Inspector.load(profile="none.json")
 
 
 def test_results_come_in_order_with_failures_in_their_places(inspector, tmp_path):
@@ -285,6 +325,20 @@ def test_wrong_arguments_are_refused_at_once(inspector):
         Inspector.load(device="gpu")
 
 
+def test_every_result_has_its_peak_and_the_parts_of_its_score(inspector, tmp_path):
+    (path,) = make_images(tmp_path, 1)
+    (result,) = inspector.score(path)
+    assert result.peak == result.probability.max()
+    at_peak = result.anomaly_map[result.peak_y, result.peak_x]
+    assert at_peak == pytest.approx(result.peak, abs=1e-3)
+    weight = inspector.model.config.image_weight
+    assert result.map_part == pytest.approx((1 - weight) * result.peak, abs=1e-6)
+    assert result.map_part + result.image_part == pytest.approx(result.score, abs=1e-9)
+    row = result.row()
+    assert (row.peak, row.peak_x, row.peak_y) == (result.peak, result.peak_x, result.peak_y)
+    assert (row.map_part, row.image_part) == (result.map_part, result.image_part)
+
+
 def test_medical_domain_scores_by_the_map_alone(standin, tmp_path):
     (path,) = make_images(tmp_path, 1)
     medical = Inspector.load(
@@ -296,6 +350,7 @@ def test_medical_domain_scores_by_the_map_alone(standin, tmp_path):
     )
     (result,) = medical.score(path)
     assert result.score == pytest.approx(float(result.probability.max()))
+    assert (result.map_part, result.image_part) == (result.score, 0)
 
 
 def with_scales(inspector, *scales):

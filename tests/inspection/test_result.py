@@ -28,8 +28,9 @@ def make_result(**changes):
 
 def test_columns_are_the_documented_ones_in_order():
     assert ", ".join(COLUMNS) == (
-        "path, score, verdict, threshold, map_max, image_score, zero_shot, references, "
-        "percentile, area_fraction, regions, x0, y0, x1, y1, width, height, prompt, model, error"
+        "path, score, verdict, threshold, map_max, image_score, peak, peak_x, peak_y, map_part, "
+        "image_part, zero_shot, references, percentile, area_fraction, regions, x0, y0, x1, y1, "
+        "width, height, prompt, model, error"
     )
 
 
@@ -56,3 +57,4 @@ def test_dictionary_is_json_with_every_box():
     content = json.loads(json.dumps(make_result().to_dict()))
     assert content["path"] == "a.png"
     assert [box["x1"] for box in content["boxes"]] == [5, 1]
+    assert content["schema"] == 1

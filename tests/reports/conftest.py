@@ -1,6 +1,4 @@
-import numpy as np
 import pytest
-from numpy.typing import NDArray
 
 from moeclip_cli.inspection.result import Row
 
@@ -14,6 +12,11 @@ def scored_row() -> Row:
         threshold=0.5,
         map_max=123.5,
         image_score=0.51,
+        peak=0.93,
+        peak_x=20,
+        peak_y=30,
+        map_part=0.465,
+        image_part=0.3473,
         area_fraction=0.012,
         regions=1,
         x0=3,
@@ -25,11 +28,3 @@ def scored_row() -> Row:
         prompt="metal bracket",
         model="moeclip-mini",
     )
-
-
-@pytest.fixture
-def defect() -> NDArray[np.float32]:
-    """(74, 74) probabilities: a bump of height 0.95 left of the centre, nearly 0 elsewhere."""
-    rows, columns = np.mgrid[0:74, 0:74] / 74
-    bump = 0.95 * np.exp(-(((rows - 0.5) / 0.1) ** 2 + ((columns - 0.3) / 0.1) ** 2))
-    return bump.astype(np.float32)

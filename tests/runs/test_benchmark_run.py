@@ -13,7 +13,8 @@ from moeclip_cli.evaluation.plan import select_datasets
 from moeclip_cli.runs.benchmark_job import BenchmarkJob, Choices, Execution
 from moeclip_cli.runs.benchmark_models import load_models
 from moeclip_cli.runs.benchmark_run import claim_folder, evaluate, run_benchmark
-from moeclip_cli.runs.run_card import CARD, describe_environment, read_card
+from moeclip_cli.runs.environment import describe_environment
+from moeclip_cli.runs.run_card import CARD, read_card
 from moeclip_cli.runs.stream import Pace
 
 

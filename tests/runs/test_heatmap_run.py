@@ -3,12 +3,14 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from PIL import Image
+from support.samples import save_image
 
 from moeclip_cli.discovery.inputs import ImageRef
 from moeclip_cli.discovery.walk import OUTPUT_MARKER
 from moeclip_cli.errors import UsageError
 from moeclip_cli.images.decode import decode
-from moeclip_cli.runs.heatmap_run import Pictures, overlay_of, run_heatmap
+from moeclip_cli.runs.heatmap_run import run_heatmap
+from moeclip_cli.runs.pictures import Pictures
 from moeclip_cli.runs.stream import Pace
 
 
@@ -34,13 +36,26 @@ def test_every_kind_of_picture_is_drawn(inspector, ref, tmp_path):
     pictures = Pictures(tmp_path / "out", sheets=True, experts_layer=4)
     summary, ((_, result),) = draw(inspector, [ref], pictures)
     assert (summary.images, summary.failed) == (1, 0)
-    paths = pictures.paths(ref.name)
+    paths = pictures.written(ref.name)
     assert set(paths) == {"heatmaps", "sheets", "experts"}
     assert all(path.is_file() for path in paths.values())
     assert (tmp_path / "out" / OUTPUT_MARKER).exists()
     pixels = decode(ref.path).pixels
     drawn = np.asarray(Image.open(paths["heatmaps"]))
-    assert np.array_equal(drawn, overlay_of(pixels, result))
+    assert np.array_equal(drawn, result.overlay(pixels))
+
+
+def test_a_large_photograph_gets_a_jpeg_in_place_of_an_earlier_png(inspector, ref, tmp_path):
+    pictures = Pictures(tmp_path / "out")
+    draw(inspector, [ref], pictures)
+    assert [path.name for path in (tmp_path / "out" / "heatmaps" / "left").iterdir()] == ["a.png"]
+    save_image(ref.path, width=2001, height=1000)
+    draw(inspector, [ref], pictures)
+    assert [path.name for path in (tmp_path / "out" / "heatmaps" / "left").iterdir()] == [
+        "a.png.jpg"
+    ]
+    with pytest.raises(UsageError, match=r"a\.png\.jpg exists; use `overwrite`"):
+        pictures.refuse_existing([ref])
 
 
 def test_existing_pictures_are_refused_by_name(inspector, ref, tmp_path):

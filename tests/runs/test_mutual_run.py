@@ -14,8 +14,9 @@ from moeclip_cli import MutualInspector
 from moeclip_cli.discovery.source import find_images
 from moeclip_cli.inspection import subsets
 from moeclip_cli.runs.folder import RunFolder
+from moeclip_cli.runs.kinds import SCORE
 from moeclip_cli.runs.mutual_run import Watch, compare_folder
-from moeclip_cli.runs.score_run import SCORE, Outputs, run_score, score_settings
+from moeclip_cli.runs.score_run import Outputs, run_score, score_settings
 from moeclip_cli.runs.stream import Pace
 
 PACE = Pace(2, 1)

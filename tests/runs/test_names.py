@@ -36,6 +36,14 @@ def test_names_for_png(name: str, expected: str) -> None:
     assert output_path(OUT, name, ".png") == OUT / expected
 
 
+def test_a_folder_is_not_named_like_an_output_of_another_suffix() -> None:
+    large = output_path(OUT, "x.png", ".jpg", (".png",))
+    small = output_path(OUT, "x.png.jpg/y.png", ".png", (".jpg",))
+    assert large == OUT / "x.png.jpg"
+    assert large not in small.parents
+    assert small.parent == output_path(OUT, "x.png.jpg/z.png", ".jpg", (".png",)).parent
+
+
 def test_another_suffix_is_added() -> None:
     assert output_path(OUT, "sub/part.png", ".npy") == OUT / "sub/part.png.npy"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 from pathlib import Path
@@ -15,7 +16,8 @@ from moeclip_cli.files import AppendedFile
 from moeclip_cli.reports.tables.results_table import table_path
 from moeclip_cli.runs.folder import RunFolder
 from moeclip_cli.runs.input_log import INPUTS
-from moeclip_cli.runs.score_run import SCORE, Outputs, run_score, score_settings
+from moeclip_cli.runs.kinds import SCORE
+from moeclip_cli.runs.score_run import Outputs, run_score, score_settings
 from moeclip_cli.runs.stream import Pace
 
 PACE = Pace(4, 1)
@@ -72,6 +74,31 @@ def test_an_interrupted_run_is_continued(score, images, rows, table_format):
         score("out", images, outputs=outputs, stop_after=rows)
     _, scored, _ = score("out", images, outputs=outputs, resume=True)
     assert len(scored) == 10 - rows // 4 * 4
+    assert_like_undisturbed(score, "out", images, table_format=table_format, heatmaps="png")
+
+
+@pytest.mark.parametrize("table_format", ["csv", "jsonl"])
+def test_rows_of_an_earlier_version_are_scored_again(score, images, table_format):
+    outputs = Outputs(table_format, "png")
+    score("out", images, outputs=outputs)
+    path = table_path(Path("out"), table_format)
+    if table_format == "csv":
+        rows = [line.split(",") for line in path.read_text("utf-8").splitlines()]
+        peak = rows[0].index("peak")
+        earlier = [",".join(row[:peak] + row[peak + 5 :]) + "\r\n" for row in rows]
+    else:
+        rows = [json.loads(line) for line in path.read_text("utf-8").splitlines()]
+        earlier = [
+            json.dumps({name: value for name, value in row.items() if "peak" not in name}) + "\n"
+            for row in rows
+        ]
+    path.write_text("".join(earlier), "utf-8", newline="")
+    _, scored, remarks = score("out", images, outputs=outputs, resume=True)
+    assert len(scored) == 10
+    assert remarks == [
+        f"{path} is of an earlier version of moeclip and lacks columns; its images will be scored "
+        "again."
+    ]
     assert_like_undisturbed(score, "out", images, table_format=table_format, heatmaps="png")
 
 

@@ -5,7 +5,8 @@ import torch
 
 from moeclip_cli.discovery.walk import OUTPUT_MARKER
 from moeclip_cli.errors import UsageError
-from moeclip_cli.runs.run_card import CARD, RunCard, describe_environment, read_card
+from moeclip_cli.runs.environment import describe_environment
+from moeclip_cli.runs.run_card import CARD, RunCard, read_card
 
 
 def test_a_card_records_a_run_from_start_to_end(tmp_path):

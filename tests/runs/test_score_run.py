@@ -8,8 +8,9 @@ import pytest
 
 from moeclip_cli.discovery.inputs import ImageRef
 from moeclip_cli.runs.folder import RunFolder
+from moeclip_cli.runs.kinds import SCORE
 from moeclip_cli.runs.run_card import read_card
-from moeclip_cli.runs.score_run import SCORE, Outputs, report_facts, run_score, score_settings
+from moeclip_cli.runs.score_run import Outputs, report_facts, run_score, score_settings
 from moeclip_cli.runs.stream import Pace
 
 

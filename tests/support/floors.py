@@ -3,9 +3,9 @@
 FLOORS = (
     {"_version", "choices", "exit_codes", "toml"},
     {"errors"},
-    {"bounded_text", "extras", "files"},
+    {"arguments", "bounded_text", "extras", "files", "log"},
     {"discovery", "model", "parallel"},
-    {"checkpoints", "images"},
+    {"checkpoints", "images", "pictures"},
     {"datasets", "inspection"},
     {"doctor", "evaluation"},
     {"reports"},

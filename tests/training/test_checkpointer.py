@@ -9,7 +9,8 @@ from support.trainings import CONFIG, Job
 from moeclip_cli.checkpoints.checkpoint import read_checkpoint
 from moeclip_cli.training.checkpointer import Checkpointer
 from moeclip_cli.training.learner import build_learner
-from moeclip_cli.training.state import STATE_FILE, read_state
+from moeclip_cli.training.run_folder import STATE_FILE
+from moeclip_cli.training.state import read_state
 from moeclip_cli.training.validation import ValidationMetrics
 
 

@@ -14,7 +14,8 @@ from moeclip_cli.errors import DatasetError, ModelError
 from moeclip_cli.training.examples import GeneratedExamples
 from moeclip_cli.training.objective import Objective
 from moeclip_cli.training.optimiser import AdapterAdam
-from moeclip_cli.training.state import STATE_FILE, read_state
+from moeclip_cli.training.run_folder import STATE_FILE
+from moeclip_cli.training.state import read_state
 from moeclip_cli.training.trainer import train
 
 

@@ -32,7 +32,8 @@ from moeclip_cli.errors import UsageError
 from moeclip_cli.model.experts import MoEAdapter
 from moeclip_cli.model.moeclip import MoECLIP
 from moeclip_cli.training.interruption import deferred_interrupts
-from moeclip_cli.training.state import STATE_FILE, write_torch_file
+from moeclip_cli.training.run_folder import STATE_FILE
+from moeclip_cli.training.state import write_torch_file
 
 _MAX_GRADIENT_NORM = 5.0
 

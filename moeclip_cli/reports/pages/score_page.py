@@ -11,9 +11,9 @@ from html import escape
 import numpy as np
 
 from moeclip_cli.inspection.result import Row
+from moeclip_cli.pictures.colours import ColourScale
 from moeclip_cli.reports.pages.histogram import ScoreHistogram
 from moeclip_cli.reports.pages.html_parts import document_end, document_start, text
-from moeclip_cli.reports.pictures.colours import ColourScale
 
 _GRADIENT_STEPS = 32
 
@@ -150,7 +150,8 @@ def _colour_key(threshold: float) -> str:
     stops = ", ".join(f"{scale.css(value)} {value:.2%}" for value in values)
     return (
         '<p class="quiet">Colours show the anomaly probability on the same scale for every image. '
-        "Outlined regions are at or above the threshold.</p>\n"
+        "Outlined regions are at or above the threshold; a ring is around the peak of an anomalous "
+        "image without such a region.</p>\n"
         '<div class="scale" role="img" aria-label="Colour scale: transparent below '
         f'{scale.lowest:.2f}, yellow near the threshold {threshold:.2f}, dark red at 1.">'
         f'<div class="colours" style="background-image: linear-gradient(to right, {stops})">'
@@ -160,8 +161,8 @@ def _colour_key(threshold: float) -> str:
 
 
 def _heads() -> str:
-    names = ("Image", "Verdict", "Score", "Regions", "Area", "Size")
-    numeric = ("Score", "Regions", "Area", "Size")
+    names = ("Image", "Verdict", "Score", "Peak", "Regions", "Area", "Size")
+    numeric = ("Score", "Peak", "Regions", "Area", "Size")
     return "".join(
         f'<th scope="col"{" class=number" if name in numeric else ""}'
         f"{' aria-sort=descending' if name == 'Score' else ''}>"
@@ -186,13 +187,22 @@ def _image(entry: Entry, facts: RunFacts) -> str:
         f'<th scope="row" data-value="{path}"><bdi>{path}</bdi>{note}</th>'
         f'<td data-value="{verdict}"><span class="verdict {verdict}">{verdict}</span></td>'
         f'<td class="number score" data-label="Score" data-value="{row.score}">'
-        f"{row.score:.3f}{compared}</td>"
+        f"{row.score:.3f}{_parts(row)}{compared}</td>"
+        f'<td class="number" data-label="Peak" data-value="{row.peak}">{row.peak:.3f}'
+        f'<div class="quiet">at {row.peak_x}, {row.peak_y}</div></td>'
         f'<td class="number" data-label="Regions" data-value="{row.regions or 0}">'
         f"{row.regions or 0}</td>"
         f'<td class="number" data-label="Area" data-value="{area}">{area:.2f} %</td>'
         f'<td class="number" data-label="Size" data-value="{size}">'
         f"{row.width} × {row.height}</td></tr>\n"
     )
+
+
+def _parts(row: Row) -> str:
+    """The parts of the score, if it has two."""
+    if not row.image_part:
+        return ""
+    return f'<div class="quiet">map {row.map_part:.3f} + image {row.image_part:.3f}</div>'
 
 
 def _thumbnail(entry: Entry, path: str) -> str:

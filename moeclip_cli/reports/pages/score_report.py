@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 from moeclip_cli.files import Closable, replacing
 from moeclip_cli.images.encode import encode_picture
 from moeclip_cli.inspection.result import ANOMALOUS, Row
+from moeclip_cli.pictures.overlay import render_overlay
+from moeclip_cli.pictures.panels import shrunk
 from moeclip_cli.reports.pages.histogram import ScoreHistogram
 from moeclip_cli.reports.pages.score_page import Entry, ReportContent, RunFacts, score_page
-from moeclip_cli.reports.pictures.overlay import render_overlay
-from moeclip_cli.reports.pictures.panels import shrunk
 
 # Twice the size on the page, for high-density screens.
 _THUMBNAIL_SIDE = 256
@@ -110,7 +110,13 @@ class ReportWriter(Closable):
         thumbnail = None
         if load_pixels is not None and probability is not None:
             small = shrunk(load_pixels(), _THUMBNAIL_SIDE)
-            overlay = render_overlay(small, probability, self._facts.threshold, legend=False)
+            overlay = render_overlay(
+                small,
+                probability,
+                self._facts.threshold,
+                legend=False,
+                mark_peak=row.verdict == ANOMALOUS,
+            )
             thumbnail = encode_picture(overlay, "jpeg", _THUMBNAIL_QUALITY)
         link = quote(picture.relative_to(self.path.parent).as_posix()) if picture else None
         return Entry(row, thumbnail, link)

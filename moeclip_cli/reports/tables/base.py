@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from moeclip_cli.errors import UsageError
 from moeclip_cli.files import AppendedFile, Closable, replacing, write_errors
 from moeclip_cli.inspection.result import Row
+from moeclip_cli.reports.tables.cells import is_of_earlier_version
 
 
 class Table(Closable):
@@ -19,9 +20,12 @@ class Table(Closable):
 
     Attributes:
         path: the file that contains the table once it is closed.
+        outdated: whether the file to resume had rows of an earlier version, which lack columns and
+            are removed.
     """
 
     path: Path
+    outdated: bool = False
 
     @classmethod
     @abstractmethod
@@ -92,13 +96,21 @@ class TextTable(Table):
 
     def __init__(self, path: Path, *, resume: bool) -> None:
         self.path = path
+        length = 0
         with write_errors(path):
-            length = self._resumable_length() if resume and path.exists() else 0
+            if resume and path.exists():
+                self.outdated = is_of_earlier_version(self.columns(path))
+                length = 0 if self.outdated else self._resumable_length()
         self._open(length)
 
     @abstractmethod
     def encode(self, rows: Sequence[Row]) -> bytes:
         """Encode rows as records, each with its line end."""
+
+    @classmethod
+    @abstractmethod
+    def columns(cls, path: Path) -> list[str]:
+        """The columns of a file; none if it does not say."""
 
     @classmethod
     @abstractmethod

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import get_args, get_type_hints
 
 from moeclip_cli.inspection.result import COLUMNS, Row
@@ -20,6 +21,12 @@ def _column_types() -> dict[str, type]:
 
 COLUMN_TYPES: dict[str, type] = _column_types()
 """Column name -> `str`, `int` or `float`. Every column except `path` may also be empty."""
+
+
+def is_of_earlier_version(columns: Sequence[str]) -> bool:
+    """Return True for the columns of a table that an earlier version wrote, which has fewer."""
+    known = [name for name in COLUMNS if name in columns]
+    return known == list(columns) and COLUMNS[:4] == tuple(known[:4]) and len(known) < len(COLUMNS)
 
 
 def compact(value: float) -> float | None:

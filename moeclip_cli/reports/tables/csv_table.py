@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
 
 from moeclip_cli.inspection.result import COLUMNS, Row
 from moeclip_cli.reports.tables.base import TextTable
@@ -30,6 +31,12 @@ class CsvTable(TextTable):
         for row in rows:
             writer.writerow([_escape(value) for value in cells(row).values()])
         return text.getvalue().encode()
+
+    @classmethod
+    def columns(cls, path: Path) -> list[str]:
+        """See `TextTable.columns`."""
+        with path.open("rb") as stream:
+            return stream.readline().decode("utf-8", "replace").rstrip("\r\n").split(",")
 
     @classmethod
     def split(cls, lines: Iterable[bytes]) -> Iterator[bytes]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
 
 from moeclip_cli.inspection.result import COLUMNS, Row
 from moeclip_cli.reports.tables.base import TextTable
@@ -18,6 +19,16 @@ class JsonlTable(TextTable):
     def encode(self, rows: Sequence[Row]) -> bytes:
         """See `TextTable.encode`."""
         return encode_rows(rows)
+
+    @classmethod
+    def columns(cls, path: Path) -> list[str]:
+        """See `TextTable.columns`."""
+        with path.open("rb") as stream:
+            try:
+                first = json.loads(stream.readline())
+            except ValueError:
+                return []
+        return list(first) if isinstance(first, dict) else []
 
     @classmethod
     def split(cls, lines: Iterable[bytes]) -> Iterator[bytes]:

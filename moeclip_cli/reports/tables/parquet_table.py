@@ -14,7 +14,13 @@ from moeclip_cli.extras import require_extra
 from moeclip_cli.files import replacing, write_errors
 from moeclip_cli.inspection.result import Row
 from moeclip_cli.reports.tables.base import Table, foreign_table
-from moeclip_cli.reports.tables.cells import COLUMN_TYPES, Cell, cells, readable
+from moeclip_cli.reports.tables.cells import (
+    COLUMN_TYPES,
+    Cell,
+    cells,
+    is_of_earlier_version,
+    readable,
+)
 from moeclip_cli.reports.tables.jsonl_table import JsonlTable, encode_rows
 
 if TYPE_CHECKING:
@@ -47,10 +53,12 @@ class ParquetTable(Table):
             with write_errors(path):
                 path.unlink(missing_ok=True)
         elif path.exists() and not self._spool_path.exists():
+            self.outdated = is_of_earlier_version(_columns(path))
             with replacing(self._spool_path) as spool:
-                for rows in _stored(path):
+                for rows in () if self.outdated else _stored(path):
                     spool.write(encode_rows(rows))
         self._spool = JsonlTable(self._spool_path, resume=resume)
+        self.outdated = self.outdated or self._spool.outdated
 
     @classmethod
     def read(cls, path: Path) -> Iterator[Row]:
@@ -92,6 +100,17 @@ class ParquetTable(Table):
                 writer.write_table(ArrowTable.from_pylist(records, schema=schema))
         with write_errors(self._spool_path):
             self._spool_path.unlink()
+
+
+def _columns(path: Path) -> list[str]:
+    """The columns of a finished file."""
+    from pyarrow.parquet import read_schema
+
+    try:
+        names: list[str] = read_schema(path).names
+    except ValueError as error:
+        raise foreign_table(path) from error
+    return names
 
 
 def _stored(path: Path) -> Iterator[list[Row]]:

@@ -73,7 +73,17 @@ def report(folder: Path, rows: list[Row], *, keep: int = 200, facts: RunFacts = 
 
 def row(score: float, path: str = "") -> Row:
     verdict = "anomalous" if score >= 0.5 else "normal"
-    return Row(path=path or f"{score}.png", score=score, verdict=verdict, threshold=0.5)
+    return Row(
+        path=path or f"{score}.png",
+        score=score,
+        verdict=verdict,
+        threshold=0.5,
+        peak=score,
+        peak_x=7,
+        peak_y=9,
+        map_part=score,
+        image_part=0.0,
+    )
 
 
 def test_the_head_contains_counts_and_facts(tmp_path: Path) -> None:
@@ -92,6 +102,18 @@ def test_the_most_anomalous_images_are_listed_in_order(tmp_path: Path) -> None:
     page = report(tmp_path, [row(score) for score in scores.tolist()], keep=5)
     assert page.paths == ["0.99.png", "0.98.png", "0.97.png", "0.96.png", "0.95.png"]
     assert "The 5 most anomalous of 100 images" in page.text
+
+
+def test_each_image_has_the_place_of_its_peak_and_the_parts_of_its_score(
+    tmp_path: Path, scored_row: Row
+) -> None:
+    text = report(tmp_path, [scored_row]).text
+    assert "0.812map 0.465 + image 0.347" in text
+    assert "0.930at 20, 30" in text
+
+
+def test_a_score_without_an_image_part_has_no_parts(tmp_path: Path) -> None:
+    assert "+ image" not in report(tmp_path, [row(0.9)]).text
 
 
 def test_images_with_equal_scores_are_in_input_order(tmp_path: Path) -> None:
@@ -128,6 +150,19 @@ def test_the_thumbnail_is_the_overlay_and_links_to_its_file(
     assert red > 1.3 * max(green, blue)
     assert image["alt"] == "Overlay of line 3/part 1.png"
     assert page.all("a") == [{"href": "heatmaps/10%253A30%20%C3%BC.png"}]
+
+
+def test_the_thumbnail_of_an_anomalous_image_without_a_region_has_a_ring(
+    tmp_path: Path, picture: NDArray[np.uint8]
+) -> None:
+    calm = np.full((37, 37), 0.1, np.float32)
+
+    def source(verdict: str) -> str | None:
+        with ReportWriter(tmp_path, FACTS) as writer:
+            writer.add(replace(row(0.9), verdict=verdict), lambda: picture, calm)
+        return Page(writer.path).all("img")[0]["src"]
+
+    assert source("anomalous") != source("normal")
 
 
 def test_hostile_text_is_escaped(tmp_path: Path) -> None:

@@ -38,8 +38,8 @@ def test_header_and_line_ends_follow_rfc_4180(tmp_path: Path, scored_row: Row) -
     header, line, end = path.read_bytes().split(b"\r\n")
     assert header.decode() == ",".join(COLUMNS)
     assert line == (
-        b"line 3/part 1.png,0.8123,anomalous,0.5,123.5,0.51,,,,0.012,1,3,4,50,60,600,400,"
-        b"metal bracket,moeclip-mini,"
+        b"line 3/part 1.png,0.8123,anomalous,0.5,123.5,0.51,0.93,20,30,0.465,0.3473,,,,0.012,"
+        b"1,3,4,50,60,600,400,metal bracket,moeclip-mini,"
     )
     assert end == b""
 
@@ -106,6 +106,19 @@ def test_without_resume_the_file_is_replaced(tmp_path: Path) -> None:
         assert [row.path for row in table.rows()] == ["new.png"]
 
 
+def test_rows_of_an_earlier_version_are_removed(tmp_path: Path) -> None:
+    path = tmp_path / "results.csv"
+    earlier = ",".join(name for name in COLUMNS if not name.startswith("peak"))
+    path.write_text(f"{earlier}\r\nx.png,0.9\r\n", newline="")
+    with CsvTable(path, resume=True) as table:
+        assert table.outdated
+        assert list(table.rows()) == []
+        table.write([Row(path="new.png")])
+    with CsvTable(path, resume=True) as table:
+        assert not table.outdated
+        assert [row.path for row in table.rows()] == ["new.png"]
+
+
 @pytest.mark.parametrize(
     "content", [b"path,score\r\nx.png,0.5\r\n", b"no table", b"\xff\xfe\x00", b"path;score\n"]
 )
@@ -117,7 +130,7 @@ def test_another_file_is_rejected_and_unchanged(tmp_path: Path, content: bytes) 
     assert path.read_bytes() == content
 
 
-@pytest.mark.parametrize("line", ["x.png,high" + "," * 15, "x.png,1", 'x"y"z,"a"b' + "," * 15])
+@pytest.mark.parametrize("line", ["x.png,high" + "," * 20, "x.png,1", 'x"y"z,"a"b' + "," * 20])
 def test_an_invalid_record_is_rejected(tmp_path: Path, line: str) -> None:
     path = tmp_path / "results.csv"
     write(path, [])

@@ -55,6 +55,15 @@ def test_a_truncated_file_resumes_with_its_complete_rows(tmp_path: Path) -> None
         assert path.read_bytes() == whole
 
 
+def test_rows_of_an_earlier_version_are_removed(tmp_path: Path) -> None:
+    path = tmp_path / "results.jsonl"
+    earlier = {name: None for name in COLUMNS if not name.startswith("peak")} | {"path": "x.png"}
+    path.write_text(json.dumps(earlier) + "\n")
+    with JsonlTable(path, resume=True) as table:
+        assert table.outdated
+        assert list(table.rows()) == []
+
+
 def test_a_table_without_rows_is_an_empty_file(tmp_path: Path) -> None:
     write(tmp_path / "results.jsonl", [])
     assert (tmp_path / "results.jsonl").read_bytes() == b""

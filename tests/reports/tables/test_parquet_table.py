@@ -1,3 +1,4 @@
+import json
 import os
 import sys
 from pathlib import Path
@@ -57,6 +58,22 @@ def test_a_finished_file_is_resumed(tmp_path: Path, scored_row: Row) -> None:
         assert list(table.rows()) == [scored_row]
         table.write([later])
     assert list(table.rows()) == [scored_row, later]
+
+
+@pytest.mark.parametrize("finished", [True, False])
+def test_rows_of_an_earlier_version_are_removed(tmp_path: Path, finished: bool) -> None:
+    arrow = pytest.importorskip("pyarrow")
+    parquet = pytest.importorskip("pyarrow.parquet")
+    earlier = {name: None for name in COLUMNS if not name.startswith("peak")} | {"path": "x.png"}
+    if finished:
+        parquet.write_table(arrow.Table.from_pylist([earlier]), tmp_path / "results.parquet")
+    else:
+        (tmp_path / SPOOL).write_text(json.dumps(earlier) + "\n")
+    with ParquetTable(tmp_path / "results.parquet", resume=True) as table:
+        assert table.outdated
+        assert list(table.rows()) == []
+        table.write([Row(path="new.png")])
+    assert [row.path for row in table.rows()] == ["new.png"]
 
 
 def test_a_killed_run_is_resumed_from_its_spool(tmp_path: Path, scored_row: Row) -> None:

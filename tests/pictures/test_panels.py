@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from moeclip_cli.reports.pictures.panels import nearest, shrunk, text_size, viewing_size
+from moeclip_cli.pictures.panels import nearest, shrunk, text_size, viewing_size
 
 
 @pytest.mark.parametrize(

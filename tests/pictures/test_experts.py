@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from moeclip_cli.reports.pictures.experts import expert_colours, render_experts, shares
+from moeclip_cli.pictures.experts import expert_colours, render_experts, shares
 
 
 def test_shares_are_fractions_of_the_patches() -> None:

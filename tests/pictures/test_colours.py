@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from moeclip_cli.reports.pictures.colours import ColourScale
+from moeclip_cli.pictures.colours import ColourScale
 
 THRESHOLDS = [0.03, 0.31, 0.5, 0.97]
 

@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from moeclip_cli.reports.pictures.colours import UNDER_COLOURS, ColourScale
-from moeclip_cli.reports.pictures.legend import BACKGROUND, draw_legend
+from moeclip_cli.pictures.colours import UNDER_COLOURS, ColourScale
+from moeclip_cli.pictures.legend import BACKGROUND, draw_legend
 
 
 @pytest.mark.parametrize("threshold", [0.01, 0.5, 0.99])

@@ -3,8 +3,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from moeclip_cli.reports.pictures.colours import ColourScale
-from moeclip_cli.reports.pictures.overlay import caption, outline, render_overlay
+from moeclip_cli.pictures.colours import ColourScale
+from moeclip_cli.pictures.overlay import caption, outline, render_overlay
 
 NO_ANOMALY = np.full((37, 37), 0.1, np.float32)
 
@@ -42,6 +42,27 @@ def test_colours_equal_those_of_the_resized_map(
     # No value is at or above this threshold, so there is no outline.
     painted = render_overlay(picture, defect, 1.5, legend=False)
     assert np.abs(painted.astype(int) - expected).max() <= 1
+
+
+def test_a_ring_marks_the_peak_if_no_region_reaches_the_threshold() -> None:
+    plain = np.full((300, 400, 3), 128, np.uint8)
+    probability = np.full((30, 40), 0.1, np.float32)
+    probability[22, 31] = 0.2  # the middle of its pixel is at (315, 225)
+    ringed = render_overlay(plain, probability, 0.5, legend=False, mark_peak=True)
+    rows, columns = np.nonzero((ringed > 200).all(axis=-1))
+    assert (columns.mean(), rows.mean()) == pytest.approx((315, 225), abs=1)
+    distances = np.hypot(columns - 315, rows - 225)
+    assert (distances.min(), distances.max()) == pytest.approx((18, 18), abs=2)
+    assert not changed(plain, ringed)[220:230, 310:320].any()
+    unmarked = render_overlay(plain, probability, 0.5, legend=False)
+    assert (unmarked == plain).all()
+
+
+def test_no_ring_is_drawn_beside_an_outline(
+    picture: NDArray[np.uint8], defect: NDArray[np.float32]
+) -> None:
+    plain = render_overlay(picture, defect, 0.5)
+    assert (render_overlay(picture, defect, 0.5, mark_peak=True) == plain).all()
 
 
 @pytest.mark.parametrize("shade", [0, 128, 255])

@@ -9,12 +9,15 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from moeclip_cli.reports.pictures.colours import ColourScale
-from moeclip_cli.reports.pictures.legend import BACKGROUND, INK, SMALLEST_TEXT, draw_legend
+from moeclip_cli.pictures.colours import ColourScale
+from moeclip_cli.pictures.legend import BACKGROUND, INK, SMALLEST_TEXT, draw_legend
+from moeclip_cli.pictures.peak import find_peak
 
 _STRIP_PIXELS = 1 << 19
 # In a narrower picture, an outline would hide the region.
 _NARROWEST_OUTLINED = 16
+# Radius of the ring around a peak, as a share of the shorter side.
+_RING_RADIUS = 0.06
 _LEGEND_SHARE = (0.7, 0.4)
 _LEGEND_OPACITY = 0.8
 
@@ -26,6 +29,7 @@ def render_overlay(
     *,
     caption: str = "",
     legend: bool = True,
+    mark_peak: bool = False,
 ) -> NDArray[np.uint8]:
     """Colour a picture by its anomaly probability and outline regions at or above the threshold.
 
@@ -37,6 +41,8 @@ def render_overlay(
         threshold: the threshold of the verdict and of the colour scale.
         caption: a short line in the legend, e.g. `caption(score, verdict)`.
         legend: whether to draw a legend in the least anomalous corner, if it fits.
+        mark_peak: whether to draw a ring around the maximum of the map if no region reaches the
+            threshold, as on an image that is anomalous as a whole.
 
     Returns:
         (H, W, 3) uint8, RGB.
@@ -49,6 +55,8 @@ def render_overlay(
         reached[rows] = values >= threshold
     if min(reached.shape) >= _NARROWEST_OUTLINED:
         outline(painted, reached)
+        if mark_peak and not reached.any():
+            _ring(painted, probability)
     if legend:
         _place_legend(painted, probability, scale, caption)
     return painted
@@ -67,10 +75,25 @@ def outline(picture: NDArray[np.uint8], region: NDArray[np.uint8]) -> None:
         region: (H, W) uint8.
     """
     contours, _ = cv2.findContours(region, cv2.RETR_CCOMP, cv2.CHAIN_APPROX_SIMPLE)
-    width = max(1, round(sqrt(region.size) / 500))
-    edge = max(1, round(width / 2))
-    cv2.drawContours(picture, contours, -1, BACKGROUND, width + 2 * edge, cv2.LINE_AA)
-    cv2.drawContours(picture, contours, -1, INK, width, cv2.LINE_AA)
+    for colour, width in _line(*region.shape):
+        cv2.drawContours(picture, contours, -1, colour, width, cv2.LINE_AA)
+
+
+def _ring(picture: NDArray[np.uint8], probability: NDArray[np.float32]) -> None:
+    """Draw such a line around the peak of the map, in place."""
+    height, width = picture.shape[:2]
+    _, x, y = find_peak(probability, width, height)
+    radius = max(4, round(_RING_RADIUS * min(height, width)))
+    for colour, thickness in _line(height, width):
+        cv2.circle(picture, (x, y), radius, colour, thickness, cv2.LINE_AA)
+
+
+def _line(height: int, width: int) -> Iterator[tuple[tuple[int, int, int], int]]:
+    """Colours and widths of the strokes of a line on a picture: its edge, then its inside."""
+    inside = max(1, round(sqrt(height * width) / 500))
+    edge = max(1, round(inside / 2))
+    yield BACKGROUND, inside + 2 * edge
+    yield INK, inside
 
 
 def _strips(

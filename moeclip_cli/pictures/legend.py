@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-from moeclip_cli.reports.pictures.colours import UNDER_COLOURS, ColourScale
+from moeclip_cli.pictures.colours import UNDER_COLOURS, ColourScale
 
 BACKGROUND = (24, 24, 28)
 INK = (255, 255, 255)

@@ -9,10 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
-from moeclip_cli.reports.pictures.colours import UNDER_COLOURS, ColourScale
-from moeclip_cli.reports.pictures.legend import BACKGROUND, INK, draw_legend, font
-from moeclip_cli.reports.pictures.overlay import outline, render_overlay
-from moeclip_cli.reports.pictures.panels import nearest, text_size, viewing_size
+from moeclip_cli.pictures.colours import UNDER_COLOURS, ColourScale
+from moeclip_cli.pictures.legend import BACKGROUND, INK, draw_legend, font
+from moeclip_cli.pictures.overlay import outline, render_overlay
+from moeclip_cli.pictures.panels import nearest, text_size, viewing_size
 
 _STACKED_ASPECT = 1.8
 _OUTSIDE_MASK = 0.35
@@ -25,6 +25,7 @@ def render_sheet(
     *,
     mask: NDArray[np.generic] | None = None,
     caption: str = "",
+    mark_peak: bool = False,
 ) -> NDArray[np.uint8]:
     """Arrange the image, its anomaly map, the overlay and, if known, the ground truth.
 
@@ -35,6 +36,7 @@ def render_sheet(
         mask: (h, w) ground truth of any size, non-zero where anomalous; resized to the image by
             nearest neighbour.
         caption: a line in the legend, e.g. `overlay.caption(score, verdict)`.
+        mark_peak: as in `render_overlay`.
 
     Returns:
         (h, w, 3) uint8, RGB: the panels at viewing size in a row, or in a column if the image is
@@ -44,10 +46,11 @@ def render_sheet(
     height, width = image.shape[:2]
     scale = ColourScale(threshold)
     resized = cv2.resize(probability, (width, height), interpolation=cv2.INTER_LINEAR)
+    overlay = render_overlay(image, probability, threshold, legend=False, mark_peak=mark_peak)
     panels = [
         ("image", image),
         ("anomaly map", scale.paint(np.full_like(image, UNDER_COLOURS), resized)),
-        ("overlay", render_overlay(image, probability, threshold, legend=False)),
+        ("overlay", overlay),
     ]
     if mask is not None:
         title = "ground truth" if mask.any() else "ground truth: no defect"

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from moeclip_cli.reports.pictures.sheet import render_sheet
+from moeclip_cli.pictures.sheet import render_sheet
 
 
 def test_panels_are_in_a_row(picture: NDArray[np.uint8], defect: NDArray[np.float32]) -> None:

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from moeclip_cli.reports.pictures.legend import SMALLEST_TEXT
+from moeclip_cli.pictures.legend import SMALLEST_TEXT
 
 _LONGEST_SIDE = 1024
 _SHORTEST_LONG_SIDE = 320

@@ -6,8 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
-from moeclip_cli.reports.pictures.legend import BACKGROUND, INK, font
-from moeclip_cli.reports.pictures.panels import nearest, text_size, viewing_size
+from moeclip_cli.pictures.legend import BACKGROUND, INK, font
+from moeclip_cli.pictures.panels import nearest, text_size, viewing_size
 
 # The palette of Okabe and Ito. Its order maximises, for every k, the distance between the closest
 # pair of the first k colours under protanopia, deuteranopia and tritanopia.

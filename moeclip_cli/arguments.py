@@ -1,0 +1,40 @@
+"""Checks of values that a user gives, before anything that takes seconds is imported."""
+
+from __future__ import annotations
+
+import re
+
+from moeclip_cli.errors import UsageError
+
+
+def require_threshold(value: float) -> float:
+    """The threshold.
+
+    Raises:
+        UsageError: if it is outside [0, 1], the range of scores.
+    """
+    if not 0 <= value <= 1:
+        raise UsageError(f"`threshold` must be between 0 and 1, not {value:g}.")
+    return value
+
+
+def require_device_name(name: str) -> str:
+    """The name of a device, whether or not this machine has it.
+
+    Raises:
+        UsageError: if there is no such name.
+    """
+    if not re.fullmatch(r"auto|cpu|mps|cuda(:\d+)?", name):
+        raise UsageError(f"Unknown device '{name}'; use auto, cpu, cuda, cuda:N or mps.")
+    return name
+
+
+def require_prompt(prompt: object) -> None:
+    """Check that a prompt names something.
+
+    Raises:
+        UsageError: if it is empty, or is not text.
+    """
+    if not isinstance(prompt, str) or not prompt.strip():
+        what = "is empty" if isinstance(prompt, str) else f"is {prompt!r}"
+        raise UsageError(f'`prompt` {what}; name the object, such as "metal bracket".')

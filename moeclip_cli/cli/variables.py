@@ -1,0 +1,25 @@
+"""Variables `MOECLIP_*` that nothing reads: a typo would otherwise change a result in silence."""
+
+from __future__ import annotations
+
+import difflib
+import os
+from collections.abc import Iterable
+
+from moeclip_cli.cli import console
+
+PREFIX = "MOECLIP_"
+
+# Set by moeclip itself in the processes that it starts.
+_INTERNAL = frozenset({"MOECLIP_LAUNCHED"})
+
+
+def warn_about_unknown(known: Iterable[str]) -> None:
+    """Warn about variables with the prefix that are not among `known`."""
+    names = set(known)
+    for name in sorted(os.environ):
+        if not name.startswith(PREFIX) or name in names | _INTERNAL:
+            continue
+        near = difflib.get_close_matches(name, names, n=1, cutoff=0.75)
+        remedy = f"did you mean {near[0]}?" if near else "its name is not that of an option."
+        console.warn(f"The variable {name} is unknown and has no effect; {remedy}")

@@ -1,0 +1,40 @@
+"""What runs of `moeclip score` and `moeclip benchmark` leave in their output folders."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from moeclip_cli.runs.folder import RunKind
+from moeclip_cli.runs.image_files import HEATMAPS, MAPS
+from moeclip_cli.runs.input_log import INPUTS
+from moeclip_cli.runs.run_card import read_card
+
+MUTUAL = "mutual"
+"""Folder with what the comparison of each subset of images gave."""
+
+CATEGORIES = "categories"
+"""Folder with the results of finished categories."""
+
+SCORE = RunKind(
+    noun="run",
+    setting="prompt",
+    files=("results.csv", "results.jsonl", "results.parquet", "report.html", INPUTS),
+    folders=(HEATMAPS, MAPS, MUTUAL),
+    how_to_resume="`resume` to continue it",
+)
+
+BENCHMARK = RunKind(
+    noun="benchmark",
+    setting="protocol",
+    files=("results.json", "results.csv", "results.md", "report.html"),
+    folders=(CATEGORIES,),
+)
+
+
+def continues_benchmark(path: Path, *, overwrite: bool) -> bool:
+    """True if a benchmark in this folder goes on where an earlier one stopped.
+
+    Raises:
+        UsageError: if the folder cannot be entered.
+    """
+    return not overwrite and (read_card(path) or {}).get("state") == "running"

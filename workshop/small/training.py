@@ -1,0 +1,190 @@
+"""Training of the parts on cached tokens.
+
+Shapes: M maps, B pictures, L patches.
+"""
+
+from __future__ import annotations
+
+import copy
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from mini.losses import dice, focal, ranking
+from torch import Tensor, nn
+
+from moeclip_cli.model.losses import balance_loss, etf_loss, expert_load
+from moeclip_cli.model.moeclip import Comparison, MoECLIP
+from moeclip_cli.model.scoring import LOGIT_SCALE, score
+from moeclip_cli.training.interruption import deferred_interrupts
+from moeclip_cli.training.state import write_torch_file
+from small.network import compare
+from small.recipe import Recipe
+from small.tokens import Cache, Cached
+
+_MAX_GRADIENT_NORM = 5.0
+_IMAGE_SCALE = 4.0
+# A patch is anomalous if the defect covers at least this fraction; below, it is ignored.
+_MIN_COVERAGE = 0.03
+# A defect that covers no patch so far has the patch that it covers most, if it covers this much.
+_LEAST_COVERAGE = 0.004
+# Maximum weight of a defect in patches: a large one must not outweigh a whole batch.
+_MAX_WEIGHT = 32
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Report of some steps: number of completed ones, wall time, and the mean of each loss."""
+
+    step: int
+    seconds: float
+    losses: dict[str, float]
+
+
+class Trainer:
+    """The network, the moving average of its weights, and the optimiser.
+
+    Args:
+        recipe: of the training.
+        network: fresh; its adapters are trained.
+        cache: the training pairs.
+    """
+
+    def __init__(self, recipe: Recipe, network: MoECLIP, cache: Cache) -> None:
+        self.recipe = recipe
+        self.network = network.train()
+        self.averaged = copy.deepcopy(network.adapters)
+        self.cache = cache
+        self.step = 0
+        self.seconds = 0.0
+        trained = [p for p in network.adapters.parameters() if p.requires_grad]
+        self._trained = trained
+        self._optimiser = torch.optim.AdamW(
+            [
+                {"params": [p for p in trained if p.ndim > 1], "weight_decay": recipe.weight_decay},
+                {"params": [p for p in trained if p.ndim <= 1], "weight_decay": 0.0},
+            ],
+            betas=(0.9, 0.98),
+        )
+
+    def run(self, report: Callable[[Progress], None], every: int, state: Path | None) -> None:
+        """Train to the end; report and save the state every so many steps and at a Ctrl-C.
+
+        Raises:
+            KeyboardInterrupt: after a Ctrl-C, once the state is saved.
+        """
+        start = time.monotonic() - self.seconds
+        recent: list[dict[str, float]] = []
+        with deferred_interrupts() as interruption:
+            while self.step < self.recipe.steps:
+                recent.append(self._one_step())
+                self.seconds = time.monotonic() - start
+                at_end = self.step == self.recipe.steps
+                if self.step % every == 0 or at_end or interruption.requested:
+                    report(Progress(self.step, self.seconds, _means(recent)))
+                    recent = []
+                    if state is not None:
+                        self.save(state)
+                if interruption.requested:
+                    raise interruption.error()
+
+    def result(self) -> MoECLIP:
+        """A network with the averaged weights."""
+        network = copy.copy(self.network)
+        network._modules = dict(self.network._modules, adapters=self.averaged)
+        return network.eval()
+
+    def save(self, path: Path) -> None:
+        """Write the state for `restore`, in one step."""
+        write_torch_file(
+            path,
+            {
+                "step": self.step,
+                "seconds": self.seconds,
+                "adapters": self.network.adapters.state_dict(),
+                "averaged": self.averaged.state_dict(),
+                "optimiser": self._optimiser.state_dict(),
+            },
+        )
+
+    def restore(self, path: Path) -> None:
+        """Continue from a saved state."""
+        content = torch.load(path, weights_only=True)
+        self.step, self.seconds = content["step"], content["seconds"]
+        self.network.adapters.load_state_dict(content["adapters"])
+        self.averaged.load_state_dict(content["averaged"])
+        self._optimiser.load_state_dict(content["optimiser"])
+
+    def _one_step(self) -> dict[str, float]:
+        recipe = self.recipe
+        batch = self.cache.read(self._numbers())
+        for group in self._optimiser.param_groups:
+            group["lr"] = self._rate()
+        with torch.autocast("cpu", torch.bfloat16):
+            comparison = compare(self.network, batch)
+        parts = losses(comparison, batch, self.network, recipe)
+        self._optimiser.zero_grad()
+        torch.stack(list(parts.values())).sum().backward()
+        nn.utils.clip_grad_norm_(self._trained, _MAX_GRADIENT_NORM)
+        self._optimiser.step()
+        share = min(recipe.average, (1 + self.step) / (10 + self.step))
+        with torch.no_grad():
+            for mean, now in zip(
+                self.averaged.parameters(), self.network.adapters.parameters(), strict=True
+            ):
+                mean.lerp_(now, 1 - share)
+        self.step += 1
+        return {name: float(value.detach()) for name, value in parts.items()}
+
+    def _numbers(self) -> list[int]:
+        """The pairs of the next batch: another order in every pass."""
+        batch = self.recipe.batch
+        passes, place = divmod(self.step, len(self.cache) // batch)
+        order = np.random.default_rng([self.recipe.seed, passes]).permutation(len(self.cache))
+        return order[place * batch : (place + 1) * batch].tolist()
+
+    def _rate(self) -> float:
+        recipe = self.recipe
+        warm = min(1.0, (self.step + 1) / recipe.warmup)
+        decay = min(1.0, (1 - self.step / recipe.steps) / (1 - recipe.decay_from))
+        return recipe.learning_rate * warm * max(decay, 0.01)
+
+
+def _means(parts: list[dict[str, float]]) -> dict[str, float]:
+    return {name: float(np.mean([part[name] for part in parts])) for name in parts[0]}
+
+
+def losses(
+    comparison: Comparison, batch: Cached, network: MoECLIP, recipe: Recipe
+) -> dict[str, Tensor]:
+    """The parts of the loss; `mini.losses` explains how they differ from the paper's."""
+    target, weight = patch_targets(batch.covered)
+    label = target.amax(dim=1)
+    difference = LOGIT_SCALE * (comparison.patches[..., 1] - comparison.patches[..., 0]).float()
+    side = round(batch.covered.shape[1] ** 0.5)
+    experts = [
+        recipe.etf_weight * etf_loss(routing, adapter)
+        + recipe.balance_weight * balance_loss(expert_load(routing))
+        for routing, adapter in zip(comparison.routing, network.adapters.moe, strict=True)
+    ]
+    return {
+        "focal": focal(difference, target, weight),
+        "dice": dice(difference.sigmoid(), target, weight),
+        "image": F.cross_entropy(_IMAGE_SCALE * comparison.image.float(), label.long()),
+        "rank": ranking(score(comparison, side, "industrial").score, label),
+        "experts": torch.stack(experts).sum(),
+    }
+
+
+def patch_targets(covered: Tensor) -> tuple[Tensor, Tensor]:
+    """Targets and weights (B, L) of patches from the fractions (B, L) that defects cover."""
+    most = covered.amax(dim=1, keepdim=True)
+    target = (covered >= _MIN_COVERAGE) | ((covered == most) & (most > _LEAST_COVERAGE))
+    touched = (covered > 0) & ~target
+    share = (_MAX_WEIGHT / target.sum(1, keepdim=True).clamp(min=_MAX_WEIGHT)).expand_as(covered)
+    weight = torch.where(target, share, 1.0).masked_fill(touched, 0)
+    return target.float(), weight
