@@ -39,7 +39,8 @@ class AuthorsOptions:
     """Settings that a `.pth` file of the authors lacks; the defaults are the paper's.
 
     Attributes:
-        layers: blocks that an adapter follows; None for the quarter depths of the tower.
+        layers: blocks whose outputs are the levels; None for the quarter depths of the tower.
+        moe_layers: blocks that an adapter follows, numbered from 1; None if they are the levels.
         top_k: number of experts that the router picks for a token.
         alpha: LoRA scale; None for twice the rank.
         mix: weight of the adapted token.
@@ -51,6 +52,7 @@ class AuthorsOptions:
     """
 
     layers: tuple[int, ...] | None = None
+    moe_layers: tuple[int, ...] | None = None
     top_k: int = NetworkConfig.top_k
     alpha: float | None = None
     mix: float = NetworkConfig.mix
@@ -82,7 +84,7 @@ class AuthorsFile:
     epoch: int | None
 
     @property
-    def levels(self) -> int:
+    def adapters(self) -> int:
         """Number of MoE adapters."""
         return sum(name.endswith(".router") for name in self.tensors)
 
@@ -96,7 +98,8 @@ class AuthorsFile:
         if projections not in (len(layers), 3 * len(layers)):
             raise ModelError(
                 f"{projections} projections do not fit {len(layers)} levels: a level has one "
-                "projection, or three if they are separate. Set `layers`."
+                "projection, or three if they are separate. Set `layers` to the levels, and "
+                "`moe_layers` if the adapters follow other blocks."
             )
         separate = projections != len(layers)
         if separate and not options.aggregation:
@@ -108,6 +111,7 @@ class AuthorsFile:
         experts, rank, _ = lora_a.shape
         return NetworkConfig(
             layers=layers,
+            moe_layers=None if options.moe_layers == layers else options.moe_layers,
             rank=rank,
             experts=experts,
             top_k=options.top_k,

@@ -157,10 +157,12 @@ def _read_authors(
     layers = options.layers
     if layers is None:
         layers = quarter_depths(named_architecture(options.backbone.name).blocks)
-    if len(layers) != file.levels:
+    blocks = layers if options.moe_layers is None else options.moe_layers
+    if len(blocks) != file.adapters:
         raise ModelError(
-            f"{path} has {file.levels} MoE adapters, which do not fit the {len(layers)} blocks "
-            f"{', '.join(map(str, layers))}; convert it with the right `layers`."
+            f"{path} has {file.adapters} MoE adapters, which do not fit the {len(blocks)} blocks "
+            f"{', '.join(map(str, blocks))}; 'moeclip models convert' takes others: `moe_layers` "
+            "for the adapters alone, `layers` for the levels, too."
         )
     config = CheckpointConfig(
         network=file.network(layers, options),
@@ -177,19 +179,18 @@ def _check_shapes(network: NetworkConfig, tensors: Mapping[str, Tensor], path: P
     Raises:
         ModelError: if a tensor is missing, unknown or misshaped.
     """
-    levels = sum(name.endswith(".router") for name in tensors)
-    if levels != len(network.layers):  # checked first: a hostile list of layers may be very long
-        raise ModelError(
-            f"{path} names {len(network.layers)} layers but has the adapters of {levels}."
-        )
+    adapters = sum(name.endswith(".router") for name in tensors)
+    blocks = len(network.adapter_blocks)
+    if adapters != blocks:  # checked first: a hostile list of layers may be very long
+        raise ModelError(f"{path} names {blocks} layers but has the adapters of {adapters}.")
     text = _LEARNED_TEXT if _LEARNED_TEXT in tensors else _TEXT_LAYER
     for name, ndim in (("image_head.norm.weight", 1), (text, 2)):
         if name not in tensors or tensors[name].ndim != ndim:
             raise ModelError(f"{path} lacks the tensor '{name}', or its shape is wrong.")
     # Before anything is built, which would take long for the sizes of a hostile configuration.
     lora_a = torch.Size((network.experts, network.rank, tensors["image_head.norm.weight"].shape[0]))
-    for level in range(levels):
-        _check_shape(f"moe.{level}.lora_a", lora_a, tensors, path)
+    for number in range(adapters):
+        _check_shape(f"moe.{number}.lora_a", lora_a, tensors, path)
     expected = _empty_adapters(network, tensors).state_dict()
     for name in sorted(expected.keys() | tensors.keys()):
         if name not in expected:

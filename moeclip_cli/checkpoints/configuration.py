@@ -21,7 +21,7 @@ _LARGEST_INTEGER = 1_000_000
 _MOST_SCALES = 8
 
 # Settings of the network that earlier checkpoints lack.
-_LATER_SWITCHES = ("adapted_tower", "self_comparison")
+_LATER_SWITCHES = ("moe_layers", "adapted_tower", "self_comparison")
 
 
 @dataclass(frozen=True)
@@ -126,7 +126,7 @@ class CheckpointConfig:
         if not isinstance(content, dict):
             raise ModelError("The configuration is not a JSON object.")
         _check_format(content.pop("format", None))
-        # The first checkpoints lack both.
+        # The first checkpoints lack these.
         content.setdefault("image_weight", cls.image_weight)
         content.setdefault("scales", list(cls.scales))
         if isinstance(network := content.get("network"), dict):

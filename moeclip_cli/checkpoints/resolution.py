@@ -58,6 +58,7 @@ def resolve(
             f"{name} does not fit the backbone {backbone}: {misfit}. Give the backbone that it was "
             f"trained on, {trained_on}, as `{PARAMETER}`."
         )
+    config.network.check_depth(architecture.blocks)
     for side in config.sizes:
         check_image_size(side, architecture.patch_size)
     return config

@@ -104,7 +104,7 @@ def benchmark(
         )
         job = BenchmarkJob(loaded, selection, choices)
         if not quiet:
-            for remark in (*job.skipped, *loaded[0].remarks):
+            for remark in (*job.seen, *job.skipped, *loaded[0].remarks):
                 console.warn(remark)
         pace = run.pace(device)
         if world.rank > 0:

@@ -145,13 +145,19 @@ class ConversionOptions:
     """Settings that a `.pth` file of the authors does not contain.
 
     Attributes:
-        levels: transformer blocks that an adapter follows, such as 6,12,18,24.
+        levels: transformer blocks whose outputs are the levels, such as 6,12,18,24.
         domain: domain of the images.
     """
 
     top_k: Annotated[int, _network("top_k")] = NetworkConfig.top_k
     alpha: Annotated[float | None, _network("alpha", show_default="twice the rank")] = None
-    levels: Annotated[tuple[int, ...] | None, typer.Option(show_default="quarter depths")] = None
+    levels: Annotated[
+        tuple[int, ...] | None,
+        typer.Option("--levels", "--layers", show_default="quarter depths"),
+    ] = None
+    moe_layers: Annotated[
+        tuple[int, ...] | None, _network("moe_layers", show_default="the levels")
+    ] = NetworkConfig.moe_layers
     mix: Annotated[float, _network("mix")] = NetworkConfig.mix
     aggregation: Annotated[bool, _network("aggregation")] = NetworkConfig.aggregation
     quick_gelu: Annotated[bool, _network("quick_gelu")] = NetworkConfig.quick_gelu
@@ -202,6 +208,7 @@ def convert(
         target,
         AuthorsOptions(
             layers=settings.levels,
+            moe_layers=settings.moe_layers,
             top_k=settings.top_k,
             alpha=settings.alpha,
             mix=settings.mix,
@@ -215,6 +222,7 @@ def convert(
     network = written.config.network
     console.note(
         f"Written for the backbone {written.config.backbone}, with adapters after the blocks "
+        f"{', '.join(map(str, network.adapter_blocks))}, levels after "
         f"{', '.join(map(str, network.layers))}, top-k {network.top_k}, alpha {network.alpha:g} "
         f"and mixing weight {network.mix:g}."
     )
@@ -261,6 +269,8 @@ def _describe_tower(name: str) -> dict[str, Any]:
 
 def _describe(checkpoint: Checkpoint) -> dict[str, Any]:
     """Description of a checkpoint in JSON types, without its tensors."""
+    config = checkpoint.config.to_dict()
+    config["network"]["moe_layers"] = checkpoint.config.network.adapter_blocks
     return {
         "file": str(checkpoint.path),
         "file_format": checkpoint.format,
@@ -270,7 +280,7 @@ def _describe(checkpoint: Checkpoint) -> dict[str, Any]:
         "vision_width": checkpoint.vision_width,
         "text_width": checkpoint.text_width,
         "joint_dim": checkpoint.joint_dim,
-        **checkpoint.config.to_dict(),
+        **config,
     }
 
 

@@ -53,6 +53,7 @@ CONFIG = AsOptions(
         "false_alarms": typer.Option(parser=fraction, metavar="FLOAT"),
         "batch_size": typer.Option("--batch-size", "-b"),
         "layers": typer.Option(show_default="quarter depths"),
+        "moe_layers": typer.Option(show_default="the levels"),
         "alpha": typer.Option(show_default="twice the rank"),
         "image_size": typer.Option(show_default=f"about {PAPER_IMAGE_SIZE}"),
         "shared_projections": typer.Option("--shared-projections/--separate-projections"),
@@ -169,7 +170,7 @@ def train(
     Exit codes: 0 done, 2 usage error, 4 data or backbone not loaded, 69 one of several processes
     was killed, 130 interrupted (and saved).
 
-    Example: moeclip train --data mvtec --val-fraction 0.1 --out mvtec-run
+    Example: moeclip train --data visa --val-fraction 0.1 --out visa-run
     """
     if recipe.as_released:
         _refuse_with_released(ctx)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -102,6 +104,12 @@ class Dataset:
             if sample.mask is not None:
                 row["mask_path"] = self.relative(sample.mask)
             yield row
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of the rows that list the images."""
+        listing = "\n".join(json.dumps(row) for row in self.rows())
+        return hashlib.sha256(listing.encode()).hexdigest()
 
     def relative(self, path: Path) -> str:
         """Return a path in the form that rows use."""

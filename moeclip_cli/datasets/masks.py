@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from moeclip_cli.errors import DatasetError, ImageError
-from moeclip_cli.images.decode import decode
+from moeclip_cli.images.decode import decode_mask
 
 
 def read_mask(
@@ -26,7 +26,7 @@ def read_mask(
         path: an image of any format.
         size: side of the square in pixels, or a function from height and width of the mask to those
             wanted.
-        above: a pixel is anomalous if any of its channels exceeds this value.
+        above: a pixel is anomalous if its luminance exceeds this value.
         expected: (height, width) of the image that the mask belongs to; None to skip the check.
 
     Returns:
@@ -36,17 +36,15 @@ def read_mask(
         DatasetError: if the mask cannot be read or does not have the expected size.
     """
     try:
-        pixels = decode(path).pixels
+        luminance = decode_mask(path)
     except ImageError as error:
         raise DatasetError(f"The mask {path} cannot be used: {error}") from error
-    height, width = pixels.shape[:2]
+    height, width = luminance.shape
     if expected not in (None, (height, width)):
         raise DatasetError(
             f"The mask {path} has {width} x {height} pixels, but its image has "
             f"{expected[1]} x {expected[0]}; export it at the size of the image."
         )
     rows, columns = (size, size) if isinstance(size, int) else size(height, width)
-    fitted = np.asarray(Image.fromarray(pixels).resize((columns, rows), Image.Resampling.NEAREST))
-    # Channel by channel, which is faster than a maximum over an axis of length three.
-    strongest = np.maximum(np.maximum(fitted[..., 0], fitted[..., 1]), fitted[..., 2])
-    return (strongest > above).astype(np.uint8)
+    resized = Image.fromarray(luminance).resize((columns, rows), Image.Resampling.NEAREST)
+    return (np.asarray(resized) > above).astype(np.uint8)

@@ -1,5 +1,7 @@
 """Image decoding: a file, bytes, a Pillow image, an array or a tensor to upright 8-bit RGB.
 
+Masks are decoded to luminance.
+
 Memory is limited by a budget that all threads share, time by decoding in a helper process that can
 be stopped. Undecodable input raises `ImageError`.
 """
@@ -12,6 +14,8 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 
 from moeclip_cli.errors import ImageError
@@ -24,6 +28,7 @@ from moeclip_cli.images.image_file import (
     open_image_file,
 )
 from moeclip_cli.images.in_memory import as_file, decode_array, is_array, is_encoded
+from moeclip_cli.images.mask_file import open_mask
 from moeclip_cli.images.readers import (
     DecodedImage,
     as_image_error,
@@ -70,6 +75,33 @@ def decode(
         return decoded
 
 
+def decode_mask(
+    path: Path,
+    *,
+    max_pixels: int = DEFAULT_MAX_PIXELS,
+    decode_seconds: float = DEFAULT_DECODE_SECONDS,
+) -> NDArray[np.uint8]:
+    """Read the luminance of a mask file as it is stored. Thread-safe.
+
+    Alpha is ignored. Values of more than 8 bits are not scaled: those above 255 count as 255. Like
+    an image, a mask is turned upright by its own EXIF orientation.
+
+    Args:
+        path: a file of any image format.
+        max_pixels: largest width * height to decode.
+        decode_seconds: time after which decoding is stopped.
+
+    Returns:
+        (H, W) luminance (ITU-R 601), 0 where the mask is black.
+
+    Raises:
+        ImageError: if the file cannot be read, as in `decode`.
+    """
+    silence_pillow()
+    with ExitStack() as stack:
+        return _decode_file(path, max_pixels, decode_seconds, stack, mask=True).pixels
+
+
 @contextmanager
 def decoding(
     source: Any,
@@ -110,25 +142,27 @@ def _decode(
     return _decode_file(Path(source), max_pixels, seconds, stack)
 
 
-def _decode_file(path: Path, max_pixels: int, seconds: float, stack: ExitStack) -> DecodedImage:
+def _decode_file(
+    path: Path, max_pixels: int, seconds: float, stack: ExitStack, *, mask: bool = False
+) -> DecodedImage:
     with open_image_file(path) as stream:
         image_format = identify_format(stream)
         with as_image_error(f"{image_format} file"):
-            decoded = _decode_here(stream, image_format, max_pixels, stack)
+            decoded = _decode_here(stream, image_format, max_pixels, stack, mask)
     if isinstance(decoded, DecodedImage):
         return decoded
     stack.close()  # releases the share of an attempt that was given up
     stack.enter_context(BUDGET.hold(decoded))
-    return HELPERS.decode(path, max_pixels, seconds)
+    return HELPERS.decode(path, max_pixels, seconds, mask=mask)
 
 
 def _decode_here(
-    stream: ImageStream, image_format: str, max_pixels: int, stack: ExitStack
+    stream: ImageStream, image_format: str, max_pixels: int, stack: ExitStack, mask: bool
 ) -> DecodedImage | int:
     """Return the image or, if it belongs in a helper, its weight in the memory budget."""
     stream.reads_left = _MOST_READS
     try:
-        opened = open_image(stream, image_format, max_pixels)
+        opened = (open_mask if mask else open_image)(stream, image_format, max_pixels)
         if opened.needs_helper:
             return opened.weight
         stack.enter_context(BUDGET.hold(opened.weight))

@@ -45,13 +45,16 @@ class Helpers:
         self._slots = threading.BoundedSemaphore(_MOST_HELPERS)
         self._idle: list[_Helper] = []
 
-    def decode(self, path: Path, max_pixels: int, seconds: float) -> DecodedImage:
+    def decode(
+        self, path: Path, max_pixels: int, seconds: float, *, mask: bool = False
+    ) -> DecodedImage:
         """Decode a file in a helper.
 
         Args:
             path: the file.
             max_pixels: largest width * height to decode.
             seconds: time after which decoding is stopped.
+            mask: whether to read it as a mask.
 
         Raises:
             ImageError: if the file cannot be decoded, takes too long or makes the helper crash, or
@@ -61,7 +64,7 @@ class Helpers:
         with self._slots:
             helper = self._take()
             try:
-                reply = helper.decode(path, max_pixels, seconds)
+                reply = helper.decode(path, max_pixels, seconds, mask)
             except BaseException:
                 helper.end()
                 raise
@@ -111,7 +114,7 @@ class _Helper:
     def alive(self) -> bool:
         return self._process.poll() is None
 
-    def decode(self, path: Path, max_pixels: int, seconds: float) -> DecodedImage | str:
+    def decode(self, path: Path, max_pixels: int, seconds: float, mask: bool) -> DecodedImage | str:
         """Return the image, or the error message.
 
         Raises:
@@ -123,6 +126,7 @@ class _Helper:
             "path": str(path.absolute()),
             "max_pixels": max_pixels,
             "seconds": seconds,
+            "mask": mask,
         }
         started = time.monotonic()
         try:

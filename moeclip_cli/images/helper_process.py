@@ -1,8 +1,8 @@
 """The program of a helper process, which decodes image files for the process that started it.
 
-Each request is one line of JSON on standard input: `path`, `max_pixels` and `seconds`. Each reply
-is one line of JSON on standard output: either `error`, or `shape` and `notes`, followed by the
-pixels as bytes. The process ends when its input ends or when decoding exceeds `seconds`.
+Each request is one line of JSON on standard input: `path`, `max_pixels`, `seconds` and `mask`.
+Each reply is one line of JSON on standard output: either `error`, or `shape` and `notes`, followed
+by the pixels as bytes. The process ends when its input ends or when decoding exceeds `seconds`.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from PIL import Image
 
 from moeclip_cli.errors import ImageError
 from moeclip_cli.images.image_file import identify_format, open_image_file
+from moeclip_cli.images.mask_file import open_mask
 from moeclip_cli.images.readers import DecodedImage, as_image_error, open_image, silence_pillow
 
 EXIT_TIMEOUT = 1
@@ -37,7 +38,7 @@ def _answer(request: dict[str, Any]) -> None:
     # A thread in C ends the process, whatever a library is doing at the time.
     faulthandler.dump_traceback_later(request["seconds"], exit=True)
     try:
-        decoded = _decode(Path(request["path"]), request["max_pixels"])
+        decoded = _decode(Path(request["path"]), request["max_pixels"], request["mask"])
     except ImageError as error:
         _send({"error": str(error)})
         return
@@ -48,11 +49,12 @@ def _answer(request: dict[str, Any]) -> None:
     sys.stdout.buffer.flush()
 
 
-def _decode(path: Path, max_pixels: int) -> DecodedImage:
+def _decode(path: Path, max_pixels: int, mask: bool) -> DecodedImage:
+    read_header = open_mask if mask else open_image
     with open_image_file(path) as stream:
         image_format = identify_format(stream)
         with as_image_error(f"{image_format} file"):
-            return open_image(stream, image_format, max_pixels).read()
+            return read_header(stream, image_format, max_pixels).read()
 
 
 def _send(reply: dict[str, Any]) -> None:

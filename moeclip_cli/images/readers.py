@@ -86,7 +86,7 @@ class DecodedImage:
     """An image as a viewer shows it.
 
     Attributes:
-        pixels: (H, W, 3) uint8 RGB, upright; treat as read-only.
+        pixels: (H, W, 3) uint8 RGB, upright, or (H, W) of a mask; treat as read-only.
         notes: remarks on the decoding for the user, such as "first of 3 frames".
     """
 
@@ -174,7 +174,7 @@ def open_image(stream: BinaryIO, image_format: str, max_pixels: int) -> OpenedIm
     if image_format == "PGM/PPM" and is_16_bit_pnm(stream):
         read = functools.partial(_read_deep, stream)
         return OpenedImage(pixels * _DEEP_BYTES, True, read)
-    if image_format == "PNG" and is_16_bit_png(stream) and not _keeps_all_bits(image):
+    if image_format == "PNG" and is_16_bit_png(stream) and not keeps_all_bits(image):
         read = functools.partial(_read_deep_png, stream, image)
         return OpenedImage(pixels * _DEEP_BYTES, True, read)
     weight = pixels * (_WEBP_BYTES if image_format == "WebP" else _bytes_per_pixel(image))
@@ -229,7 +229,7 @@ def _open_tiff(stream: BinaryIO, max_pixels: int) -> OpenedImage:
 
 
 def _read_tiff(image: Image.Image, header: TiffHeader, notes: tuple[str, ...]) -> DecodedImage:
-    if not _keeps_all_bits(image):
+    if not keeps_all_bits(image):
         return _read(image, notes)
     image.load()
     values = _values(image)
@@ -244,7 +244,7 @@ def _read_deep(stream: BinaryIO) -> DecodedImage:
 
 def _read_deep_png(stream: BinaryIO, image: Image.Image) -> DecodedImage:
     image.load()  # raises if the file is corrupt, where OpenCV would print a message
-    orientation = _orientation(image)
+    orientation = orientation_of(image)
     image.im = None  # type: ignore[assignment]  # frees the pixels
     return _from_values(read_all_bits(stream), orientation)
 
@@ -258,11 +258,10 @@ def _read_deep_tiff(stream: BinaryIO, header: TiffHeader, notes: tuple[str, ...]
 
 def _read(image: Image.Image, notes: tuple[str, ...] = ()) -> DecodedImage:
     image.load()
-    if _keeps_all_bits(image):
-        return _from_values(_values(image), _orientation(image), notes)
-    if image.mode == "LAB":
-        raise ImageError("The image is in the LAB colour space; convert it to RGB.")
-    orientation = _orientation(image)
+    if keeps_all_bits(image):
+        return _from_values(_values(image), orientation_of(image), notes)
+    require_known_colours(image)
+    orientation = orientation_of(image)
     width, height = image.size
     sideways = orientation in (5, 6, 7, 8)
     pixels = np.empty((width, height, 3) if sideways else (height, width, 3), dtype=np.uint8)
@@ -314,19 +313,34 @@ def _from_values(
     del values
     if white_is_zero:
         np.subtract(255, pixels, out=pixels)
-    upright = _upright(pixels, orientation)
-    if upright.ndim == 2:
-        upright = np.repeat(upright[..., np.newaxis], 3, axis=2)
-    return DecodedImage(upright, notes + scaling_notes)
+    turned = upright(pixels, orientation)
+    if turned.ndim == 2:
+        turned = np.repeat(turned[..., np.newaxis], 3, axis=2)
+    return DecodedImage(turned, notes + scaling_notes)
 
 
-def _keeps_all_bits(image: Image.Image) -> bool:
+def pillow_reader(image_format: str) -> Callable[[BinaryIO], ImageFile.ImageFile]:
+    """Pillow's reader of a format; `Image.open` would apply a limit global to the process."""
+    return _PLUGINS[image_format]() if image_format in _PLUGINS else _READERS[image_format]
+
+
+def require_known_colours(image: Image.Image) -> None:
+    """Refuse colours that Pillow cannot convert.
+
+    Raises:
+        ImageError: if the image has such.
+    """
+    if image.mode == "LAB":
+        raise ImageError("The image is in the LAB colour space; convert it to RGB.")
+
+
+def keeps_all_bits(image: Image.Image) -> bool:
     """Return True if Pillow itself stores more than 8 bits per value (grey images only)."""
     return image.mode.startswith(("I", "F"))
 
 
 def _bytes_per_pixel(image: Image.Image) -> int:
-    return _DEEP_BYTES if _keeps_all_bits(image) else _PILLOW_BYTES
+    return _DEEP_BYTES if keeps_all_bits(image) else _PILLOW_BYTES
 
 
 def _check_size(size: tuple[int, int], max_pixels: int) -> int:
@@ -353,7 +367,7 @@ def _frame_notes(image: ImageFile.ImageFile) -> tuple[str, ...]:
     return (f"first of {count} frames",) if count > 1 else ()
 
 
-def _orientation(image: Image.Image) -> int:
+def orientation_of(image: Image.Image) -> int:
     """Return the EXIF orientation, normally 1 to 8; 1 if there is none or it is corrupt."""
     try:
         return int(image.getexif().get(_ORIENTATION_TAG, 1))
@@ -361,7 +375,8 @@ def _orientation(image: Image.Image) -> int:
         return 1
 
 
-def _upright(pixels: NDArray[np.uint8], orientation: int) -> NDArray[np.uint8]:
+def upright(pixels: NDArray[np.uint8], orientation: int) -> NDArray[np.uint8]:
+    """Turn pixels as an EXIF orientation says."""
     if orientation not in _TO_UPRIGHT:
         return pixels
     return np.ascontiguousarray(_TO_UPRIGHT[orientation](pixels))

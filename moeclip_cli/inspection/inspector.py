@@ -390,7 +390,7 @@ class Inspector(PlacedModel):
     def _adapter_after(self, block: int) -> int:
         if isinstance(self._network, FrozenTower):
             raise UsageError(f"There are no experts: {self.model.name} has no adapters.")
-        layers = self._network.config.layers
+        layers = self._network.config.adapter_blocks
         if block not in layers:
             raise UsageError(
                 f"There are no experts after block {block}: this model has them after blocks "

@@ -25,7 +25,7 @@ class Adapters(nn.Module):
         self, config: NetworkConfig, vision_width: int, text_width: int | None, joint_dim: int
     ) -> None:
         super().__init__()
-        self.moe = nn.ModuleList(MoEAdapter(config, vision_width) for _ in config.layers)
+        self.moe = nn.ModuleList(MoEAdapter(config, vision_width) for _ in config.adapter_blocks)
         self.projections = nn.ModuleList(
             Projection(vision_width, joint_dim, config.relu) for _ in range(config.projections)
         )

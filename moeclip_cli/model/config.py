@@ -32,8 +32,8 @@ class NetworkConfig:
     """Configuration of the MoECLIP network (Park et al., CVPR 2026, sections 3 and 4).
 
     Attributes:
-        layers: transformer blocks that an adapter follows, numbered from 1, ascending; their
-            outputs are also the feature levels. The paper uses the quarter depths of the tower.
+        layers: transformer blocks whose outputs are the feature levels, numbered from 1, ascending;
+            an adapter follows each. The paper uses the quarter depths of the tower.
         rank: rank r of each LoRA expert.
         experts: number K of experts per adapter.
         top_k: number of experts that the router selects for each token.
@@ -46,6 +46,8 @@ class NetworkConfig:
         relu: apply a LeakyReLU after each projection.
         quick_gelu: use QuickGELU in the towers; the authors use exact GELU.
         image_size: side of the square network input in pixels.
+        moe_layers: blocks that an adapter follows, where they are not the levels; numbered from 1
+            (the --moe_layers of the authors' code count from 0).
         adapted_tower: let the blocks after an adapter read its output, as in the paper. If not, the
             tower stays as it was published and adapters change copies of its levels: one pass then
             serves zero-shot scores and the comparison with references, and training can keep the
@@ -67,17 +69,18 @@ class NetworkConfig:
     relu: bool = False
     quick_gelu: bool = False
     image_size: int = PAPER_IMAGE_SIZE
+    moe_layers: tuple[int, ...] | None = None
     adapted_tower: bool = True
     self_comparison: bool = False
 
     def __post_init__(self) -> None:
-        if not self.layers or list(self.layers) != sorted(set(self.layers)) or self.layers[0] < 1:
-            raise ModelError(
-                "`layers` must be ascending block numbers from 1, not "
-                f"{shortened(list(self.layers))}."
-            )
-        if self.layers[-1] > MAX_BLOCKS:
-            raise ModelError(f"`layers` must be at most {MAX_BLOCKS}, not {self.layers[-1]}.")
+        _require_blocks("layers", self.layers)
+        if self.moe_layers is not None:
+            _require_blocks("moe_layers", self.moe_layers)
+            if not self.adapted_tower:
+                raise ModelError(
+                    "Without `adapted_tower` the adapters change the levels; omit `moe_layers`."
+                )
         for name, largest in _LARGEST.items():
             _require(
                 1 <= getattr(self, name) <= largest, name, f"at least 1 and at most {largest}", self
@@ -95,6 +98,33 @@ class NetworkConfig:
         if self.top_k > self.experts:
             raise ModelError(
                 f"`top_k` is {self.top_k}, but there are only {self.experts} experts; lower it."
+            )
+
+    @property
+    def adapter_blocks(self) -> tuple[int, ...]:
+        """The blocks that an adapter follows."""
+        return self.layers if self.moe_layers is None else self.moe_layers
+
+    def check_depth(self, blocks: int) -> None:
+        """Refuse levels that a tower does not have, and adapters that no level shows.
+
+        Args:
+            blocks: number of blocks of the tower.
+
+        Raises:
+            ModelError: if there are such.
+        """
+        last, adapter = self.layers[-1], self.adapter_blocks[-1]
+        if last > blocks:
+            what = "level" if self.moe_layers else "adapter"
+            raise ModelError(
+                f"The last {what} follows block {last}, but the backbone has only {blocks} blocks; "
+                "change `layers`."
+            )
+        if adapter > last:
+            raise ModelError(
+                f"The adapter after block {adapter} has no effect: the last level is block {last}; "
+                "change `moe_layers` or `layers`."
             )
 
     @property
@@ -127,6 +157,15 @@ def check_image_side(side: int, name: str = "image_size") -> None:
         raise ModelError(
             f"`{name}` must be at least 1 and at most {MAX_IMAGE_SIZE} pixels, not {side}."
         )
+
+
+def _require_blocks(name: str, numbers: tuple[int, ...]) -> None:
+    if not numbers or list(numbers) != sorted(set(numbers)) or numbers[0] < 1:
+        raise ModelError(
+            f"`{name}` must be ascending block numbers from 1, not {shortened(list(numbers))}."
+        )
+    if numbers[-1] > MAX_BLOCKS:
+        raise ModelError(f"`{name}` must be at most {MAX_BLOCKS}, not {numbers[-1]}.")
 
 
 def _require(valid: bool, name: str, range_: str, config: NetworkConfig) -> None:

@@ -1,5 +1,8 @@
 """The trained parts after the towers: patch projections, image head, text side.
 
+Fresh weights are Xavier-uniform, as in the authors' code. Patches and prompts are compared by
+direction alone, so the size of the initial weights decides how far a step of Adam turns them.
+
 Shapes: B images, L patches, D vision width, W text width, C joint dimension.
 """
 
@@ -21,6 +24,10 @@ class Projection(nn.Linear):
         super().__init__(width, joint_dim, bias=False)
         self.relu = relu
 
+    def reset_parameters(self) -> None:
+        """Draw fresh weights."""
+        nn.init.xavier_uniform_(self.weight)
+
     def forward(self, patches: Tensor) -> Tensor:
         """(B, L, D) to unit vectors (B, L, C)."""
         projected = super().forward(patches)
@@ -37,6 +44,8 @@ class ImageHead(nn.Module):
         self.norm = nn.LayerNorm(width)
         self.depthwise = nn.Conv1d(width, width, 3, padding="same", groups=width, bias=False)
         self.pointwise = nn.Conv1d(width, joint_dim, 1, bias=False)
+        for convolution in (self.depthwise, self.pointwise):
+            nn.init.xavier_uniform_(convolution.weight)
 
     def forward(self, patches: Tensor) -> Tensor:
         """(B, L, D) to (B, C): the mean of unit vectors, which is not normalised again."""
@@ -50,6 +59,10 @@ class TextLayer(nn.Linear):
 
     def __init__(self, text_width: int, joint_dim: int) -> None:
         super().__init__(text_width, joint_dim, bias=False)
+
+    def reset_parameters(self) -> None:
+        """Draw fresh weights."""
+        nn.init.xavier_uniform_(self.weight)
 
     def forward(self, features: Tensor) -> Tensor:
         """(n, W) to unit vectors (n, C)."""

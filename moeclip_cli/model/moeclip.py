@@ -88,11 +88,7 @@ class MoECLIP(nn.Module):
         super().__init__()
         architecture = backbone.architecture
         check_image_size(config.image_size, architecture.patch_size)
-        if config.layers[-1] > architecture.blocks:
-            raise ModelError(
-                f"The last adapter follows block {config.layers[-1]}, but the backbone has only "
-                f"{architecture.blocks} blocks; change `layers`."
-            )
+        config.check_depth(architecture.blocks)
         self.config = config
         self.backbone = backbone
         self.adapters = adapters
@@ -214,14 +210,15 @@ class MoECLIP(nn.Module):
             return frozen_levels(self.backbone, self.config.layers, images)
         vision = self.backbone.vision
         x = vision.embed(images.to(vision.dtype))
-        adapters = dict(zip(self.config.layers, self.adapters.moe, strict=True))
+        adapters = dict(zip(self.config.adapter_blocks, self.adapters.moe, strict=True))
         levels, routing = [], []
         for number, block in enumerate(vision.blocks[: self.config.layers[-1]], start=1):
             x = block(x)
             if number in adapters:
                 x, decided = adapters[number](x)
-                levels.append(vision.patches(x))
                 routing.append(decided)
+            if number in self.config.layers:
+                levels.append(vision.patches(x))
         return Levels(levels, tuple(routing), grid_of(images, self.backbone))
 
     def _adapted(self, levels: Levels) -> Levels:

@@ -15,6 +15,7 @@ from moeclip_cli.evaluation.shots import SEED, FewShot
 from moeclip_cli.inspection.inspector import Inspector
 from moeclip_cli.parallel.world import World
 from moeclip_cli.runs.benchmark_models import BenchmarkedModel
+from moeclip_cli.runs.benchmark_seen import seen_in_training
 from moeclip_cli.runs.stream import Pace
 
 
@@ -117,7 +118,18 @@ class BenchmarkJob:
     @property
     def remarks(self) -> list[str]:
         """Caveats about the numbers, one sentence each."""
-        return [*self.selection.remarks(self.choices.limit), *self.skipped]
+        return [*self.selection.remarks(self.choices.limit), *self.seen, *self.skipped]
+
+    @property
+    def seen(self) -> list[str]:
+        """Sentences about datasets that a model has seen in its training."""
+        return [
+            sentence
+            for model in self.models
+            for sentence in seen_in_training(
+                model.name, model.loaded.config.training, self.selection.datasets
+            )
+        ]
 
     @property
     def skipped(self) -> list[str]:

@@ -80,7 +80,7 @@ def with_masks(
     """
     masks = _masks(task, model, samples, pace)
     for sample, result, read in zip(samples, results, masks, strict=True):
-        mask = read.fitting(result.probability)
+        mask = read.fitting(result)
         error = result.error or mask.error
         if error is not None:
             error = f"{task.part.dataset.relative(sample.image)}: {error}"
@@ -93,22 +93,36 @@ class _Mask:
 
     Attributes:
         pixels: (H, W) uint8, non-zero where anomalous.
+        size: height and width of the file.
         empty: True for a normal image whose mask has the size of its map.
         error: one sentence, if the mask cannot be read.
     """
 
     pixels: NDArray[np.uint8] | None = None
+    size: tuple[int, int] | None = None
     empty: bool = False
     error: str | None = None
 
-    def fitting(self, anomaly_map: NDArray[np.float32] | None) -> _Mask:
-        """The mask for a map; one of another aspect ratio than its image does not fit."""
+    def fitting(self, result: Result) -> _Mask:
+        """The mask for the map of a result; one of another aspect ratio does not fit.
+
+        For square maps, masks may have another aspect ratio, as in the authors' code, unless they
+        lie on their side: images are upright, by their EXIF orientation.
+        """
+        anomaly_map = result.probability
         if anomaly_map is None or self.error is not None:
             return self
         if self.empty:
             return _Mask(np.zeros(anomaly_map.shape, np.uint8))
         if self.pixels is not None and self.pixels.shape != anomaly_map.shape:
             return _Mask(error="The mask has another aspect ratio than its image; export it again.")
+        image = result.height, result.width
+        if self.size is not None and self.size == image[::-1] != image:
+            return _Mask(
+                error=f"The mask has {self.size[1]} x {self.size[0]} pixels and lies on its side: "
+                f"its image has {image[1]} x {image[0]} in the orientation that its EXIF data say; "
+                "export it again."
+            )
         return self
 
 
@@ -121,8 +135,15 @@ def _masks(
     def load(sample: Sample) -> _Mask:
         if sample.mask is None:
             return _Mask(empty=masked and not sample.label)
+        sizes = []
+
+        def fit(height: int, width: int) -> tuple[int, int]:
+            sizes.append((height, width))
+            return model.map_size(height, width)
+
         try:
-            return _Mask(read_mask(sample.mask, model.map_size, above=task.mask_cut))
+            pixels = read_mask(sample.mask, fit, above=task.mask_cut)
+            return _Mask(pixels, sizes[0])
         except DatasetError as error:
             return _Mask(error=str(error))
 

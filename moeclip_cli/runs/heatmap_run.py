@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from moeclip_cli.discovery.disk_list import DiskList
 from moeclip_cli.discovery.inputs import ImageRef
 from moeclip_cli.errors import ImageError, UsageError
-from moeclip_cli.images.decode import decode
+from moeclip_cli.images.decode import decode_mask
 from moeclip_cli.inspection.inspector import Inspector
 from moeclip_cli.inspection.result import ANOMALOUS, Result
 from moeclip_cli.pictures.experts import render_experts
@@ -135,6 +135,6 @@ def _drawn(result: Result) -> tuple[NDArray[np.float32], float, str]:
 
 def _read_mask(path: Path) -> NDArray[np.uint8]:
     try:
-        return decode(path).pixels.max(axis=-1)
+        return decode_mask(path)
     except ImageError as error:
         raise ImageError(f"The mask {path}: {error}") from error

@@ -95,6 +95,15 @@ class Checkpointer:
         if best:
             self._write(self._run.path / MODEL_FILE, state, validation)
 
+    def _datasets(self) -> list[dict[str, str]]:
+        """The datasets that the adapters have seen, and for what."""
+        training = self._run.training.source
+        held_out = None if self._run.held_out is None else self._run.held_out.source
+        seen = [] if training is None else [{"use": "training", **training}]
+        if held_out not in (None, training):
+            seen.append({"use": "validation", **held_out})
+        return seen
+
     def _write(
         self, path: Path, state: TrainingState, validation: ValidationMetrics | None
     ) -> None:
@@ -103,6 +112,7 @@ class Checkpointer:
             "step": state.step,
             "epoch": self._run.epoch_of(state.step),
             "images": len(self._run.training),
+            "datasets": self._datasets(),
         }
         threshold = None
         if validation is not None:

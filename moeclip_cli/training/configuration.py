@@ -18,6 +18,8 @@ from moeclip_cli.model.config import NetworkConfig
 SYNTHETIC = "synthetic"
 # A resumed run may change these: they set the length of the training, not what a step computes.
 LENGTH = ("epochs", "max_steps")
+# The network's lists of blocks.
+_BLOCKS = ("layers", "moe_layers")
 
 
 @dataclass(frozen=True)
@@ -147,15 +149,18 @@ class TrainingConfig:
         """The configuration in JSON types."""
         content = asdict(self)
         content["milestones"] = list(self.milestones)
-        content["network"]["layers"] = list(self.network.layers)
+        for name in _BLOCKS:
+            if content["network"][name] is not None:
+                content["network"][name] = list(content["network"][name])
         return content
 
     def options(self) -> dict[str, Any]:
         """The configuration by names of options, without the options that are not set."""
         content = self.to_dict()
         content |= content.pop("network") | content.pop("augmentation")
-        for name in ("milestones", "layers"):
-            content[name] = ",".join(map(str, content[name]))
+        for name in ("milestones", *_BLOCKS):
+            if content[name] is not None:
+                content[name] = ",".join(map(str, content[name]))
         return {name: value for name, value in content.items() if value is not None}
 
 

@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections import defaultdict
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from moeclip_cli.datasets.dataset import Dataset
 from moeclip_cli.datasets.masks import read_mask
@@ -21,17 +16,16 @@ from moeclip_cli.datasets.opening import open_dataset
 from moeclip_cli.datasets.synthetic import TRAINING_DEFECTS, TRAINING_FAMILIES, generate
 from moeclip_cli.errors import DatasetError, ImageError
 from moeclip_cli.images.decode import decode
-from moeclip_cli.images.preprocess import preprocess, resize_to_square
+from moeclip_cli.images.preprocess import resize_to_square
 from moeclip_cli.model.config import Domain
 from moeclip_cli.model.preprocessing import Preprocessing
-from moeclip_cli.training.augmentation import augment
-from moeclip_cli.training.configuration import SYNTHETIC, Augmentation, TrainingConfig
+from moeclip_cli.training.configuration import SYNTHETIC, TrainingConfig
 from moeclip_cli.training.data import open_trainable
 
 GENERATED_PROMPT = "object"
 
-# Separate streams of random numbers of one seed.
-_SPLIT, _AUGMENT = 0, 1
+# A stream of random numbers of its own.
+_SPLIT = 0
 _VALIDATION_SEED = 1_000_003
 _VALIDATION_IMAGES = 200
 
@@ -70,6 +64,10 @@ class Examples(Protocol):
     def digest(self) -> str:
         """Identifier of the sequence: equal only for the same images."""
 
+    @property
+    def source(self) -> dict[str, str] | None:
+        """Name of the dataset and SHA-256 of its listing; None if the images are generated."""
+
     def __len__(self) -> int:
         """Number of images of one epoch."""
 
@@ -88,10 +86,18 @@ class DatasetExamples:
         dataset: the images; those to train on have masks where anomalous.
         size: side of the network input in pixels.
         preprocessing: resizing and normalisation that the backbone expects.
+        whole: the dataset that the images are a part of, if they are not all of it.
     """
 
-    def __init__(self, dataset: Dataset, size: int, preprocessing: Preprocessing) -> None:
+    def __init__(
+        self,
+        dataset: Dataset,
+        size: int,
+        preprocessing: Preprocessing,
+        whole: Dataset | None = None,
+    ) -> None:
         self.dataset = dataset
+        self.whole = whole or dataset
         self.size = size
         self.preprocessing = preprocessing
 
@@ -103,8 +109,12 @@ class DatasetExamples:
     @property
     def digest(self) -> str:
         """SHA-256 of the rows that list the images."""
-        listing = "\n".join(json.dumps(row) for row in self.dataset.rows())
-        return hashlib.sha256(listing.encode()).hexdigest()
+        return self.dataset.digest
+
+    @property
+    def source(self) -> dict[str, str]:
+        """Name and listing of the dataset, of which these images may be a part."""
+        return {"name": self.whole.name, "listing": self.whole.digest}
 
     def __len__(self) -> int:
         """Number of images."""
@@ -147,6 +157,7 @@ class GeneratedExamples:
     """
 
     domain: Domain = "industrial"
+    source = None
 
     def __init__(self, seed: int, count: int, size: int, preprocessing: Preprocessing) -> None:
         self.seed = seed
@@ -187,19 +198,20 @@ def open_examples(
         DatasetError: if a dataset is not found, or cannot be trained on.
     """
     size = config.network.image_size
+    held_out: Examples | None = None
     if config.data == SYNTHETIC:
         training: Examples = GeneratedExamples(
             config.seed, config.epoch_images, size, preprocessing
         )
         count = round(config.val_fraction * config.epoch_images)
-        held_out: Examples | None = None
         if count:
             held_out = GeneratedExamples(config.seed + _VALIDATION_SEED, count, size, preprocessing)
     else:
         dataset = open_trainable(config.data, data_root)
         remaining, validation = split(dataset, config.val_fraction, config.seed)
-        training = DatasetExamples(remaining, size, preprocessing)
-        held_out = DatasetExamples(validation, size, preprocessing) if validation.samples else None
+        training = DatasetExamples(remaining, size, preprocessing, dataset)
+        if validation.samples:
+            held_out = DatasetExamples(validation, size, preprocessing, dataset)
     if config.val_fraction and held_out is None:
         raise DatasetError(
             f"`val_fraction` {config.val_fraction:g} of {config.data} is less than one image; use "
@@ -238,55 +250,3 @@ def split(dataset: Dataset, fraction: float, seed: int) -> tuple[Dataset, Datase
         for is_held in (False, True)
     ]
     return replace(dataset, samples=parts[0]), replace(dataset, samples=parts[1])
-
-
-@dataclass(frozen=True, eq=False)
-class Batch:
-    """Examples in the form of the network's input.
-
-    Attributes:
-        images: (B, 3, S, S) normalised.
-        masks: (B, S, S) float32, 1 where anomalous, else 0.
-        labels: (B,) 1 for anomalous images.
-        prompts: B names of objects.
-    """
-
-    images: Tensor
-    masks: Tensor
-    labels: Tensor
-    prompts: tuple[str, ...]
-
-    def to(self, device: torch.device) -> Batch:
-        """The batch on another device."""
-        images, masks, labels = (t.to(device) for t in (self.images, self.masks, self.labels))
-        return Batch(images, masks, labels, self.prompts)
-
-
-def to_batch(examples: Sequence[tuple[Tensor, Tensor, Example]]) -> Batch:
-    """Stack the results of `prepare`."""
-    images, masks, sources = zip(*examples, strict=True)
-    labels = torch.tensor([example.label for example in sources])
-    prompts = tuple(example.prompt for example in sources)
-    return Batch(torch.stack(images), torch.stack(masks), labels, prompts)
-
-
-def prepare(
-    examples: Examples, index: int, epoch: int, augmentation: Augmentation, seed: int
-) -> tuple[Tensor, Tensor, Example]:
-    """Load, normalise and augment one example.
-
-    Random numbers depend on seed, epoch and index alone, whichever thread calls this and when.
-
-    Returns:
-        Image (3, S, S), mask (S, S), and the example that they were made from.
-
-    Raises:
-        DatasetError: if the files of the example cannot be used.
-    """
-    example = examples.load(index, epoch)
-    normalised = preprocess(example.pixels, example.pixels.shape[0], examples.preprocessing)
-    rng = np.random.default_rng([seed, _AUGMENT, epoch, index])
-    planes = np.ascontiguousarray(normalised.numpy().transpose(1, 2, 0))
-    image, mask = augment(planes, example.mask, augmentation, rng)
-    channels = torch.from_numpy(np.ascontiguousarray(image.transpose(2, 0, 1)))
-    return channels, torch.from_numpy(np.ascontiguousarray(mask)).float(), example

@@ -70,7 +70,7 @@ class Monitor:
         report: Callable[[TrainingProgress], None],
     ) -> None:
         self._run, self._learner, self._report = run, learner, report
-        self._steps = 0
+        self._steps = self._images = 0
         self.seconds = 0.0
         self.validation: ValidationMetrics | None = None
         self._log = None
@@ -81,12 +81,17 @@ class Monitor:
             )
 
     @contextmanager
-    def timed_step(self) -> Iterator[None]:
-        """Count the block as a step of this session, unless it raises."""
+    def timed_step(self, images: int) -> Iterator[None]:
+        """Count the block as a step of this session, unless it raises.
+
+        Args:
+            images: number of images of the step, over all processes.
+        """
         started = time.monotonic()
         yield
         self.seconds += time.monotonic() - started
         self._steps += 1
+        self._images += images
 
     def record(self, state: TrainingState) -> None:
         """Write what is due after a step: a row of metrics.csv, sample pictures.
@@ -165,7 +170,7 @@ class Monitor:
             self._run.steps,
             self._run.epoch_of(state.step),
             dict(zip(PARTS, losses, strict=False)),
-            steps_per_second * self._run.config.batch_size,
+            self._images / max(self.seconds, 1e-9),
             left / steps_per_second if steps_per_second else 0.0,
             validation,
         )

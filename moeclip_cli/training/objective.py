@@ -59,7 +59,15 @@ class Objective(nn.Module):
         self._total = total_over_processes
         self._processes = processes
 
-    def forward(self, images: Tensor, masks: Tensor, labels: Tensor, read: Tensor) -> Tensor:
+    def forward(
+        self,
+        images: Tensor,
+        masks: Tensor,
+        labels: Tensor,
+        read: Tensor,
+        weight: float = 1.0,
+        weight_of_all: float = 1.0,
+    ) -> Tensor:
         """The losses of a batch.
 
         Args:
@@ -67,6 +75,8 @@ class Objective(nn.Module):
             masks: (B, S, S), 1 where anomalous, else 0.
             labels: (B,) 1 for anomalous images.
             read: (B, sentences, W) text-tower features of each image's prompt, from `TextReader`.
+            weight: factor of the losses that are means; 0 if these images are to have no effect.
+            weight_of_all: factor of the balance loss.
 
         Returns:
             (5,) float32: the `PARTS`.
@@ -75,20 +85,29 @@ class Objective(nn.Module):
             text = self.network.text_features(read)
         comparison = self.network(images, text)
         with without_autocast(images.device):
-            return self._losses(comparison, masks, labels)
+            return self._losses(comparison, masks, labels, weight, weight_of_all)
 
-    def _losses(self, comparison: Comparison, masks: Tensor, labels: Tensor) -> Tensor:
-        image = image_loss(comparison.image, labels)
-        segmentation = segmentation_loss(LOGIT_SCALE * comparison.patches, masks)
+    def _losses(
+        self,
+        comparison: Comparison,
+        masks: Tensor,
+        labels: Tensor,
+        weight: float,
+        weight_of_all: float,
+    ) -> Tensor:
+        image = weight * image_loss(comparison.image, labels)
+        segmentation = weight * segmentation_loss(LOGIT_SCALE * comparison.patches, masks)
         balance = etf = torch.zeros((), device=image.device)
         if self.weights.balance:
             loads = torch.stack([expert_load(routing) for routing in comparison.routing])
+            if weight == 0:
+                loads = 0 * loads
             layers = [balance_loss(load) for load in self._over_processes(loads)]
-            balance = torch.stack(layers).sum()
+            balance = weight_of_all * torch.stack(layers).sum()
         if self.weights.etf:
             pairs = zip(comparison.routing, self.network.adapters.moe, strict=True)
             layers = [etf_loss(routing, cast(MoEAdapter, adapter)) for routing, adapter in pairs]
-            etf = torch.stack(layers).sum()
+            etf = weight * torch.stack(layers).sum()
         total = image + segmentation + self.weights.balance * balance + self.weights.etf * etf
         return torch.stack([total, image, segmentation, balance, etf])
 
@@ -142,5 +161,5 @@ def recompute_activations(network: MoECLIP) -> None:
     Blocks before the first adapter need no gradient and store no activations in any case.
     """
     blocks = network.backbone.vision.blocks
-    for number in range(network.config.layers[0], len(blocks)):
+    for number in range(network.config.adapter_blocks[0], len(blocks)):
         blocks[number] = Recomputed(blocks[number])

@@ -21,7 +21,9 @@ from moeclip_cli.checkpoints.torch_file import read_torch_file
 from moeclip_cli.errors import ModelError
 from moeclip_cli.files import replacing
 
-_FORMAT = 1
+# 2: the last, smaller batch of an epoch is kept, and augmentation takes the nearest pixel. A state
+# of format 1 would go on with other images.
+_FORMAT = 2
 
 
 @dataclass

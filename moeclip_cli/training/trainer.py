@@ -14,12 +14,14 @@ from torch import Tensor
 from moeclip_cli.errors import DatasetError, ModelError, MoeclipError
 from moeclip_cli.images.pipeline import prefetch
 from moeclip_cli.parallel.memory import ran_out_of_memory
+from moeclip_cli.training.batch import Batch, blank_batch, prepare, to_batch
 from moeclip_cli.training.checkpointer import Checkpointer
-from moeclip_cli.training.examples import Example, prepare, to_batch
+from moeclip_cli.training.examples import Example
 from moeclip_cli.training.interruption import Interruption, deferred_interrupts
 from moeclip_cli.training.learner import Learner, build_learner
 from moeclip_cli.training.monitor import Monitor, TrainingProgress
 from moeclip_cli.training.objective import PARTS
+from moeclip_cli.training.order import Part, parts_of
 from moeclip_cli.training.session import TrainingRun
 from moeclip_cli.training.state import TrainingState
 
@@ -102,7 +104,7 @@ class Trainer:
         steps = self._remaining_steps(epoch)
         loaded = self._load(epoch, [index for step in steps for index in step])
         for indices in steps:
-            with self._monitor.timed_step():
+            with self._monitor.timed_step(self._run.order.images_of(self._state.step)):
                 losses = self._step_or_explain(self._next(loaded, len(indices)))
             self._state.add(losses)
             self._updating = False
@@ -115,15 +117,16 @@ class Trainer:
         learner, accelerator = self._learner, self._engine.accelerator
         for group in learner.optimiser.param_groups:
             group["lr"] = self._config.rate_at(self._state.step)
-        parts = self._config.accumulate
-        size = len(examples) // parts
+        parts = self._parts()
         total = torch.zeros(len(PARTS), device=self._engine.device)
-        for part in range(parts):
-            batch = to_batch(examples[part * size : (part + 1) * size]).to(self._engine.device)
-            torch.manual_seed(self._dropout_seed(part))
+        for number, part in enumerate(parts):
+            batch = self._batch(examples[part.images])
+            torch.manual_seed(self._dropout_seed(number))
             with accelerator.accumulate(learner.objective):
                 text = learner.read(batch.prompts)
-                losses = learner.objective(batch.images, batch.masks, batch.labels, text)
+                losses = learner.objective(
+                    batch.images, batch.masks, batch.labels, text, part.weight, part.weight_of_all
+                )
                 mean = self._engine.mean(losses.detach())
                 if not torch.isfinite(mean).all():
                     raise self._not_finite()
@@ -134,9 +137,21 @@ class Trainer:
                     self._updating = True
                 learner.optimiser.step()
                 learner.optimiser.zero_grad()
-            total += mean / parts
+            total += mean / len(parts)
         values: list[float] = total.tolist()
         return values
+
+    def _parts(self) -> list[Part]:
+        """The accumulated parts of this process's images of the next step."""
+        images = self._run.order.images_of(self._state.step)
+        engine = self._engine
+        return parts_of(images, self._config.accumulate, engine.rank, engine.processes)
+
+    def _batch(self, examples: list[tuple[Tensor, Tensor, Example]]) -> Batch:
+        """The examples on the device; a blank image without any, whose losses weigh nothing."""
+        # Every process has to compute: the gradients of all are exchanged.
+        batch = to_batch(examples) if examples else blank_batch(self._config.network.image_size)
+        return batch.to(self._engine.device)
 
     def _end_epoch(self) -> None:
         """Validate, draw pictures, keep the best adapters, save."""
@@ -159,7 +174,7 @@ class Trainer:
         state = self._state
         summary = {
             "steps": state.step,
-            "images": state.step * self._config.batch_size,
+            "images": self._run.order.images_before(state.step),
             "seconds_here": round(self._monitor.seconds, 1),
             "best_epoch": state.best_epoch,
             "best_measure": state.best_measure,

@@ -176,6 +176,13 @@ def test_another_file_is_not_taken_for_a_checkpoint(
         read_authors_file(save(content, tmp_path))
 
 
+def test_the_adapters_may_follow_other_blocks_than_the_levels(tmp_path: Path) -> None:
+    content = authors_checkpoint(adapters=2)
+    assert network(content, tmp_path, moe_layers=(4, 8)).moe_layers == (4, 8)
+    with pytest.raises(ModelError, match="4 projections do not fit 2 levels.*`moe_layers`"):
+        read_authors_file(tmp_path / "x.pth").network((4, 8), AuthorsOptions())
+
+
 def test_an_impossible_number_of_projections_is_refused(tmp_path: Path) -> None:
     content = authors_checkpoint()
     image: Any = content["image_adapter"]

@@ -233,6 +233,8 @@ def test_options_complete_a_file_of_the_authors(authors_file: Path) -> None:
 def test_levels_that_are_not_as_many_as_the_adapters_are_refused(authors_file: Path) -> None:
     with pytest.raises(ModelError, match="has 4 MoE adapters.*`layers`"):
         read_checkpoint(authors_file, AuthorsOptions(layers=(1, 2)))
+    with pytest.raises(ModelError, match="has 4 MoE adapters.* 2 blocks 18, 24.*`moe_layers`"):
+        read_checkpoint(authors_file, AuthorsOptions(moe_layers=(18, 24)))
 
 
 def test_options_cannot_change_a_file_with_a_configuration(tmp_path: Path) -> None:

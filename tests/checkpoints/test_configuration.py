@@ -26,6 +26,14 @@ CONFIG = CheckpointConfig(
 )
 
 
+def test_a_configuration_from_before_adapters_apart_from_the_levels_is_read() -> None:
+    content = json.loads(CONFIG.to_json())
+    del content["network"]["moe_layers"]
+    assert CheckpointConfig.from_json(json.dumps(content)) == CONFIG
+    apart = replace(CONFIG, network=replace(CONFIG.network, moe_layers=(1, 2)))
+    assert CheckpointConfig.from_json(apart.to_json()) == apart
+
+
 def edited(path: str, value: object) -> str:
     """The configuration's JSON with one entry, given by its dotted path, replaced."""
     content = json.loads(CONFIG.to_json())

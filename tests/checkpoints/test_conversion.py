@@ -11,7 +11,9 @@ from moeclip_cli.checkpoints.checkpoint import read_checkpoint
 from moeclip_cli.checkpoints.configuration import BackboneRef
 from moeclip_cli.checkpoints.conversion import BackboneChoice, convert
 from moeclip_cli.checkpoints.formats import file_digest
+from moeclip_cli.checkpoints.loading import load_model
 from moeclip_cli.errors import ModelError, UsageError
+from moeclip_cli.model.moeclip import MoECLIP
 
 SMALL = AuthorsOptions(image_size=70)
 
@@ -45,6 +47,49 @@ def test_a_named_backbone_gives_depth_and_tag(tmp_path: Path) -> None:
     )
     assert written.config.network.layers == (1, 2, 3, 4)
     assert written.config.backbone == BackboneRef("ViT-L-14", "laion400m_e32")
+
+
+@pytest.mark.parametrize(
+    ("layers", "moe_layers"), [(None, (6, 8)), ((1, 3, 5, 7), (1, 2, 3, 4, 6))]
+)
+def test_adapters_apart_from_the_levels(
+    tmp_path: Path,
+    backbone_file: Path,
+    layers: tuple[int, ...] | None,
+    moe_layers: tuple[int, ...],
+) -> None:
+    """As with --moe_layers of the authors' code: any number of adapters, always four levels."""
+    torch.save(authors_checkpoint(adapters=len(moe_layers)), tmp_path / "x.pth")
+    options = AuthorsOptions(image_size=70, layers=layers, moe_layers=moe_layers)
+    choice = BackboneChoice(weights=backbone_file)
+    written = convert(tmp_path / "x.pth", tmp_path / "out", options, choice)
+    assert written.config.network.layers == (layers or (2, 4, 6, 8))
+    assert written.config.network.moe_layers == moe_layers
+    loaded = load_model(str(tmp_path / "out"), backbone_weights=backbone_file).network
+    assert isinstance(loaded, MoECLIP)
+    assert len(loaded.adapters.moe) == len(moe_layers)
+    found = loaded.levels(torch.randn(1, 3, 70, 70))
+    assert (len(found.tokens), len(found.routing)) == (4, len(moe_layers))
+
+
+def test_the_levels_named_again_are_no_other_blocks(
+    tmp_path: Path, authors_file: Path, backbone_file: Path
+) -> None:
+    options = AuthorsOptions(image_size=70, moe_layers=(2, 4, 6, 8))
+    written = convert(
+        authors_file, tmp_path / "out", options, BackboneChoice(weights=backbone_file)
+    )
+    assert written.config.network.moe_layers is None
+
+
+def test_an_adapter_behind_the_last_level_is_refused(tmp_path: Path, backbone_file: Path) -> None:
+    torch.save(authors_checkpoint(adapters=1), tmp_path / "x.pth")
+    options = AuthorsOptions(image_size=70, layers=(1, 2, 3, 4), moe_layers=(5,))
+    with pytest.raises(ModelError, match="no effect: the last level is block 4"):
+        convert(
+            tmp_path / "x.pth", tmp_path / "out", options, BackboneChoice(weights=backbone_file)
+        )
+    assert not (tmp_path / "out").exists()
 
 
 @pytest.mark.parametrize(

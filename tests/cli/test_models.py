@@ -19,6 +19,7 @@ from moeclip_cli.checkpoints import builtin
 from moeclip_cli.checkpoints.checkpoint import read_checkpoint, write_checkpoint
 from moeclip_cli.checkpoints.configuration import BackboneRef, CheckpointConfig, Threshold
 from moeclip_cli.cli.models import models_app
+from moeclip_cli.cli.parameters import with_options
 from moeclip_cli.errors import ModelError, MoeclipError, UsageError
 from moeclip_cli.model.adapters import Adapters
 from moeclip_cli.model.config import NetworkConfig
@@ -102,7 +103,7 @@ def test_show_tells_all_about_a_checkpoint(built_in: Path) -> None:
     checkpoint = read_checkpoint(built_in / "moeclip-mini.safetensors")
     assert shown["sha256"] == checkpoint.digest
     assert shown["parameters"] == str(checkpoint.parameters)
-    assert shown["network.layers"] == "2, 4"
+    assert shown["network.layers"] == shown["network.moe_layers"] == "2, 4"
     assert shown["network.fofs"] == "yes"
     assert shown["backbone.name"] == "moeclip-mini"
     assert shown["backbone.pretrained"] == "none"
@@ -194,6 +195,21 @@ def test_convert_writes_what_the_options_say(
     )  # fmt: skip
     assert config.domain == "medical"
     assert config.backbone.name == "factory-clip"
+
+
+def test_convert_of_a_file_with_adapters_apart_from_the_levels(
+    tmp_path: Path, backbone_file: Path
+) -> None:
+    source, target = tmp_path / "x.pth", tmp_path / "out.safetensors"
+    torch.save(authors_checkpoint(adapters=2), source)
+    arguments = ("convert", source, target, "--backbone-weights", backbone_file)
+    arguments = (*arguments, "--image-size", 70)
+    assert "--moe-layers" in with_options(str(refusal(*arguments)))
+    assert "--moe-layers" in with_options(str(refusal(*arguments, "--levels", "6,8")))
+    result = run(*arguments, "--moe-layers", "6,8")
+    assert "adapters after the blocks 6, 8, levels after 2, 4, 6, 8" in result.stderr
+    shown = rows(good("show", target))
+    assert (shown["network.layers"], shown["network.moe_layers"]) == ("2, 4, 6, 8", "6, 8")
 
 
 def test_convert_names_a_backbone_by_its_tag(tmp_path: Path) -> None:

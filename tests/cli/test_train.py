@@ -8,8 +8,10 @@ import time
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from moeclip_cli.checkpoints.checkpoint import read_checkpoint
+from moeclip_cli.datasets.opening import open_dataset
 from moeclip_cli.runs.lock import WriterLock
 
 OUT = Path("moeclip-train")
@@ -48,12 +50,55 @@ def test_from_nothing_to_scores(moeclip, standin, small):
     config = read_checkpoint(OUT / "model.safetensors").config
     assert config.backbone.digest is not None
     assert config.training["settings"]["data"] == "made"
+    (dataset,) = config.training["datasets"]
+    assert dataset == {"use": "training", "name": "made", "listing": open_dataset("made").digest}
     scored = moeclip(
         "score", "made", "--model", OUT / "model.safetensors",
         "--backbone-weights", standin.backbone, "--device", "cpu",
     )  # fmt: skip
     assert scored.exit_code == 0, scored.stderr
     assert "false alarms on 2 held-out normal images of made" in scored.stdout
+    tested = moeclip(
+        "benchmark", "--data", "made", "--model", OUT / "model.safetensors",
+        "--backbone-weights", standin.backbone, "--device", "cpu",
+    )  # fmt: skip
+    assert tested.exit_code == 0, tested.stderr
+    warned = " ".join(tested.stderr.split())
+    assert "model.safetensors was trained on made: its numbers there do not show" in warned
+    assert "was trained on made" in Path("moeclip-benchmark/report.html").read_text()
+
+
+def test_the_data_that_choose_the_epoch_are_recorded(moeclip, generated):
+    made = ["synthesize", "made", "--categories", "1", "--images", "2", "--size", "64"]
+    assert moeclip("datasets", *made).exit_code == 0
+    result = moeclip(*generated, "--val-data", "made", "--max-steps", "1")
+    assert result.exit_code == 0, result.stderr
+    (dataset,) = read_checkpoint(OUT / "model.safetensors").config.training["datasets"]
+    assert (dataset["use"], dataset["name"]) == ("validation", "made")
+
+
+def test_adapters_apart_from_the_levels_are_trained_resumed_and_used(moeclip, standin, generated):
+    command = [*generated, "--moe-layers", "3,6", "--balance-weight", "1"]
+    assert moeclip(*command, "--max-steps", "2").exit_code == 0
+    assert 'moe_layers = "3,6"' in (OUT / "train.toml").read_text()
+    resumed = moeclip(*command, "--max-steps", "4", "--resume")
+    assert resumed.exit_code == 0, resumed.stderr
+    checkpoint = read_checkpoint(OUT / "model.safetensors")
+    assert checkpoint.config.network.layers == (2, 4, 6, 8)
+    assert checkpoint.config.network.moe_layers == (3, 6)
+    trained = [name for name, tensor in checkpoint.tensors.items() if "lora_b" in name]
+    assert trained == ["moe.0.lora_b", "moe.1.lora_b"]
+    assert all(checkpoint.tensors[name].any() for name in trained)
+
+    Image.new("RGB", (70, 70), "grey").save("grey.png")
+    draw = [
+        "heatmap", "grey.png", "--model", OUT / "model.safetensors", "--device", "cpu",
+        "--backbone-weights", standin.backbone, "--experts",
+    ]  # fmt: skip
+    drawn = moeclip(*draw, "3")
+    assert drawn.exit_code == 0, drawn.stderr
+    refused = moeclip(*draw, "4", "--overwrite")
+    assert "has them after blocks 3, 6" in refused.stderr
 
 
 @pytest.mark.slow
@@ -191,8 +236,12 @@ def test_ctrl_c_saves_and_the_same_command_with_resume_goes_on(start_moeclip, mo
 def test_two_processes_compute_what_one_does_with_the_joined_batch(
     start_moeclip, moeclip, generated
 ):
-    """All losses and tensors, the balance loss included; dropout has other masks, so it is off."""
-    command = [*generated, "--max-steps", "3", "--dropout", "0", "--val-fraction", "0.5"]
+    """All losses and tensors, the balance loss included; dropout has other masks, so it is off.
+
+    The third step is the last of an epoch of five images and has one of them, for two processes.
+    """
+    command = [*generated, "--max-steps", "3", "--dropout", "0", "--val-fraction", "0.8"]
+    command += ["--epoch-images", "5", "--epochs", "2"]
     process = start_moeclip(*command, "--out", "two", "--processes", "2")
     _, said = process.communicate(timeout=600)
     assert process.returncode == 0, said

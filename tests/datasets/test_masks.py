@@ -37,10 +37,21 @@ def test_resizing_keeps_positions_and_adds_no_values(tmp_path):
     assert mask.tolist() == [[0, 0, 1, 1], [0, 0, 1, 1], [0, 0, 0, 0], [0, 0, 0, 0]]
 
 
-def test_a_single_non_zero_channel_is_sufficient(tmp_path):
-    colour = np.zeros((2, 2, 3), np.uint8)
-    colour[0, 0, 2] = 1
-    assert read_mask(saved(tmp_path / "mask.png", colour, "RGB"), 2).sum() == 1
+def test_a_near_black_background_is_normal(tmp_path):
+    """As in the authors' code, which compares the luminance with 0."""
+    colour = np.full((2, 2, 3), (0, 0, 4), np.uint8)
+    colour[0, 0] = 255, 0, 0
+    path = saved(tmp_path / "mask.png", colour, "RGB")
+    assert read_mask(path, 2).tolist() == [[1, 0], [0, 0]]
+    assert read_mask(path, 2, above=75).tolist() == [[1, 0], [0, 0]]
+    assert not read_mask(path, 2, above=76).any()
+
+
+def test_a_transparent_background_and_16_bits_of_zeros_are_normal(tmp_path):
+    Image.new("RGBA", (2, 2)).save(tmp_path / "clear.png")
+    Image.fromarray(np.zeros((2, 2), np.uint16)).save(tmp_path / "deep.png")
+    assert not read_mask(tmp_path / "clear.png", 2).any()
+    assert not read_mask(tmp_path / "deep.png", 2).any()
 
 
 def test_masks_of_another_size_or_unreadable_masks_are_rejected(tmp_path):

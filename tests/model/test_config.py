@@ -30,6 +30,10 @@ def test_number_of_maps_and_projections(options, maps, projections):
     ("options", "message"),
     [
         ({"layers": (12, 6)}, "ascending"),
+        ({"moe_layers": (12, 6)}, "`moe_layers` must be ascending block numbers from 1"),
+        ({"moe_layers": (6,), "adapted_tower": False}, "omit `moe_layers`"),
+        ({"moe_layers": ()}, "`moe_layers` must be ascending"),
+        ({"moe_layers": (6, 257)}, "`moe_layers` must be at most 256, not 257"),
         ({"layers": ()}, "ascending"),
         ({"layers": (0, 6)}, "from 1"),
         ({"layers": (6, 257)}, "`layers` must be at most 256, not 257"),

@@ -60,6 +60,38 @@ def test_every_option_runs_and_has_the_documented_shapes(backbone, options, maps
 
 
 @torch.inference_mode()
+def test_adapters_may_follow_other_blocks_than_the_levels(backbone):
+    images = torch.randn(2, 3, 70, 70)
+    network = make_network(backbone, moe_layers=(3, 4, 7))
+    vision, moe = backbone.vision, network.adapters.moe
+    x, expected = vision.embed(images), {}
+    for number, block in enumerate(vision.blocks, start=1):
+        x = block(x)
+        if number in (3, 4, 7):
+            x = moe[(3, 4, 7).index(number)](x)[0]
+        expected[number] = vision.patches(x)
+    found = network.levels(images)
+    assert len(found.routing) == len(moe) == 3
+    assert len(found.tokens) == len(network.adapters.projections) == 4
+    for level, tokens in zip((2, 4, 6, 8), found.tokens, strict=True):
+        assert torch.equal(tokens, expected[level])
+
+
+@torch.inference_mode()
+def test_adapters_after_every_level_are_the_default(backbone):
+    images = torch.randn(1, 3, 70, 70)
+    default = make_network(backbone)
+    named = MoECLIP(replace(CONFIG, moe_layers=CONFIG.layers), backbone, default.adapters)
+    text = default.encode_text(["bolt"])[0]
+    assert torch.equal(named(images, text).patches, default(images, text).patches)
+
+
+def test_an_adapter_that_no_level_shows_is_refused(backbone):
+    with pytest.raises(ModelError, match="adapter after block 7 has no effect.*last level is"):
+        make_network(backbone, layers=(2, 4), moe_layers=(2, 7))
+
+
+@torch.inference_mode()
 def test_image_feature_comes_from_the_authors_level(backbone):
     """The last level's plain map; without aggregation the second of four."""
     images = torch.randn(1, 3, 70, 70)

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import pytest
 import torch
+from PIL import Image
 from support.benchmark_data import own_folder
 
 from moeclip_cli.errors import UsageError
@@ -71,6 +72,22 @@ def test_a_benchmark_evaluates_reports_and_finishes_its_card(job, tmp_path):
     assert report.card["environment"]["started"] == "today"
     assert (tmp_path / "out" / "report.html").exists()
     assert read_card(tmp_path / "out")["summary"] == {"images": 12, "failed": 0}
+
+
+def test_a_mask_that_lies_on_its_side_is_not_compared(models, tmp_path):
+    """An image is turned upright by its EXIF orientation, its mask by its own."""
+    folder = own_folder(tmp_path / "bolts", per_label=2)
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    for path in (folder / "bad/0.png", folder / "bad/1.png", folder / "masks/1.png"):
+        with Image.open(path) as image:
+            image.copy().save(path, exif=exif)
+    job = BenchmarkJob(models[:1], select_datasets([], [folder], None), Choices())
+    report = run_benchmark(job, claim(job, tmp_path / "out"), Execution(Pace(2, 1)))
+    (result,) = report.results
+    (error,) = result.errors
+    assert error.startswith("bad/0.png: The mask has 36 x 28 pixels and lies on its side")
+    assert "its image has 28 x 36" in error
 
 
 def test_kept_results_are_reported_and_not_evaluated_again(job, tmp_path):

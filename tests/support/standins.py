@@ -61,7 +61,12 @@ def backbone_state(size: str = "small") -> dict[str, Tensor]:
 
 
 def authors_checkpoint(
-    size: str = "small", *, relu: bool = False, separate: bool = False, seed: int = 0
+    size: str = "small",
+    *,
+    relu: bool = False,
+    separate: bool = False,
+    adapters: int | None = None,
+    seed: int = 0,
 ) -> dict[str, object]:
     """A checkpoint as the authors' code saves it: adapters, image head and text layer, no FOFS."""
     c = SIZES[size]
@@ -74,7 +79,7 @@ def authors_checkpoint(
     leaf = "fc.0.weight" if relu else "fc.weight"
     for number in range(c.levels * (3 if separate else 1)):
         image[f"seg_proj.{number}.{leaf}"] = (c.joint_dim, c.vision_width)
-    for level in range(c.levels):
+    for level in range(c.levels if adapters is None else adapters):
         adapter = f"moe_adapters.{level}"
         image[f"{adapter}.gate.weight"] = (c.experts, c.vision_width)
         for expert in range(c.experts):

@@ -39,6 +39,10 @@ def test_options_are_plain_values_with_names_of_their_own():
     options = TrainingConfig("visa").options()
     assert options["milestones"] == "16000,32000"
     assert options["layers"] == "6,12,18,24"
+    apart = TrainingConfig("visa", network=NetworkConfig(moe_layers=(3, 9)))
+    assert "moe_layers" not in options
+    assert apart.options()["moe_layers"] == "3,9"
+    assert apart.to_dict()["network"]["moe_layers"] == [3, 9]
     assert options["rotation"] == 30.0
     assert "max_steps" not in options
     assert all(isinstance(value, (str, int, float, bool)) for value in options.values())

@@ -14,14 +14,13 @@ from moeclip_cli.errors import DatasetError
 from moeclip_cli.images.preprocess import preprocess, resize_to_square
 from moeclip_cli.model.backbones.clip import CLIP
 from moeclip_cli.model.preprocessing import Preprocessing
+from moeclip_cli.training.batch import prepare, to_batch
 from moeclip_cli.training.configuration import Augmentation
 from moeclip_cli.training.examples import (
     DatasetExamples,
     GeneratedExamples,
     open_examples,
-    prepare,
     split,
-    to_batch,
 )
 
 

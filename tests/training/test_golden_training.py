@@ -4,10 +4,14 @@ import re
 
 import pytest
 import torch
-from support.golden import open_recording
+from safetensors.torch import load_file
+from support.golden import DATA, open_recording
 
+from moeclip_cli.checkpoints.authors_file import read_authors_file
 from moeclip_cli.checkpoints.loading import load_model
+from moeclip_cli.model.config import NetworkConfig
 from moeclip_cli.training.configuration import TrainingConfig
+from moeclip_cli.training.network import build_untrained, find_training_backbone
 from moeclip_cli.training.objective import Objective, TextReader, Weights
 from moeclip_cli.training.optimiser import AdapterAdam
 
@@ -28,16 +32,76 @@ _OURS = (
 def test_the_recorded_steps(mode, tmp_path):
     """Six steps of the authors' training on stand-in weights: losses and trained tensors."""
     recording = open_recording("small", tmp_path)
-    golden = recording.tensors
+    config = configuration(mode)
+    network = open_network(recording, recording.model)
+    losses = list(steps(network, config, recording.tensors, 6))
+    for found, expected in zip(losses, recording.tensors[f"train.{mode}.losses"], strict=True):
+        assert torch.allclose(found, expected, rtol=1e-4, atol=0)
+    check_trained(network.adapters.state_dict(), recording.tensors, f"train.{mode}.final.")
+
+
+@pytest.fixture
+def fresh(tmp_path):
+    """Four steps of the authors' training from the weights that their code draws."""
+    tensors = load_file(DATA / "small-fresh.safetensors")
+    content = {"image_adapter": {}, "text_adapter": {}}
+    for name, tensor in tensors.items():
+        if name.startswith("initial."):
+            _, part, rest = name.split(".", 2)
+            content[part][rest] = tensor
+    torch.save(content, tmp_path / "fresh.pth")
+    return tensors, tmp_path / "fresh.pth"
+
+
+@pytest.mark.parametrize("mode", ["paper", "released"])
+def test_the_recorded_steps_from_fresh_weights(mode, fresh, tmp_path):
+    """The router and all B are 0 at first: equal probabilities, outputs without a direction."""
+    golden, model = fresh
+    recording = open_recording("small", tmp_path)
+    network = open_network(recording, model)
+    for step, found in enumerate(steps(network, configuration(mode), recording.tensors, 4)):
+        expected = golden[f"{mode}.losses"][step]
+        parts = [0, 1, 2, 4]  # the balance loss is 0 at first, and then rounding for the most part
+        assert torch.allclose(found[parts], expected[parts], rtol=1e-4, atol=0)
+        assert float(found[3]) == pytest.approx(float(expected[3]), rel=0.01, abs=1e-12)
+        if step == 1:
+            # Adam moves a number whose gradient is rounding alone by the learning rate, 5e-5.
+            check_trained(network.adapters.state_dict(), golden, f"{mode}.after_2.", unlike=3e-4)
+
+
+def test_fresh_weights_are_distributed_as_the_recorded_ones(fresh, tmp_path):
+    _, model = fresh
+    recording = open_recording("small", tmp_path)
+    theirs = read_authors_file(model).tensors
+    backbone = find_training_backbone(None, None, recording.backbone)
+    config = NetworkConfig(layers=(2, 4, 6, 8), rank=4, alpha=8.0, image_size=98)
+    ours = build_untrained(config, backbone, seed=1).adapters.state_dict()
+    assert ours.keys() == theirs.keys()
+    for name, tensor in ours.items():
+        expected = theirs[name]
+        assert float(tensor.mean()) == pytest.approx(float(expected.mean()), abs=0.02), name
+        assert float(tensor.std()) == pytest.approx(float(expected.std()), rel=0.05), name
+        assert float((tensor == 0).float().mean()) == float((expected == 0).float().mean()), name
+
+
+def configuration(mode):
     config = TrainingConfig("visa", milestones=(3, 5))
-    if mode == "released":
-        config = config.as_released()
+    return config.as_released() if mode == "released" else config
+
+
+def open_network(recording, model):
+    """The network of a checkpoint for the recorded steps, which have no dropout in either mode."""
     network = load_model(
-        str(recording.model), backbone_weights=recording.backbone, image_size=recording.image_size
+        str(model), backbone_weights=recording.backbone, image_size=recording.image_size
     ).network.train()
     for layer in network.adapters.moe:
-        layer.dropout.p = 0.0  # the recording has none in either mode
+        layer.dropout.p = 0.0
         layer.lora_a.requires_grad_(False)
+    return network
+
+
+def steps(network, config, golden, count):
+    """Train on the recorded images; yields the losses of each step, after it."""
     objective = Objective(network, Weights(config.balance_weight, config.etf_weight))
     optimiser = AdapterAdam(
         network.adapters,
@@ -48,23 +112,22 @@ def test_the_recorded_steps(mode, tmp_path):
     read = TextReader(network)
     mean = torch.tensor([0.48145466, 0.4578275, 0.40821073]).view(3, 1, 1)
     deviation = torch.tensor([0.26862954, 0.26130258, 0.27577711]).view(3, 1, 1)
-    for step, expected in enumerate(golden[f"train.{mode}.losses"]):
+    for step in range(count):
         images = (golden["train.pixels"][step].permute(0, 3, 1, 2) / 255 - mean) / deviation
         masks = golden["train.masks"][step].squeeze(1).float()
         labels = golden["train.labels"][step]
         losses = objective(images, masks, labels, read(PROMPTS[step % 2]))
-        assert torch.allclose(losses.double(), expected, rtol=1e-4, atol=0)
         losses[0].backward()
         for group in optimiser.param_groups:
             group["lr"] = config.rate_at(step)
         optimiser.share_out_gradients()
         optimiser.step()
         optimiser.zero_grad()
-    check_trained(network.adapters.state_dict(), golden, f"train.{mode}.final.")
+        yield losses.detach().double()
 
 
-def check_trained(state, golden, prefix):
-    """Every trained tensor lies within 1e-5 of the recorded one."""
+def check_trained(state, golden, prefix, unlike=0.0):
+    """Every trained tensor lies within 1e-5 of the recorded one, but for a share `unlike`."""
     names = [name for name in golden if name.startswith(prefix)]
     assert len(names) == 29
     for name in names:
@@ -73,4 +136,5 @@ def check_trained(state, golden, prefix):
             ours = re.sub(pattern, replacement, ours)
         ours, _, expert = ours.partition("/")
         tensor = state[ours][int(expert)] if expert else state[ours]
-        assert (tensor - golden[name]).abs().max() < 1e-5, ours
+        near = (tensor - golden[name]).abs() < 1e-5
+        assert (~near).float().mean() <= unlike, ours

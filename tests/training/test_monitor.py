@@ -34,7 +34,7 @@ def rows(path):
 def test_a_row_is_the_mean_over_the_steps_since_the_last_one(start):
     run, _, state, monitor, reports = start(log_every=2)
     for losses in LOSSES:
-        with monitor.timed_step():
+        with monitor.timed_step(2):
             state.add(losses)
         monitor.record(state)
         monitor.report(state, losses)
@@ -51,7 +51,7 @@ def test_a_row_is_the_mean_over_the_steps_since_the_last_one(start):
 
 def test_a_step_that_fails_does_not_count(start):
     _, _, state, monitor, reports = start()
-    with pytest.raises(KeyboardInterrupt), monitor.timed_step():
+    with pytest.raises(KeyboardInterrupt), monitor.timed_step(2):
         raise KeyboardInterrupt
     monitor.report(state, LOSSES[0])
     assert monitor.seconds == 0

@@ -4,6 +4,7 @@ import pytest
 import torch
 from support.trainings import CONFIG
 
+from moeclip_cli.training.batch import blank_batch
 from moeclip_cli.training.network import build_untrained, find_training_backbone
 from moeclip_cli.training.objective import (
     Objective,
@@ -140,3 +141,43 @@ def test_the_mean_over_shares_of_a_batch_includes_the_balance_loss(network, batc
             assert torch.allclose(parameter.grad, expected[name], rtol=1e-4, atol=1e-5 * scale), (
                 name
             )
+
+
+def test_weighted_means_over_unequal_shares_are_the_mean_over_the_images(network):
+    """As in three processes with the last three images of an epoch: two, one and a blank one."""
+    generator = torch.Generator().manual_seed(1)
+    images = torch.randn(3, 3, 70, 70, generator=generator)
+    masks = (torch.rand(3, 70, 70, generator=generator) > 0.8).float()
+    batch = images, masks, torch.tensor([0, 1, 1]), TextReader(network)(["bolt", "nut", "nut"])
+    weights = Weights(1.0, 1.0)
+    whole = Objective(network, weights)(*batch)
+    whole[0].backward()
+    expected = {n: p.grad.clone() for n, p in network.named_parameters() if p.grad is not None}
+    network.zero_grad()
+
+    blank = blank_batch(70)
+    shares = [
+        ([part[:2] for part in batch], 2.0),
+        ([part[2:] for part in batch], 1.0),
+        ((blank.images, blank.masks, blank.labels, TextReader(network)(blank.prompts)), 0.0),
+    ]
+    loads = []
+    for share, weight in shares:
+        Objective(network, weights, lambda load: loads.append(load) or load, 3)(*share, weight)
+    parts = [
+        Objective(network, weights, lambda _: sum(loads), 3)(*share, weight)
+        for share, weight in shares
+    ]
+    assert torch.allclose(sum(parts) / 3, whole, rtol=1e-5)
+    (sum(part[0] for part in parts) / 3).backward()
+    for name, gradient in expected.items():
+        found, scale = dict(network.named_parameters())[name].grad, float(gradient.abs().max())
+        assert torch.allclose(found, gradient, rtol=1e-4, atol=1e-5 * scale), name
+
+
+def test_the_balance_loss_of_a_part_counts_by_its_images_in_all_processes(network, batch):
+    read = TextReader(network)(["bolt", "nut"])
+    once = Objective(network, Weights(1.0, 0.0))(*batch, read)
+    twice = Objective(network, Weights(1.0, 0.0))(*batch, read, 1.0, 2.0)
+    assert twice[3] == 2 * once[3] > 0
+    assert torch.equal(twice[1:3], once[1:3])

@@ -32,9 +32,9 @@ def test_a_state_is_read_back_as_it_was_written(tmp_path):
 @pytest.mark.parametrize(
     "content",
     [
-        {"format": 2, **vars(TrainingState(0, {}, {}))},
-        {"format": 1, "step": 0},
-        {"format": 1, **vars(TrainingState(0, {}, {})), "more": 1},
+        {"format": 1, **vars(TrainingState(0, {}, {}))},
+        {"format": 2, "step": 0},
+        {"format": 2, **vars(TrainingState(0, {}, {})), "more": 1},
         {"router": torch.zeros(2)},
     ],
 )

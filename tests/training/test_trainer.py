@@ -205,6 +205,52 @@ def test_workers_and_accumulation_change_only_the_balance_loss(standin, tmp_path
         assert values == pytest.approx(wanted, rel=1e-4)
 
 
+# Three steps an epoch, the last of which has one image.
+ODD = replace(CONFIG, epoch_images=5, val_fraction=0.4)
+
+
+def test_the_last_smaller_batch_of_an_epoch_is_trained_on(standin, tmp_path):
+    job = Job(tmp_path / "run", standin.backbone, replace(ODD, max_steps=None, epochs=2))
+    summary = job.run()
+    assert (summary["steps"], summary["images"]) == (6, 10)
+    before = Job(tmp_path / "before", standin.backbone, replace(ODD, max_steps=2))
+    after = Job(tmp_path / "after", standin.backbone, replace(ODD, max_steps=3))
+    states = []
+    for each in (before, after):
+        each.run()
+        states.append(read_state(each.out / STATE_FILE).adapters["projections.0.weight"])
+    assert not torch.equal(*states)
+
+
+@pytest.mark.parametrize("accumulate", [1, 2])
+def test_a_training_that_is_resumed_around_a_smaller_batch_ends_in_the_same_bits(
+    accumulate, standin, tmp_path
+):
+    config = replace(ODD, accumulate=accumulate, max_steps=7)
+    Job(tmp_path / "straight", standin.backbone, config).run()
+    for steps in (2, 3, 7):
+        part = replace(config, max_steps=steps)
+        Job(tmp_path / "run", standin.backbone, part, resume=steps > 2).run()
+    states = [read_state(tmp_path / name / STATE_FILE) for name in ("straight", "run")]
+    assert [state.step for state in states] == [7, 7]
+    for name, tensor in states[0].adapters.items():
+        assert torch.equal(tensor, states[1].adapters[name]), name
+
+
+def test_accumulated_parts_without_an_image_change_nothing(standin, tmp_path):
+    """The third step has one image for two parts; the rest is as in the test above."""
+    network = replace(CONFIG.network, dropout=0.0)
+    config = replace(ODD, network=network, learning_rate=5e-5, balance_weight=0.0, max_steps=3)
+    rows = []
+    for accumulate in (1, 2):
+        settings = replace(config, accumulate=accumulate)
+        job = Job(tmp_path / str(accumulate), standin.backbone, settings)
+        train(job.prepare(log_every=1), lambda progress: None)
+        rows.append(columns(job.out / "metrics.csv")[-1])
+    for name in ("total", "image", "segmentation", "etf"):
+        assert float(rows[1][name]) == pytest.approx(float(rows[0][name]), rel=1e-4)
+
+
 def test_without_validation_the_model_is_the_last_state(standin, tmp_path):
     config = replace(CONFIG, val_fraction=0.0, max_steps=5)
     job = Job(tmp_path / "run", standin.backbone, config)
