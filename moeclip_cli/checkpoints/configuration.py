@@ -75,6 +75,8 @@ class CheckpointConfig:
             images; the rest is the maximum of the anomaly map.
         scales: additional sides in pixels of the network input; maps and scores are means over all
             sizes.
+        prompt: the prompt that stands for every other one, for a model that was trained without
+            regard to names; None if it reads them.
     """
 
     network: NetworkConfig
@@ -85,6 +87,7 @@ class CheckpointConfig:
     version: str = __version__
     image_weight: float = 0.5
     scales: tuple[int, ...] = ()
+    prompt: str | None = None
 
     def __post_init__(self) -> None:
         if not 0 <= self.image_weight <= 1:
@@ -129,6 +132,7 @@ class CheckpointConfig:
         # The first checkpoints lack these.
         content.setdefault("image_weight", cls.image_weight)
         content.setdefault("scales", list(cls.scales))
+        content.setdefault("prompt", cls.prompt)
         if isinstance(network := content.get("network"), dict):
             for name in _LATER_SWITCHES:
                 network.setdefault(name, getattr(NetworkConfig, name))

@@ -16,7 +16,7 @@ from moeclip_cli.inspection.prepared import PreparedImage
 from moeclip_cli.inspection.references import References
 from moeclip_cli.model.config import Domain
 from moeclip_cli.model.frozen_tower import FrozenTower
-from moeclip_cli.model.moeclip import Comparison, MoECLIP
+from moeclip_cli.model.moeclip import Comparison
 from moeclip_cli.model.scoring import Scores, score_distances, score_scales
 
 # Text features of so many prompts are kept; a service may get endless different ones.
@@ -103,8 +103,12 @@ class ForwardPass:
         return score_scales(comparisons, size, self.domain, self.model.config.image_weight)
 
 
-def text_encoder(network: MoECLIP | FrozenTower) -> Callable[[str], torch.Tensor]:
-    """A function from a prompt to its text features (C, 2); it keeps those of the last prompts."""
+def text_encoder(model: LoadedModel) -> Callable[[str], torch.Tensor]:
+    """A function from a prompt to its text features (C, 2); it keeps those of the last prompts.
+
+    A model that ignores prompts has the same features for all of them, to the last bit.
+    """
+    network = model.network
 
     @lru_cache(_KEPT_PROMPTS)
     def encode(prompt: str) -> torch.Tensor:
@@ -112,7 +116,8 @@ def text_encoder(network: MoECLIP | FrozenTower) -> Callable[[str], torch.Tensor
             raise TypeError("a tower without adapters has no text side")
         return network.encode_text([prompt])[0]
 
-    return encode
+    only = model.config.prompt
+    return encode if only is None else lambda prompt: encode(only)
 
 
 def finite_images(scores: Scores) -> torch.Tensor:

@@ -109,7 +109,7 @@ class Inspector(PlacedModel):
         if profile is not None:
             profile.check(self.settings)
         self._forward = ForwardPass(
-            model, self.device, self.domain, self.references, text_encoder(self._network)
+            model, self.device, self.domain, self.references, text_encoder(model)
         )
 
     @classmethod

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from moeclip_cli.checkpoints import builtin
+from moeclip_cli.checkpoints.checkpoint import read_checkpoint
 from moeclip_cli.errors import ModelError
 
 
@@ -31,3 +32,8 @@ def test_a_missing_file_is_an_error_with_a_remedy(
 
 def test_the_default_model_is_built_in() -> None:
     assert builtin.DEFAULT_MODEL in builtin.BUILTIN
+
+
+def test_the_built_in_model_ignores_prompts() -> None:
+    path = builtin.builtin_file(builtin.BUILTIN["moeclip-mini"].checkpoint)
+    assert read_checkpoint(path).config.prompt == "object"

@@ -121,11 +121,11 @@ def test_impossible_values_are_refused() -> None:
 
 def test_a_file_from_before_there_were_scales_has_one() -> None:
     content = json.loads(CONFIG.to_json())
-    del content["image_weight"], content["scales"]
+    del content["image_weight"], content["scales"], content["prompt"]
 
     config = CheckpointConfig.from_json(json.dumps(content))
 
-    assert (config.image_weight, config.scales) == (0.5, ())
+    assert (config.image_weight, config.scales, config.prompt) == (0.5, (), None)
 
 
 def test_a_newer_format_asks_for_a_newer_moeclip() -> None:

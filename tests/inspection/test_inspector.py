@@ -131,6 +131,18 @@ def test_prompt_per_image(inspector, tmp_path):
     assert mixed[0].score != next(inspector.score(paths[0], prompt="nut")).score
 
 
+def test_a_model_that_ignores_prompts_has_bit_equal_scores_for_all(inspector, tmp_path):
+    paths = make_images(tmp_path, 2)
+    only = dataclasses.replace(inspector.model.config, prompt="bolt")
+    ignores = Inspector(dataclasses.replace(inspector.model, config=only), device="cpu")
+    expected = [numbers(result) for result in inspector.score(paths, prompt="bolt")]
+    for prompt in ("bolt", "a much longer name of a part", "nut"):
+        results = list(ignores.score(paths, prompt=prompt))
+        assert [numbers(result) for result in results] == expected
+        assert {result.prompt for result in results} == {prompt}
+    assert [numbers(result) for result in inspector.score(paths, prompt="nut")] != expected
+
+
 def test_verdict_and_regions_follow_the_threshold(standin, tmp_path):
     (path,) = make_images(tmp_path, 1)
 

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 
 from mini.recipe import Recipe
-from mini.validation import FALSE_ALARMS, Validation
+from mini.validation import FALSE_ALARMS, VALIDATED_PROMPT, Validation
 from moeclip_cli.checkpoints.builtin import BUILTIN
 from moeclip_cli.checkpoints.checkpoint import write_checkpoint
 from moeclip_cli.checkpoints.configuration import BackboneRef, CheckpointConfig, Threshold
@@ -72,6 +72,7 @@ def export(
         ),
         image_weight=recipe.image_weight,
         scales=recipe.scales,
+        prompt=VALIDATED_PROMPT,
         training={
             "data": "generated textures, parts and panels; moeclip_cli.datasets.synthetic",
             "recipe": asdict(recipe),

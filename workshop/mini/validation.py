@@ -27,6 +27,9 @@ from moeclip_cli.model.scoring import score_scales
 FALSE_ALARMS = 0.05
 """Accepted rate of false alarms, as a fraction of the normal images."""
 
+VALIDATED_PROMPT = "object"
+"""The prompt that the model is validated with, which stands for all others."""
+
 _SEED = 20_260_001
 
 # Side of the images in pixels, independent of the network's input size, to compare input sizes.
@@ -59,7 +62,7 @@ def validate(network: MoECLIP, recipe: Recipe) -> Validation:
     training = network.training
     network.eval()
     with torch.inference_mode():
-        text = network.encode_text(["object"])[0]
+        text = network.encode_text([VALIDATED_PROMPT])[0]
     evaluation = DeployedEvaluation()
     normal: list[float] = []
     anomalous: list[float] = []
