@@ -66,7 +66,9 @@ def test_the_recorded_steps_from_fresh_weights(mode, fresh, tmp_path):
         assert float(found[3]) == pytest.approx(float(expected[3]), rel=0.01, abs=1e-12)
         if step == 1:
             # Adam moves a number whose gradient is rounding alone by the learning rate, 5e-5.
-            check_trained(network.adapters.state_dict(), golden, f"{mode}.after_2.", unlike=3e-4)
+            # The projections of two levels are left out of the file for its size.
+            trained = network.adapters.state_dict()
+            check_trained(trained, golden, f"{mode}.after_2.", unlike=3e-4, count=27)
 
 
 def test_fresh_weights_are_distributed_as_the_recorded_ones(fresh, tmp_path):
@@ -126,10 +128,10 @@ def steps(network, config, golden, count):
         yield losses.detach().double()
 
 
-def check_trained(state, golden, prefix, unlike=0.0):
-    """Every trained tensor lies within 1e-5 of the recorded one, but for a share `unlike`."""
+def check_trained(state, golden, prefix, unlike=0.0, count=29):
+    """Each of `count` trained tensors is within 1e-5 of the recorded, but for a share `unlike`."""
     names = [name for name in golden if name.startswith(prefix)]
-    assert len(names) == 29
+    assert len(names) == count
     for name in names:
         ours = name.removeprefix(prefix).partition(".")[2]
         for pattern, replacement in _OURS:
