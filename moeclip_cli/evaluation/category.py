@@ -120,9 +120,8 @@ class CategoryEvaluator:
         for protocol, evaluation in self._evaluations.items():
             anomaly_map, score = scores[protocol]
             evaluation.update(anomaly_map, float(score or 0.0), bool(sample.label), mask)
-            known = mask is not None and mask.any()
             self._precisions[protocol].append(
-                image_average_precision(anomaly_map, mask) if known else None
+                None if mask is None else image_average_precision(anomaly_map, mask)
             )
         size = (_STORED_MAP_SIDE, _STORED_MAP_SIDE)
         small = cv2.resize(result.probability, size, interpolation=cv2.INTER_AREA)

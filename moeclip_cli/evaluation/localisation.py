@@ -32,6 +32,8 @@ def image_average_precision(anomaly_map: ArrayLike, mask: ArrayLike) -> float | 
         None if all pixels have the same label.
     """
     values, defects = np.asarray(anomaly_map, np.float32), np.asarray(mask).astype(bool)
+    if not defects.any():
+        return None
     lowest, highest = values.min(), values.max()
     step = (highest - lowest) / (_LEVELS - 1) or np.float32(1)
     levels = ((values - lowest) / step).astype(np.int64)
