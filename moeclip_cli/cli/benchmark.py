@@ -114,7 +114,7 @@ def benchmark(
     if not quiet:
         print_tables(report.lines)
         console.note(
-            f"Results are in {output.out}; {output.out / 'report.html'} shows curves and mistakes."
+            f"Results are in {output.out}; {output.out / 'report.html'} shows the worst pictures."
         )
     if selection.broken:
         raise DatasetError(

@@ -12,9 +12,10 @@ from numpy.typing import NDArray
 from moeclip_cli.datasets.dataset import Sample
 from moeclip_cli.evaluation.category_metrics import CategoryMetrics
 from moeclip_cli.evaluation.deployed import DeployedEvaluation
+from moeclip_cli.evaluation.localisation import extremes, image_average_precision
 from moeclip_cli.evaluation.paper import PaperEvaluation
 from moeclip_cli.evaluation.ranking import Ranking, rank
-from moeclip_cli.evaluation.results import Curve, MistakeKind, Protocol
+from moeclip_cli.evaluation.results import Curve, LocalisationKind, MistakeKind, Protocol
 from moeclip_cli.inspection.result import Result
 from moeclip_cli.model.config import Domain
 
@@ -43,6 +44,23 @@ class Misranked:
 
 
 @dataclass(frozen=True)
+class LocalisedSample:
+    """A defective image that is shown for how well its map finds the defect.
+
+    Attributes:
+        kind: see `results.Localised`.
+        sample: the image.
+        average_precision: of its pixels under the protocol, in [0, 1].
+        probability: (64, 64) float32, its deployed anomaly map, reduced.
+    """
+
+    kind: LocalisationKind
+    sample: Sample
+    average_precision: float
+    probability: NDArray[np.float32]
+
+
+@dataclass(frozen=True)
 class ProtocolResult:
     """The evaluation of one category under one protocol.
 
@@ -51,12 +69,14 @@ class ProtocolResult:
         curves: see `results.Evaluation`.
         histogram: see `results.Evaluation`.
         misranked: the most misranked images.
+        localised: the worst localised defective images, and the best one.
     """
 
     metrics: CategoryMetrics
     curves: dict[str, Curve]
     histogram: tuple[tuple[int, ...], tuple[int, ...]]
     misranked: tuple[Misranked, ...]
+    localised: tuple[LocalisedSample, ...]
 
 
 class CategoryEvaluator:
@@ -77,6 +97,7 @@ class CategoryEvaluator:
         }
         self._samples: list[Sample] = []
         self._maps: list[NDArray[np.float16]] = []
+        self._precisions: dict[Protocol, list[float | None]] = {each: [] for each in protocols}
 
     def add(self, sample: Sample, result: Result, mask: NDArray[np.uint8] | None) -> None:
         """Add an image that was scored.
@@ -99,6 +120,9 @@ class CategoryEvaluator:
         for protocol, evaluation in self._evaluations.items():
             anomaly_map, score = scores[protocol]
             evaluation.update(anomaly_map, float(score or 0.0), bool(sample.label), mask)
+            self._precisions[protocol].append(
+                None if mask is None else image_average_precision(anomaly_map, mask)
+            )
         size = (_STORED_MAP_SIDE, _STORED_MAP_SIDE)
         small = cv2.resize(result.probability, size, interpolation=cv2.INTER_AREA)
         self._maps.append(small.astype(np.float16))
@@ -108,6 +132,7 @@ class CategoryEvaluator:
         """Add the images of another evaluator of the same category and protocols."""
         for protocol, evaluation in self._evaluations.items():
             evaluation.merge(other._evaluations[protocol])  # type: ignore[arg-type]
+            self._precisions[protocol] += other._precisions[protocol]
         self._samples += other._samples
         self._maps += other._maps
 
@@ -127,12 +152,25 @@ class CategoryEvaluator:
                 for kind, index in most_misranked(scores, anomalous)
             )
             histogram = (_histogram(scores[~anomalous]), _histogram(scores[anomalous]))
-            results[protocol] = ProtocolResult(metrics, _curves(rankings), histogram, misranked)
+            results[protocol] = ProtocolResult(
+                metrics, _curves(rankings), histogram, misranked, self._localised(protocol)
+            )
         return results
 
     def _misranked(self, kind: MistakeKind, index: int, score: float) -> Misranked:
-        probability = self._maps[index].astype(np.float32)
-        return Misranked(kind, self._samples[index], float(score), probability)
+        return Misranked(kind, self._samples[index], float(score), self._probability(index))
+
+    def _localised(self, protocol: Protocol) -> tuple[LocalisedSample, ...]:
+        precisions = self._precisions[protocol]
+        return tuple(
+            LocalisedSample(
+                kind, self._samples[index], precisions[index] or 0.0, self._probability(index)
+            )
+            for kind, index in extremes(precisions)
+        )
+
+    def _probability(self, index: int) -> NDArray[np.float32]:
+        return self._maps[index].astype(np.float32)
 
 
 def most_misranked(

@@ -21,6 +21,7 @@ Shots = int | Literal["all", "test"]
 for a comparison with these."""
 
 MistakeKind = Literal["false alarm", "miss"]
+LocalisationKind = Literal["worst localised", "best localised"]
 
 METRICS = {
     "image_auroc": "image AUROC",
@@ -67,6 +68,23 @@ class Mistake:
 
 
 @dataclass(frozen=True)
+class Localised:
+    """A defective image with a mask, chosen by how well its map finds the defect.
+
+    Attributes:
+        kind: "worst localised" or "best localised" among the images of the category.
+        path: the image, relative to the dataset's folder.
+        pixel_ap: average precision of its pixels under the protocol, in percent.
+        overlay: a small JPEG of its overlay, base64; empty if it could not be drawn.
+    """
+
+    kind: LocalisationKind
+    path: str
+    pixel_ap: float
+    overlay: str = ""
+
+
+@dataclass(frozen=True)
 class Evaluation:
     """A category under one protocol.
 
@@ -78,6 +96,8 @@ class Evaluation:
         mistakes: the most misranked images.
         draws: the metrics of each draw of references, of which `metrics` are the means; empty
             without draws. The rest is then that of the first draw, and the error bound the largest.
+        localised: the worst localised defective images, and the best one; empty without masks, and
+            in results that an earlier version kept.
     """
 
     metrics: dict[str, float | None]
@@ -86,6 +106,7 @@ class Evaluation:
     histogram: tuple[tuple[int, ...], tuple[int, ...]]
     mistakes: tuple[Mistake, ...]
     draws: tuple[dict[str, float | None], ...] = ()
+    localised: tuple[Localised, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -157,4 +178,5 @@ def _evaluation(content: Mapping[str, Any]) -> Evaluation:
         histogram=(tuple(normal), tuple(anomalous)),
         mistakes=tuple(Mistake(**mistake) for mistake in content["mistakes"]),
         draws=tuple({name: draw[name] for name in METRICS} for draw in content.get("draws", ())),
+        localised=tuple(Localised(**each) for each in content.get("localised", ())),
     )

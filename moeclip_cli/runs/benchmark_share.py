@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 
 from moeclip_cli.datasets.dataset import Sample
 from moeclip_cli.datasets.masks import read_mask
-from moeclip_cli.errors import ImageError
-from moeclip_cli.evaluation.category import CategoryEvaluator, Misranked, ProtocolResult
+from moeclip_cli.errors import DatasetError, ImageError
+from moeclip_cli.evaluation.category import CategoryEvaluator, ProtocolResult
 from moeclip_cli.evaluation.category_metrics import in_percent
-from moeclip_cli.evaluation.results import CategoryResult, Evaluation, Mistake
+from moeclip_cli.evaluation.results import CategoryResult, Evaluation, Localised, Mistake
 from moeclip_cli.images.encode import encode_picture
 from moeclip_cli.inspection.placed import PlacedModel
 from moeclip_cli.pictures.overlay import render_overlay
@@ -103,29 +103,58 @@ def _notes(samples: list[Sample], *, mutual: bool) -> Iterator[str]:
 def _evaluation(
     task: Task, model: PlacedModel, result: ProtocolResult, threshold: float
 ) -> Evaluation:
+    relative = task.part.dataset.relative
+
+    def draw(sample: Sample, probability: NDArray[np.float32]) -> str:
+        return _overlay(task, model, sample, probability, threshold)
+
     return Evaluation(
         metrics=in_percent(result.metrics),
         error_bound=round(100 * result.metrics.pixel.error_bound, 6),
         curves=result.curves,
         histogram=result.histogram,
-        mistakes=tuple(_mistake(task, model, each, threshold) for each in result.misranked),
+        mistakes=tuple(
+            Mistake(
+                each.kind,
+                relative(each.sample.image),
+                each.score,
+                draw(each.sample, each.probability),
+            )
+            for each in result.misranked
+        ),
+        localised=tuple(
+            Localised(
+                each.kind,
+                relative(each.sample.image),
+                round(100 * each.average_precision, 6),
+                draw(each.sample, each.probability),
+            )
+            for each in result.localised
+        ),
     )
 
 
-def _mistake(task: Task, model: PlacedModel, misranked: Misranked, threshold: float) -> Mistake:
-    path = task.part.dataset.relative(misranked.sample.image)
+def _overlay(
+    task: Task,
+    model: PlacedModel,
+    sample: Sample,
+    probability: NDArray[np.float32],
+    threshold: float,
+) -> str:
+    """A small JPEG of an image with its map and its true defects, base64.
+
+    Empty if the image or its mask was deleted since it was scored: it is listed without a picture.
+    """
     try:
-        pixels = model.read_pixels(misranked.sample.image)
-    except ImageError:  # deleted since it was scored: listed without a picture
-        return Mistake(misranked.kind, path, misranked.score)
-    small = shrunk(pixels, _OVERLAY_SIDE)
-    overlay = render_overlay(small, misranked.probability, threshold, legend=False)
-    if misranked.sample.mask is not None:
-        _outline_truth(
-            overlay, read_mask(misranked.sample.mask, _OVERLAY_SIDE, above=task.mask_cut)
+        pixels = model.read_pixels(sample.image)
+        overlay = render_overlay(
+            shrunk(pixels, _OVERLAY_SIDE), probability, threshold, legend=False
         )
-    picture = b64encode(encode_picture(overlay, "jpeg", _OVERLAY_QUALITY)).decode()
-    return Mistake(misranked.kind, path, misranked.score, picture)
+        if sample.mask is not None:
+            _outline_truth(overlay, read_mask(sample.mask, _OVERLAY_SIDE, above=task.mask_cut))
+    except (DatasetError, ImageError):
+        return ""
+    return b64encode(encode_picture(overlay, "jpeg", _OVERLAY_QUALITY)).decode()
 
 
 def _outline_truth(picture: NDArray[np.uint8], mask: NDArray[np.uint8]) -> None:

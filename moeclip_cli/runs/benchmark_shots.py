@@ -140,7 +140,7 @@ def _by_shots(
 
 def _notes(draws: int) -> Iterator[str]:
     if draws > 1:
-        yield f"means of {draws} draws; curves, scores and mistakes are those of the first one"
+        yield f"means of {draws} draws; curves, scores and pictures are those of the first one"
 
 
 def _mean_evaluation(evaluations: Sequence[Evaluation]) -> Evaluation:

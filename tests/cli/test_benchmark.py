@@ -166,6 +166,30 @@ def test_an_unreadable_image_is_left_out_and_named(benchmark, tmp_path):
     assert "2 images were left out" in (OUT / "report.html").read_text(encoding="utf-8")
 
 
+def test_the_page_begins_with_the_worst_pictures_though_the_ranking_is_perfect(moeclip, tmp_path):
+    made = ["--categories", "1", "--images", "4"]
+    assert moeclip("datasets", "synthesize", "made", *made).exit_code == 0
+    result = moeclip("benchmark", "--data", "made", "--device", "cpu")
+    assert result.exit_code == 0, result.stderr
+    (category,) = read()["categories"]
+    evaluation = category["evaluations"]["deployed"]
+    assert evaluation["metrics"]["image_auroc"] == 100
+    assert evaluation["mistakes"] == []
+    kinds = [each["kind"] for each in evaluation["localised"]]
+    assert kinds == ["worst localised"] * 3 + ["best localised"]
+    values = [each["pixel_ap"] for each in evaluation["localised"]]
+    assert values == sorted(values)
+    assert "overlay" not in evaluation["localised"][0]
+    page = (OUT / "report.html").read_text(encoding="utf-8")
+    first, _, rest = page.partition("<h2>Summary</h2>")
+    assert first.count('<img src="data:image/jpeg;base64,') == 3
+    assert f"pixel AP {values[0]:.1f}" in first
+    assert evaluation["localised"][0]["path"] in first
+    assert "<details" not in first
+    assert rest.count('<img src="data:image/jpeg;base64,') == 4
+    assert len(page) < 400_000
+
+
 def test_quiet_says_nothing(benchmark, tmp_path):
     result = benchmark("--data", own_folder(tmp_path / "parts"), "--quiet")
     assert (result.exit_code, result.stdout, result.stderr) == (0, "", "")
@@ -335,7 +359,8 @@ def test_the_page_sorts_in_a_browser(benchmark, tree, tmp_path):
     )  # fmt: skip
     cells = Cells("dataset-1-categories")
     cells.feed(shown.stdout)
-    rows = [row for row in cells.rows if row]
+    *rows, mean = [row for row in cells.rows if row]
+    assert mean[0] == "mean"
     shown_pro = [(row[0], float(row[8])) for row in rows]
     expected = {
         line["category"]: line["values"]["pixel_pro"]

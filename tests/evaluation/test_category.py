@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import pickle
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,7 @@ import pytest
 from moeclip_cli.datasets.dataset import Sample
 from moeclip_cli.evaluation.category import CategoryEvaluator, most_misranked
 from moeclip_cli.evaluation.category_metrics import in_percent
+from moeclip_cli.evaluation.ranking import rank
 from moeclip_cli.evaluation.results import METRICS
 from moeclip_cli.inspection.result import Result
 
@@ -88,6 +90,38 @@ def test_images_without_masks_have_image_metrics_only():
     metrics = in_percent(result.metrics)
     assert [metrics[name] is None for name in METRICS] == [False] * 3 + [True] * 4
     assert set(result.curves) == {"image ROC", "image PR"}
+    assert result.localised == ()
+
+
+def test_badly_localised_defects_are_listed_though_every_image_is_ranked_correctly():
+    """A map may be high beside the defect: the image is found for the wrong reason."""
+    items = list(make(12))
+    for index, (sample, result, mask) in enumerate(items):
+        high = np.roll(mask, SIDE // 2, axis=0) if index in (3, 7) else mask
+        probability = (0.1 + 0.8 * high + 1e-4 * index).astype(np.float32)
+        score = float(probability.max())
+        items[index] = sample, replace(result, score=score, probability=probability), mask
+    result = evaluate(items, ["deployed"])["deployed"]
+    assert in_percent(result.metrics)["image_auroc"] == 100
+    assert result.misranked == ()
+    assert [each.kind for each in result.localised] == ["worst localised"] * 3 + ["best localised"]
+    assert {each.sample.image.name for each in result.localised[:2]} == {"3.png", "7.png"}
+    assert result.localised[0].average_precision < 0.1
+    assert result.localised[3].average_precision == 1
+    assert result.localised[0].probability.shape == (64, 64)
+
+
+def test_each_protocol_lists_by_its_own_maps():
+    items = list(make(12))
+    results = evaluate(items)
+    for protocol, name in (("paper", "raw_map"), ("deployed", "probability")):
+        expected = sorted(
+            rank(getattr(result, name).ravel(), mask.ravel()).average_precision()
+            for _, result, mask in items
+            if mask.any()
+        )
+        shown = [each.average_precision for each in results[protocol].localised]
+        assert shown == pytest.approx([*expected[:3], expected[-1]], abs=1e-3)
 
 
 def test_without_images_everything_is_undefined():
@@ -95,6 +129,7 @@ def test_without_images_everything_is_undefined():
         assert set(in_percent(result.metrics).values()) == {None}
         assert result.curves == {}
         assert result.misranked == ()
+        assert result.localised == ()
 
 
 def test_only_misranked_images_are_listed_worst_first():
@@ -144,4 +179,13 @@ def test_merged_parts_give_the_results_of_the_whole(domain):
             ]
             for result in (merged[protocol], expected[protocol])
         )
+        assert ours == theirs
+        ours, theirs = (
+            [
+                (each.kind, each.sample, each.average_precision, each.probability.tolist())
+                for each in result.localised
+            ]
+            for result in (merged[protocol], expected[protocol])
+        )
+        assert len(ours) == 4
         assert ours == theirs

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import shutil
 from dataclasses import replace
 
@@ -29,6 +30,17 @@ def test_a_result_is_read_back_as_it_was_written(task, tmp_path):
     file = CategoryFile.of(tmp_path / "out", task)
     assert file.path == tmp_path / "out" / "categories" / "00" / "bolts" / "bolts%.json"
     assert file.read() == [result]
+
+
+def test_a_result_of_an_earlier_version_is_read(task, tmp_path):
+    """It has no localised images; everything else is kept."""
+    (result,) = evaluate([task], tmp_path / "out", Execution(Pace(2, 1)))
+    file = CategoryFile.of(tmp_path / "out", task)
+    content = json.loads(file.path.read_bytes())
+    assert content["results"][0]["evaluations"]["deployed"].pop("localised")
+    file.path.write_text(json.dumps(content))
+    evaluation = replace(result.evaluations["deployed"], localised=())
+    assert file.read() == [replace(result, evaluations={"deployed": evaluation})]
 
 
 def test_another_fingerprint_hides_the_result(task, tmp_path):

@@ -72,8 +72,8 @@ def _line(line: Line) -> dict[str, Any]:
 def _without_pictures(result: CategoryResult) -> dict[str, Any]:
     content = result.to_dict()
     for evaluation in content["evaluations"].values():
-        for mistake in evaluation["mistakes"]:
-            del mistake["overlay"]
+        for shown in (*evaluation["mistakes"], *evaluation["localised"]):
+            del shown["overlay"]
     return content
 
 
