@@ -20,6 +20,10 @@ def warn_about_unknown(known: Iterable[str]) -> None:
     for name in sorted(os.environ):
         if not name.startswith(PREFIX) or name in names | _INTERNAL:
             continue
-        near = difflib.get_close_matches(name, names, n=1, cutoff=0.75)
-        remedy = f"did you mean {near[0]}?" if near else "its name is not that of an option."
+        # Without the prefix, which makes any two of them similar.
+        ends = [known_name.removeprefix(PREFIX) for known_name in names]
+        near = difflib.get_close_matches(name.removeprefix(PREFIX), ends, n=1, cutoff=0.7)
+        remedy = (
+            f"did you mean {PREFIX}{near[0]}?" if near else "its name is not that of an option."
+        )
         console.warn(f"The variable {name} is unknown and has no effect; {remedy}")

@@ -57,4 +57,5 @@ def _print(folder: Path, found: Verification) -> None:
         console.warn(f"{problem.description} ({problem.count}): {examples}{more}")
     counts = ", ".join(f"{count} {name}" for name, count in found.counts.items() if count)
     state = "is complete" if found.complete else "is not complete"
-    console.stdout().print(f"{one_line(str(folder))} {state}: {counts}.", soft_wrap=True)
+    seen = f": {counts}" if counts else ""
+    console.stdout().print(f"{one_line(str(folder))} {state}{seen}.", soft_wrap=True)

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,7 +19,7 @@ from moeclip_cli.errors import ImageError
 from moeclip_cli.files import replacing
 from moeclip_cli.inspection.inspector import Inspector
 from moeclip_cli.inspection.mutual import MutualInspector
-from moeclip_cli.inspection.result import Result, Row
+from moeclip_cli.inspection.result import Result
 from moeclip_cli.inspection.scorer import Scorer
 from moeclip_cli.parallel.device import describe_device
 from moeclip_cli.reports.pages.score_page import RunFacts
@@ -169,8 +170,11 @@ def run_score(
         report = None
         if outputs.report is not None:
             report = stack.enter_context(ReportWriter(folder.path, outputs.report))
+        overlays = _saved_overlays(refs, files) if report is not None and resume else {}
         for row in table.rows():
-            _count_earlier(row, summary, report)
+            summary.add(row, now=False)
+            if report is not None:
+                report.add(row, picture=overlays.get(row.path))
         order = InputOrder(table, refs, size, describe)
         jobs = _file_jobs(scorer, files)
         for ref, result in results_with_files(scorer, order.missing(), prompt, jobs, pace):
@@ -196,10 +200,10 @@ def _record(before: InputRecord, result: Result, files: ImageFiles) -> InputReco
     return replace(record, overlay=not left_out)
 
 
-def _count_earlier(row: Row, summary: Summary, report: ReportWriter | None) -> None:
-    summary.add(row, now=False)
-    if report is not None:
-        report.add(row)
+def _saved_overlays(refs: Iterable[ImageRef], files: ImageFiles) -> dict[str, Path]:
+    """The overlays of an earlier run by the paths of their images."""
+    overlays = ((str(ref.path), files.overlay(ref.name)) for ref in refs)
+    return {path: overlay for path, overlay in overlays if overlay is not None and overlay.exists()}
 
 
 def _add_to_report(

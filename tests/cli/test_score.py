@@ -364,6 +364,16 @@ def test_report_after_resume_has_the_earlier_images_too(score, parts):
         assert row["path"] in page
 
 
+def test_report_after_resume_shows_the_overlays_of_the_earlier_images(score, parts):
+    score("parts", "--report", "--heatmaps", "--limit", "2")
+    score("parts", "--report", "--heatmaps", "--resume")
+    page = (OUT / "report.html").read_text(encoding="utf-8")
+    rows = [row for row in read_rows() if not row["error"]]
+    assert len(rows) > 2
+    assert page.count("data:image/jpeg;base64") == len(rows)
+    assert "No picture" not in page
+
+
 def test_list_of_paths_on_standard_input(score, parts):
     result = score("-", input="parts/d.png\nparts/gone.png\n")
     assert result.exit_code == 3

@@ -65,6 +65,7 @@ def test_a_typo_in_a_settings_file(moeclip, content, message):
         ("MOECLIP_THRESHOLD", "x", "the variable MOECLIP_THRESHOLD: 'x' is not a fraction"),
         ("MOECLIP_TRESHOLD", "0.3", "MOECLIP_TRESHOLD is unknown and has no effect; did you mean "
          "MOECLIP_THRESHOLD?"),
+        ("MOECLIP_DEBUGG", "1", "MOECLIP_DEBUGG is unknown and has no effect; its name is not"),
         ("MOECLIP_COLOUR_OF_MY_DOOR", "1", "COLOUR_OF_MY_DOOR is unknown and has no effect; its"),
     ],
 )  # fmt: skip

@@ -93,6 +93,7 @@ def test_every_damage_is_named(moeclip, scored, parts, damage, sentence):
     assert result.exit_code == 5
     assert sentence in " ".join(result.stderr.split())
     assert "moeclip-out is not complete" in result.stdout
+    assert ": ." not in result.stdout
     without_inputs = moeclip("verify", OUT, "--no-inputs").exit_code
     assert without_inputs == (0 if damage in (change_an_image, remove_an_image) else 5)
 

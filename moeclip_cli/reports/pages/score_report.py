@@ -10,7 +10,9 @@ from urllib.parse import quote
 import numpy as np
 from numpy.typing import NDArray
 
+from moeclip_cli.errors import ImageError
 from moeclip_cli.files import Closable, replacing
+from moeclip_cli.images.decode import decode
 from moeclip_cli.images.encode import encode_picture
 from moeclip_cli.inspection.result import ANOMALOUS, Row
 from moeclip_cli.pictures.overlay import render_overlay
@@ -60,7 +62,7 @@ class ReportWriter(Closable):
             row: its row in the results table.
             load_pixels: returns the picture, (H, W, 3) uint8, RGB, for a thumbnail of its overlay;
                 called only if the report lists the image. None for an image of the earlier run
-                that is being resumed.
+                that is being resumed, whose thumbnail is made from its saved overlay.
             probability: (h, w) anomaly probabilities in [0, 1], for the thumbnail.
             picture: its saved overlay in the report's folder, for a link.
         """
@@ -118,5 +120,16 @@ class ReportWriter(Closable):
                 mark_peak=row.verdict == ANOMALOUS,
             )
             thumbnail = encode_picture(overlay, "jpeg", _THUMBNAIL_QUALITY)
+        elif picture is not None:
+            thumbnail = _thumbnail_of(picture)
         link = quote(picture.relative_to(self.path.parent).as_posix()) if picture else None
         return Entry(row, thumbnail, link)
+
+
+def _thumbnail_of(picture: Path) -> bytes | None:
+    """A thumbnail of a saved overlay; None if it cannot be read."""
+    try:
+        pixels = decode(picture).pixels
+    except ImageError:
+        return None
+    return encode_picture(shrunk(pixels, _THUMBNAIL_SIDE), "jpeg", _THUMBNAIL_QUALITY)
