@@ -115,7 +115,7 @@ class Inspector(PlacedModel):
     @classmethod
     def load(
         cls,
-        model: str | None = None,
+        model: str | os.PathLike[str] | None = None,
         *,
         backbone_weights: str | os.PathLike[str] | None = None,
         image_size: int | None = None,
@@ -166,13 +166,15 @@ class Inspector(PlacedModel):
         choose_device(device)  # refuses an invalid device before minutes of download
         profile = _read_profile(profile)
         if isinstance(profile, ReferenceProfile):
-            model = model or _builtin_model_of(profile)
+            model = os.fspath(model or _builtin_model_of(profile))
             domain = domain or profile.settings["domain"]
             same = profile.settings["model"] in (model, Path(model).name)
             if same and not profile.settings["scales"]:  # an image size would replace them
                 image_size = image_size or profile.settings["image_size"]
         default = DEFAULT_MODEL if references is None else DEFAULT_TOWER
-        loaded = load_model(model or default, backbone_weights=weights, image_size=image_size)
+        loaded = load_model(
+            os.fspath(model or default), backbone_weights=weights, image_size=image_size
+        )
         return cls(
             loaded,
             device=device,

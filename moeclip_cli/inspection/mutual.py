@@ -119,7 +119,7 @@ class MutualInspector(PlacedModel):
     @classmethod
     def load(
         cls,
-        model: str | None = None,
+        model: str | os.PathLike[str] | None = None,
         *,
         backbone_weights: str | os.PathLike[str] | None = None,
         image_size: int | None = None,
@@ -149,7 +149,9 @@ class MutualInspector(PlacedModel):
         """
         choose_device(device)  # refuses an invalid device before minutes of download
         weights = None if backbone_weights is None else Path(backbone_weights)
-        loaded = load_model(model or DEFAULT_TOWER, backbone_weights=weights, image_size=image_size)
+        loaded = load_model(
+            os.fspath(model or DEFAULT_TOWER), backbone_weights=weights, image_size=image_size
+        )
         return cls(
             loaded,
             device=device,

@@ -137,7 +137,7 @@ def test_the_written_model_scores(trainer, sources, tmp_path):
     loaded = load_model(str(file))
     assert loaded.network.adapters.learned_text is not None
     assert loaded.config.threshold.value > 0
-    inspector = Inspector.load(str(file), device="cpu")
+    inspector = Inspector.load(file, device="cpu")
     results = list(inspector.score([sources.surfaces[0]], prompt="nut"))
     assert results[0].error is None
     assert 0 <= results[0].score <= 1
