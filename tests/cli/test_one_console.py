@@ -75,6 +75,33 @@ def test_a_terminal_shows_whole_lines_and_no_dead_bars(screen, width):
     assert screen(SCRIPT, width) == [*expected, "THE END"]
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("width", [80, 140])
+def test_score_in_a_terminal_shows_whole_warnings_and_no_dead_bar(screen, standin, parts, width):
+    for number in range(3):
+        (parts / f"damaged{number}.jpg").write_bytes(b"\xff\xd8 no more")
+    command = [
+        "-m", "moeclip_cli", "score", "parts", *map(str, standin.options), "--batch-size", "1",
+        "--device", "cpu", "--heatmaps",
+    ]  # fmt: skip
+    alone = subprocess.run(
+        [sys.executable, *command, "--out", "alone"], capture_output=True, text=True
+    )
+    assert alone.returncode == 3, alone.stderr
+    script = f"""
+import subprocess, sys
+subprocess.run([sys.executable, *{command!r}, "--out", "shown"])
+print("THE END", flush=True)
+import time; time.sleep(60)
+"""
+    lines = screen(script, width)
+    assert not [line for line in lines if "━" in line]
+    warnings = [line for line in alone.stderr.splitlines() if line.startswith("Warning")]
+    assert len(warnings) >= 3
+    for warning in warnings:
+        assert warning in lines
+
+
 def test_messages_go_through_the_console_of_a_bar():
     bars = console.stderr()
     with console.live(bars):
