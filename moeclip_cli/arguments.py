@@ -22,7 +22,7 @@ def require_device_name(name: str) -> str:
     """The name of a device, whether or not this machine has it.
 
     Raises:
-        UsageError: if there is no such name.
+        UsageError: if the name is unknown.
     """
     if not re.fullmatch(r"auto|cpu|mps|cuda(:\d+)?", name):
         raise UsageError(f"Unknown device '{name}'; use auto, cpu, cuda, cuda:N or mps.")

@@ -68,16 +68,14 @@ def _misfit(
     checkpoint: Checkpoint, config: CheckpointConfig, architecture: Architecture
 ) -> str | None:
     """The reason why adapters do not fit a backbone, or None if they do."""
-    if checkpoint.text_width is None:  # its text features are learned, in a dimension of their own
-        if checkpoint.vision_width != architecture.vision_width:
-            return (
-                f"it needs vision width {checkpoint.vision_width}, not {architecture.vision_width}"
-            )
-    elif architecture.text_width is None:
-        return "it needs a text tower, which this backbone does not have"
     needs = (checkpoint.vision_width, checkpoint.text_width, checkpoint.joint_dim)
     has = (architecture.vision_width, architecture.text_width, architecture.joint_dim)
-    if checkpoint.text_width is not None and has != needs:
+    if checkpoint.text_width is None:  # its text features are learned, in a dimension of their own
+        if needs[0] != has[0]:
+            return f"it needs vision width {needs[0]}, not {has[0]}"
+    elif architecture.text_width is None:
+        return "it needs a text tower, which this backbone does not have"
+    elif has != needs:
         return (
             f"it needs vision width {needs[0]}, text width {needs[1]} and joint dimension "
             f"{needs[2]}, not {has[0]}, {has[1]} and {has[2]}"

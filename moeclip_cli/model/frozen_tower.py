@@ -9,7 +9,7 @@ from moeclip_cli.errors import ModelError
 from moeclip_cli.model.backbones.family import Backbone
 from moeclip_cli.model.config import NetworkConfig
 from moeclip_cli.model.input_size import input_size
-from moeclip_cli.model.moeclip import Levels, check_image_size, frozen_levels
+from moeclip_cli.model.moeclip import Levels, check_image_size, tower_levels
 from moeclip_cli.model.preprocessing import Preprocessing
 
 
@@ -58,4 +58,4 @@ class FrozenTower(nn.Module):
 
     def levels(self, images: Tensor) -> Levels:
         """Tokens of each level of normalised images (B, 3, H, W); there is no routing."""
-        return frozen_levels(self.backbone, self.config.layers, images)
+        return tower_levels(self.backbone, self.config.layers, images)

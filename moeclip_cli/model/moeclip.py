@@ -6,8 +6,9 @@ M anomaly maps (N, or 3 N with aggregation).
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import NamedTuple, cast
 
 import torch
@@ -206,20 +207,10 @@ class MoECLIP(nn.Module):
 
     def levels(self, images: Tensor) -> Levels:
         """Tokens of each level of normalised images (B, 3, S, S), adapted in an adapted tower."""
-        if not self.config.adapted_tower:
-            return frozen_levels(self.backbone, self.config.layers, images)
-        vision = self.backbone.vision
-        x = vision.embed(images.to(vision.dtype))
-        adapters = dict(zip(self.config.adapter_blocks, self.adapters.moe, strict=True))
-        levels, routing = [], []
-        for number, block in enumerate(vision.blocks[: self.config.layers[-1]], start=1):
-            x = block(x)
-            if number in adapters:
-                x, decided = adapters[number](x)
-                routing.append(decided)
-            if number in self.config.layers:
-                levels.append(vision.patches(x))
-        return Levels(levels, tuple(routing), grid_of(images, self.backbone))
+        adapters: dict[int, nn.Module] = {}
+        if self.config.adapted_tower:
+            adapters = dict(zip(self.config.adapter_blocks, self.adapters.moe, strict=True))
+        return tower_levels(self.backbone, self.config.layers, images, adapters)
 
     def _adapted(self, levels: Levels) -> Levels:
         """The levels after the adapters, if they are those of a frozen tower."""
@@ -260,22 +251,31 @@ class MoECLIP(nn.Module):
         return max(0, self.config.maps - 3)
 
 
-def frozen_levels(backbone: Backbone, layers: Sequence[int], images: Tensor) -> Levels:
-    """Tokens of each level of the tower itself, without adapters and routing.
+def tower_levels(
+    backbone: Backbone,
+    layers: Sequence[int],
+    images: Tensor,
+    adapters: Mapping[int, nn.Module] = MappingProxyType({}),
+) -> Levels:
+    """Tokens of each level of a vision tower.
 
     Args:
         backbone: its vision tower is used.
         layers: blocks whose outputs are the levels, ascending.
         images: (B, 3, H, W) normalised.
+        adapters: `MoEAdapter`s by the block that they follow; the next block reads their output.
     """
     vision = backbone.vision
     x = vision.embed(images.to(vision.dtype))
-    levels = []
+    levels, routing = [], []
     for number, block in enumerate(vision.blocks[: layers[-1]], start=1):
         x = block(x)
+        if number in adapters:
+            x, decided = adapters[number](x)
+            routing.append(decided)
         if number in layers:
             levels.append(vision.patches(x))
-    return Levels(levels, (), grid_of(images, backbone))
+    return Levels(levels, tuple(routing), grid_of(images, backbone))
 
 
 def grid_of(images: Tensor, backbone: Backbone) -> tuple[int, int]:

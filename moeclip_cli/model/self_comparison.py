@@ -9,14 +9,12 @@ Shapes: B images, L patches, D width, K distances.
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
-
-import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from moeclip_cli.model.finite import unit_vectors
+from moeclip_cli.model.largest import largest
 from moeclip_cli.model.precision import without_autocast
 
 # The distances to these neighbours, nearest first.
@@ -26,8 +24,6 @@ _SHARES = (32, 8)
 # Shares of the mean over the image that are taken off before comparing.
 _CENTRED = (0.0, 0.5)
 _EPS = 1e-3
-# Beyond this number, starting a thread takes longer than it saves.
-_MOST_THREADS = 8
 
 DISTANCES = 2 * len(_CENTRED) * (len(_RANKS) + len(_SHARES) + 1)
 """Number K of distances of a patch in one level."""
@@ -96,22 +92,7 @@ def _distances(vectors: Tensor) -> Tensor:
     patches = similar.shape[-1]
     ranks = [*_RANKS, *(max(_RANKS[-1], patches // share) for share in _SHARES)]
     # Finding so many is faster than sorting them all.
-    top = _largest(similar, ranks[-1]).sort(dim=-1, descending=True).values
+    top = largest(similar, ranks[-1]).sort(dim=-1, descending=True).values
     found = 1 - torch.cat([top[..., [rank - 1 for rank in ranks]], mean], dim=-1)
     centred = found - found.mean(1, keepdim=True)
     return torch.cat([found, centred / (found.std(1, keepdim=True) + _EPS)], dim=-1)
-
-
-def _largest(values: Tensor, count: int) -> Tensor:
-    """The `count` largest of every row (..., L), in any order; leaves the rows reordered."""
-    # A tracer would record the result of NumPy as a constant.
-    recorded = torch.compiler.is_compiling() or torch.jit.is_tracing()
-    if recorded or values.device.type != "cpu":
-        return values.topk(count, dim=-1, sorted=False).values
-    # On a CPU, NumPy selects with vector instructions and torch does not, but only in one thread.
-    rows = values.flatten(0, -2).numpy()
-    rest = values.shape[-1] - count
-    threads = min(torch.get_num_threads(), _MOST_THREADS)
-    with ThreadPoolExecutor(threads) as pool:
-        list(pool.map(lambda part: part.partition(rest), np.array_split(rows, threads)))
-    return torch.from_numpy(rows[:, rest:]).view(*values.shape[:-1], count)

@@ -8,13 +8,14 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from mini.batches import covered_targets
 from PIL import Image
 from small.network import compare, finished, fresh_network
 from small.photographs import Photographs, photographs
 from small.pictures import make_pair
 from small.recipe import Recipe
 from small.tokens import Cache, Pairs, statistics, write_cache, write_distances
-from small.training import Trainer, patch_targets
+from small.training import Trainer
 from train_small import write_model
 
 from moeclip_cli import Inspector
@@ -145,7 +146,7 @@ def test_the_written_model_scores(trainer, sources, tmp_path):
 
 def test_a_defect_that_covers_no_patch_much_has_the_one_that_it_covers_most():
     covered = torch.tensor([[0.0, 0.01, 0.02, 0.0], [0.0, 0.5, 0.02, 0.001], [0.0] * 4])
-    target, weight = patch_targets(covered)
+    target, weight = covered_targets(covered)
     assert target.tolist() == [[0, 0, 1, 0], [0, 1, 0, 0], [0, 0, 0, 0]]
     assert weight.tolist() == [[1, 0, 1, 1], [1, 1, 0, 0], [1, 1, 1, 1]]
 

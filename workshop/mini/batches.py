@@ -78,12 +78,12 @@ class PairBatches(Dataset[Batch]):
         drawn = max(int(size * rng.uniform(_MIN_SHARPNESS, 1)), _MIN_SIDE)
         pair = generate(self.recipe.seed, index, drawn, families, TRAINING_DEFECTS)
         side = pair.mask.shape[0]
-        window = _window(rng, side)
+        window = random_window(rng, side)
         while pair.mask[window].sum() < _MIN_SHOWN * pair.mask.sum():
-            window = _window(rng, side)
+            window = random_window(rng, side)
         crops = [_resize(pair.defective, pair.mask, window, size)]
         if rng.random() < 0.4:
-            window = _window(rng, side)
+            window = random_window(rng, side)
         crops.append(_resize(pair.clean, np.zeros_like(pair.mask), window, size))
         pictures = photograph([pixels for pixels, _ in crops], rng)
         return [(pixels, area) for pixels, (_, area) in zip(pictures, crops, strict=True)]
@@ -122,7 +122,7 @@ def _single_thread(_: int) -> None:
     cv2.setNumThreads(1)
 
 
-def _window(rng: np.random.Generator, side: int) -> tuple[slice, slice]:
+def random_window(rng: np.random.Generator, side: int) -> tuple[slice, slice]:
     """Return a random window of any aspect ratio, as users' images are resized to squares too."""
     if rng.random() < 0.3:
         return slice(0, side), slice(0, side)
@@ -156,13 +156,17 @@ def _to_batch(crops: list[tuple[NDArray[np.uint8], NDArray[np.float32]]]) -> Bat
 
 
 def patch_targets(area: Tensor) -> tuple[Tensor, Tensor]:
-    """Return targets and weights (B, g * g) of patches from mask coverage (B, S, S) in [0, 1].
+    """Return targets and weights (B, g * g) of patches from mask coverage (B, S, S) in [0, 1]."""
+    covered = torch.nn.functional.avg_pool2d(area[:, None], ConvStem.STRIDE).flatten(1)
+    return covered_targets(covered)
+
+
+def covered_targets(covered: Tensor) -> tuple[Tensor, Tensor]:
+    """Return targets and weights (B, L) of patches from the covered fraction of each, (B, L).
 
     A defect that is too small to cover any patch sufficiently gets the patch that it covers most.
     The patches of a defect that covers more than `_MAX_WEIGHT` have that total weight.
     """
-    step = ConvStem.STRIDE
-    covered = torch.nn.functional.avg_pool2d(area[:, None], step).flatten(1)
     most = covered.amax(1, keepdim=True)
     target = (covered >= _MIN_COVERAGE) | ((covered == most) & (most > 0.004))
     touched = (covered > 0) & ~target

@@ -52,8 +52,6 @@ def fresh_network(recipe: Recipe, statistics: tuple[Tensor, Tensor]) -> MoECLIP:
     torch.manual_seed(recipe.seed)
     for adapter in network.adapters.moe:
         nn.init.normal_(adapter.lora_b, std=_EXPERT_DEVIATION)
-    for part in network.adapters.projections:
-        nn.init.xavier_uniform_(part.weight)
     for level, compared in enumerate(network.adapters.self_comparison):
         compared.mean.copy_(statistics[0][level])
         compared.deviation.copy_(statistics[1][level])

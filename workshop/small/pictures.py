@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
+from mini.batches import random_window
 from mini.camera import photograph
 from numpy.typing import NDArray
 
@@ -24,7 +25,6 @@ from small.photographs import Photographs
 
 Pixels = NDArray[np.uint8]
 Mask = NDArray[np.bool_]
-Window = tuple[slice, slice]
 
 _KINDS = [kind for kind in TRAINING_DEFECTS if kind in COMMON_KINDS]
 _CELL_SHARE = 0.12
@@ -124,25 +124,12 @@ def _cropped(
 ) -> Pair:
     """The same window of both, or another one of the clean picture, taken by one camera."""
     side = len(mask)
-    window = _window(rng, side)
+    window = random_window(rng, side)
     while mask[window].sum() < _MIN_SHOWN * mask.sum():
-        window = _window(rng, side)
-    other = _window(rng, side) if rng.random() < 0.4 else window
+        window = random_window(rng, side)
+    other = random_window(rng, side) if rng.random() < 0.4 else window
     pictures = photograph([_resized(clean[other], size), _resized(defective[window], size)], rng)
     return Pair(*pictures, _resized(mask[window].astype(np.float32), size, cv2.INTER_LINEAR))
-
-
-def _window(rng: np.random.Generator, side: int) -> Window:
-    """A window of nearly any aspect ratio, as users' pictures are resized to squares too."""
-    if rng.random() < 0.3:
-        return slice(0, side), slice(0, side)
-    spans = []
-    scale = rng.uniform(0.6, 1.0)
-    for _ in range(2):
-        length = int(side * np.clip(scale * rng.uniform(0.8, 1.2), 0.5, 1.0))
-        start = int(rng.integers(side - length + 1))
-        spans.append(slice(start, start + length))
-    return spans[0], spans[1]
 
 
 def _resized(pixels: NDArray, size: int, smooth: int | None = None) -> NDArray:

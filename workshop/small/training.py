@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 import torch
 import torch.nn.functional as F
+from mini.batches import covered_targets
 from mini.losses import dice, focal, ranking
 from torch import Tensor, nn
 
@@ -28,12 +29,6 @@ from small.tokens import Cache, Cached
 
 _MAX_GRADIENT_NORM = 5.0
 _IMAGE_SCALE = 4.0
-# A patch is anomalous if the defect covers at least this fraction; below, it is ignored.
-_MIN_COVERAGE = 0.03
-# A defect that covers no patch so far has the patch that it covers most, if it covers this much.
-_LEAST_COVERAGE = 0.004
-# Maximum weight of a defect in patches: a large one must not outweigh a whole batch.
-_MAX_WEIGHT = 32
 
 
 @dataclass(frozen=True)
@@ -162,7 +157,7 @@ def losses(
     comparison: Comparison, batch: Cached, network: MoECLIP, recipe: Recipe
 ) -> dict[str, Tensor]:
     """The parts of the loss; `mini.losses` explains how they differ from the paper's."""
-    target, weight = patch_targets(batch.covered)
+    target, weight = covered_targets(batch.covered)
     label = target.amax(dim=1)
     difference = LOGIT_SCALE * (comparison.patches[..., 1] - comparison.patches[..., 0]).float()
     side = round(batch.covered.shape[1] ** 0.5)
@@ -178,13 +173,3 @@ def losses(
         "rank": ranking(score(comparison, side, "industrial").score, label),
         "experts": torch.stack(experts).sum(),
     }
-
-
-def patch_targets(covered: Tensor) -> tuple[Tensor, Tensor]:
-    """Targets and weights (B, L) of patches from the fractions (B, L) that defects cover."""
-    most = covered.amax(dim=1, keepdim=True)
-    target = (covered >= _MIN_COVERAGE) | ((covered == most) & (most > _LEAST_COVERAGE))
-    touched = (covered > 0) & ~target
-    share = (_MAX_WEIGHT / target.sum(1, keepdim=True).clamp(min=_MAX_WEIGHT)).expand_as(covered)
-    weight = torch.where(target, share, 1.0).masked_fill(touched, 0)
-    return target.float(), weight

@@ -18,19 +18,15 @@ Shapes: B images, L = g * g patches, H descriptors of a patch, K its distances.
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
-
-import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from moeclip_cli.model.finite import unit_vectors
+from moeclip_cli.model.largest import largest
 from moeclip_cli.model.precision import without_autocast
 
 _EPS = 1e-3
-# Beyond this number, starting a thread takes longer than it saves.
-_MOST_THREADS = 8
 
 
 class Rarity(nn.Module):
@@ -82,25 +78,10 @@ class Rarity(nn.Module):
         most = max(self.RANKS[-1], patches // self._SHARE)
         mean = similar.mean(-1, keepdim=True)
         # Finding so many is faster than sorting them, and only the first ranks are needed.
-        top = _largest(similar, most)
+        top = largest(similar, most)
         first = top.topk(self.RANKS[-1], dim=-1).values[..., [rank - 1 for rank in self.RANKS]]
         last = top.amin(-1, keepdim=True)
         distances = 1 - torch.cat([first, last, mean], dim=-1)
         centred = distances - distances.mean(2, keepdim=True)
         relative = centred / (distances.std(2, keepdim=True) + _EPS)
         return torch.cat([distances, relative], dim=-1).transpose(1, 2).flatten(2)
-
-
-def _largest(values: Tensor, count: int) -> Tensor:
-    """The `count` largest of every row (..., L), in any order; leaves the rows reordered."""
-    # A tracer would record the result of NumPy as a constant.
-    recorded = torch.compiler.is_compiling() or torch.jit.is_tracing()
-    if recorded or values.requires_grad or values.device.type != "cpu":
-        return values.topk(count, dim=-1, sorted=False).values
-    # On a CPU, NumPy selects with vector instructions and torch does not, but only in one thread.
-    rows = values.flatten(0, -2).numpy()
-    rest = values.shape[-1] - count
-    threads = min(torch.get_num_threads(), _MOST_THREADS)
-    with ThreadPoolExecutor(threads) as pool:
-        list(pool.map(lambda part: part.partition(rest), np.array_split(rows, threads)))
-    return torch.from_numpy(rows[:, rest:]).view(*values.shape[:-1], count)
