@@ -21,7 +21,7 @@ _LARGEST_INTEGER = 1_000_000
 _MOST_SCALES = 8
 
 # Settings of the network that earlier checkpoints lack.
-_LATER_SWITCHES = ("moe_layers", "adapted_tower", "self_comparison")
+_LATER_SWITCHES = ("moe_layers", "adapted_tower", "self_comparison", "detail")
 
 
 @dataclass(frozen=True)

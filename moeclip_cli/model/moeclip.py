@@ -66,11 +66,13 @@ class Levels(NamedTuple):
         routing: the router's decisions for all tokens, one per adapter; none yet if the tower stays
             frozen.
         grid: rows and columns of the patches, whose product is L.
+        detail: tokens (B, L, E) of the detail tower, if the network has one.
     """
 
     tokens: list[Tensor]
     routing: tuple[Routing, ...]
     grid: tuple[int, int]
+    detail: Tensor | None = None
 
 
 class MoECLIP(nn.Module):
@@ -123,7 +125,10 @@ class MoECLIP(nn.Module):
         self.backbone.vision.to(dtype)
         self.adapters.projections.to(dtype)
         self.adapters.image_head.to(dtype)
-        for adapter in self.adapters.moe:
+        if self.adapters.detail is not None:
+            self.adapters.detail.vision.to(dtype)
+        detail = self.adapters.detail
+        for adapter in (*self.adapters.moe, *(detail.moe if detail is not None else ())):
             adapter.lora_a.data = adapter.lora_a.data.to(dtype)
             adapter.lora_b.data = adapter.lora_b.data.to(dtype)
         for name, weight in self.named_parameters():
@@ -210,7 +215,11 @@ class MoECLIP(nn.Module):
         adapters: dict[int, nn.Module] = {}
         if self.config.adapted_tower:
             adapters = dict(zip(self.config.adapter_blocks, self.adapters.moe, strict=True))
-        return tower_levels(self.backbone, self.config.layers, images, adapters)
+        levels = tower_levels(self.backbone, self.config.layers, images, adapters)
+        if self.adapters.detail is None:
+            return levels
+        detail = self.adapters.detail(images, self.preprocessing, levels.grid[0])
+        return levels._replace(detail=detail)
 
     def _adapted(self, levels: Levels) -> Levels:
         """The levels after the adapters, if they are those of a frozen tower."""
@@ -223,6 +232,8 @@ class MoECLIP(nn.Module):
             if self.config.self_comparison:
                 added = self.adapters.self_comparison[number](tokens)
                 tokens = tokens + added.to(tokens.dtype)
+            if levels.detail is not None:
+                tokens = torch.cat([tokens, levels.detail.to(tokens.dtype)], dim=-1)
             tokens, decided = adapter(tokens)
             adapted.append(tokens)
             routing.append(decided)
@@ -233,7 +244,15 @@ class MoECLIP(nn.Module):
         windows = WINDOWS if self.config.aggregation else WINDOWS[:1]
         for level in levels:
             for pooled in aggregate(level, windows):
-                yield self.backbone.vision.norm(pooled)
+                yield self._norm(pooled)
+
+    def _norm(self, tokens: Tensor) -> Tensor:
+        """The tower's last layer norm on tokens (B, L, D or D + E); detail keeps its own scale."""
+        norm = self.backbone.vision.norm
+        if self.adapters.detail is None:
+            return cast(Tensor, norm(tokens))
+        width = self.backbone.architecture.vision_width
+        return torch.cat([norm(tokens[..., :width]), tokens[..., width:]], dim=-1)
 
     def _project(self, number: int, tokens: Tensor) -> Tensor:
         """Patch features (B, L, C) of map `number`, unit vectors."""

@@ -16,6 +16,7 @@ import torch
 import torch.nn.functional as F
 from mini.batches import covered_targets
 from mini.losses import dice, focal, ranking
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from moeclip_cli.model.losses import balance_loss, etf_loss, expert_load
@@ -116,7 +117,7 @@ class Trainer:
 
     def _one_step(self) -> dict[str, float]:
         recipe = self.recipe
-        batch = self.cache.read(self._numbers())
+        batch = self._next_batch()
         for group in self._optimiser.param_groups:
             group["lr"] = self._rate()
         with torch.autocast("cpu", torch.bfloat16):
@@ -135,12 +136,28 @@ class Trainer:
         self.step += 1
         return {name: float(value.detach()) for name, value in parts.items()}
 
-    def _numbers(self) -> list[int]:
-        """The pairs of the next batch: another order in every pass."""
-        batch = self.recipe.batch
-        passes, place = divmod(self.step, len(self.cache) // batch)
-        order = np.random.default_rng([self.recipe.seed, passes]).permutation(len(self.cache))
-        return order[place * batch : (place + 1) * batch].tolist()
+    def _next_batch(self) -> Cached:
+        """The next pairs: windows of them at first, then whole."""
+        recipe = self.recipe
+        first = round(recipe.windows * recipe.steps)
+        if self.step < first:
+            rng = np.random.default_rng([recipe.seed, 1, self.step])
+            count = 2 * recipe.batch
+            return self.cache.windows(self._numbers(self.step * count, count), recipe.window, rng)
+        seen = 2 * recipe.batch * first + (self.step - first) * recipe.batch
+        return self.cache.read(self._numbers(seen, recipe.batch))
+
+    def _numbers(self, seen: int, count: int) -> list[int]:
+        """The pairs of a batch after so many others: another order in every pass."""
+        length = len(self.cache)
+        found: list[int] = []
+        for number in range(seen, seen + count):
+            passes, place = divmod(number, length)
+            found.append(int(self._order(passes)[place]))
+        return found
+
+    def _order(self, passes: int) -> NDArray[np.int64]:
+        return np.random.default_rng([self.recipe.seed, passes]).permutation(len(self.cache))
 
     def _rate(self) -> float:
         recipe = self.recipe
@@ -160,7 +177,6 @@ def losses(
     target, weight = covered_targets(batch.covered)
     label = target.amax(dim=1)
     difference = LOGIT_SCALE * (comparison.patches[..., 1] - comparison.patches[..., 0]).float()
-    side = round(batch.covered.shape[1] ** 0.5)
     experts = [
         recipe.etf_weight * etf_loss(routing, adapter)
         + recipe.balance_weight * balance_loss(expert_load(routing))
@@ -170,6 +186,6 @@ def losses(
         "focal": focal(difference, target, weight),
         "dice": dice(difference.sigmoid(), target, weight),
         "image": F.cross_entropy(_IMAGE_SCALE * comparison.image.float(), label.long()),
-        "rank": ranking(score(comparison, side, "industrial").score, label),
+        "rank": ranking(score(comparison, batch.grid, "industrial").score, label),
         "experts": torch.stack(experts).sum(),
     }
