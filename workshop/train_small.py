@@ -19,6 +19,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 import torch
+from small.detail import MINI
 from small.network import finished, fresh_network
 from small.photographs import Photographs, photographs
 from small.recipe import Recipe
@@ -116,7 +117,10 @@ def write_model(
     """Write the checkpoint with its threshold and the record of its training."""
     recipe = trainer.recipe
     network = finished(trainer.result())
-    tower = builtin_file(BUILTIN_BACKBONES[DEFAULT_TOWER])
+    # As it will be read again: the threshold is that of the weights in half precision.
+    for tensor in network.adapters.state_dict().values():
+        tensor.copy_(tensor.half())
+    tower, second = (builtin_file(BUILTIN_BACKBONES[name]) for name in (DEFAULT_TOWER, MINI))
     config = CheckpointConfig(
         network=network.config,
         backbone=BackboneRef(DEFAULT_TOWER, digest=file_digest(tower)),
@@ -124,25 +128,24 @@ def write_model(
         threshold=measured_threshold(network, recipe, CHOOSING_SEED, others),
         image_weight=recipe.image_weight,
         prompt="object",
+        detail=BackboneRef(MINI, digest=file_digest(second)) if recipe.detail else None,
         training={
             "data": "generated pictures (moeclip_cli.datasets.synthetic), and defects planted into "
             "photographs of Debian's packages",
-            "detail": "vision tower and adapters of moeclip-mini, frozen",
             "recipe": asdict(recipe),
             "steps": trainer.step,
-            "images": 2 * recipe.batch * trainer.step,
+            "images": 2 * trainer.seen,
             "minutes": round(trainer.seconds / 60, 1),
             "hardware": f"{torch.get_num_threads()} CPU threads, {platform.machine()}",
             "torch": torch.__version__,
             "validation": {kind: asdict(measured) for kind, measured in found.items()},
         },
     )
-    tensors = {
-        # As the weights of moeclip-mini are.
-        name: tensor.half() if name.startswith("detail.vision.") else tensor
-        for name, tensor in network.adapters.state_dict().items()
-    }
-    write_checkpoint(folder / "moeclip-small.safetensors", config, tensors)
+    write_checkpoint(
+        folder / "moeclip-small.safetensors",
+        config,
+        {name: tensor.half() for name, tensor in network.adapters.state_dict().items()},
+    )
 
 
 def show(progress: Progress) -> None:

@@ -19,7 +19,7 @@ from moeclip_cli.errors import ModelError
 from moeclip_cli.model.adapters import Adapters
 from moeclip_cli.model.backbones.clip import named_architecture
 from moeclip_cli.model.config import NetworkConfig, quarter_depths
-from moeclip_cli.model.detail import DetailTower
+from moeclip_cli.model.detail import Detail
 
 _TEXT_LAYER = "text_layer.weight"
 _LEARNED_TEXT = "learned_text.features"
@@ -229,7 +229,7 @@ def _empty_adapters(network: NetworkConfig, tensors: Mapping[str, Tensor]) -> Ad
 def _vision_width(network: NetworkConfig, tensors: Mapping[str, Tensor]) -> int:
     """Width D of the backbone's tower, without the detail tower's features."""
     width = tensors["image_head.norm.weight"].shape[0]
-    return width - (DetailTower.TOKEN_WIDTH if network.detail else 0)
+    return width - (Detail.TOKEN_WIDTH if network.detail else 0)
 
 
 def _text_sizes(tensors: Mapping[str, Tensor]) -> tuple[int, int | None]:

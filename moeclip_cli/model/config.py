@@ -54,8 +54,8 @@ class NetworkConfig:
             levels of an image instead of computing them again. Not part of the paper.
         self_comparison: add to each token a learned function of its distances to the other patches
             of its image; without `adapted_tower` only. Not part of the paper.
-        detail: put the tokens of a small second tower, which is part of the checkpoint, beside
-            those of every level; without `adapted_tower` only. Not part of the paper.
+        detail: put the tokens of a small second tower beside those of every level; without
+            `adapted_tower` only. Not part of the paper.
     """
 
     layers: tuple[int, ...] = (6, 12, 18, 24)

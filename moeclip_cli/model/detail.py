@@ -15,18 +15,15 @@ from collections.abc import Sequence
 
 import torch
 import torch.nn.functional as F
-from open_clip.transformer import VisionTransformer
 from torch import Tensor, nn
 
-from moeclip_cli.model.backbones.clip import CLIP, ClipVision
-from moeclip_cli.model.backbones.stem import ConvStem
+from moeclip_cli.errors import ModelError
+from moeclip_cli.model.backbones.family import Backbone
+from moeclip_cli.model.backbones.towers import VisionTower
 from moeclip_cli.model.config import NetworkConfig
 from moeclip_cli.model.experts import MoEAdapter
 from moeclip_cli.model.preprocessing import Preprocessing
 
-_WIDTH, _BLOCKS, _HEADS, _JOINT_DIM = 128, 8, 2, 64
-# Side in pixels that the position embeddings are for.
-_POSITIONS_SIDE = 448
 # Without FOFS, whose matrices would be computed only to be replaced by those of the checkpoint.
 _ADAPTED = NetworkConfig(layers=(2, 4, 6, 8), dropout=0.0, fofs=False)
 # Blocks whose tokens are used.
@@ -36,50 +33,51 @@ _SCALES = (8 / 7, 5 / 7)
 _MIN_GRID = 3
 
 
-class DetailTower(nn.Module):
-    """The tower, frozen, with adapters of its own.
+class Detail(nn.Module):
+    """The adapters in the second tower, and the statistics of its tokens; all frozen.
 
-    The sizes of its parts are fixed; its state dict has
-
-        vision.*             a CLIP vision tower with a `ConvStem`
-        moe.{i}.*            the adapters after blocks 2, 4, 6 and 8
-        mean, deviation      (E,) of its tokens over many images
+    The tower itself is a built-in backbone, see `CheckpointConfig.detail`.
 
     Attributes:
+        VISION_WIDTH: width of the tower.
         TOKEN_WIDTH: E, the features of a token: two levels at two sizes.
+        mean: (E,) of the tokens over many images.
+        deviation: (E,) of the tokens over many images.
     """
 
-    TOKEN_WIDTH = len(_LEVELS) * len(_SCALES) * _WIDTH
+    VISION_WIDTH = 128
+    TOKEN_WIDTH = len(_LEVELS) * len(_SCALES) * VISION_WIDTH
 
     mean: Tensor
     deviation: Tensor
 
     def __init__(self) -> None:
         super().__init__()
-        visual = VisionTransformer(
-            _POSITIONS_SIDE, ConvStem.STRIDE, _WIDTH, _BLOCKS, _HEADS, 4.0, output_dim=_JOINT_DIM
-        )
-        visual.conv1 = ConvStem(_WIDTH)
-        self.vision = ClipVision(visual, CLIP.positions)
-        self.moe = nn.ModuleList(MoEAdapter(_ADAPTED, _WIDTH) for _ in _ADAPTED.layers)
+        self.moe = nn.ModuleList(MoEAdapter(_ADAPTED, self.VISION_WIDTH) for _ in _ADAPTED.layers)
         self.register_buffer("mean", torch.zeros(self.TOKEN_WIDTH))
         self.register_buffer("deviation", torch.ones(self.TOKEN_WIDTH))
         self.requires_grad_(False)
 
-    def forward(self, images: Tensor, preprocessing: Preprocessing, grid: int) -> Tensor:
+    def forward(
+        self, backbone: Backbone, images: Tensor, preprocessing: Preprocessing, grid: int
+    ) -> Tensor:
         """Standardised tokens (B, g * g, E).
 
         Args:
-            images: (B, 3, S, S) normalised for the backbone.
-            preprocessing: of the backbone.
+            backbone: whose vision tower is the second one.
+            images: (B, 3, S, S) normalised for the first one.
+            preprocessing: of the first one.
             grid: g.
         """
-        return self.joined(self.tokens(images, preprocessing), grid)
+        return self.joined(self.tokens(backbone, images, preprocessing), grid)
 
-    def tokens(self, images: Tensor, preprocessing: Preprocessing) -> list[Tensor]:
+    def tokens(
+        self, backbone: Backbone, images: Tensor, preprocessing: Preprocessing
+    ) -> list[Tensor]:
         """Tokens (B, h * h, E / 2) at each of the two sizes; see `forward`."""
-        own = _renormalised(images, preprocessing, CLIP.preprocessing)
-        return [self._levels(_resized(own, scale)) for scale in _SCALES]
+        own = _renormalised(images, preprocessing, backbone.architecture.family.preprocessing)
+        stride = backbone.architecture.patch_size
+        return [self._levels(backbone.vision, _resized(own, scale, stride)) for scale in _SCALES]
 
     def joined(self, tokens: Sequence[Tensor], grid: int) -> Tensor:
         """Standardised tokens (B, g * g, E) of those of both sizes."""
@@ -89,18 +87,37 @@ class DetailTower(nn.Module):
         """Tokens (..., E) with mean 0 and deviation 1 over many images."""
         return (tokens - self.mean) / self.deviation
 
-    def _levels(self, images: Tensor) -> Tensor:
-        """Tokens (B, h * h, E / 2) of normalised images of this tower."""
+    def _levels(self, vision: VisionTower, images: Tensor) -> Tensor:
+        """Tokens (B, h * h, E / 2) of images normalised for the tower."""
         adapters = dict(zip(_ADAPTED.layers, self.moe, strict=True))
-        x = self.vision.embed(images.to(self.vision.dtype))
+        x = vision.embed(images.to(vision.dtype))
         levels = []
-        for number, block in enumerate(self.vision.blocks, start=1):
+        for number, block in enumerate(vision.blocks, start=1):
             x = block(x)
             if number in adapters:
                 x, _ = adapters[number](x)
             if number in _LEVELS:
-                levels.append(self.vision.patches(x))
+                levels.append(vision.patches(x))
         return torch.cat(levels, dim=-1)
+
+
+def check_detail(backbone: Backbone | None, wanted: bool) -> None:
+    """Refuse a second tower that is missing, not wanted or of another shape.
+
+    Raises:
+        ModelError: if it is.
+    """
+    if (backbone is not None) != wanted:
+        state = "needs" if wanted else "does not have"
+        raise ModelError(f"The network {state} a second tower; change `detail`.")
+    if backbone is None:
+        return
+    shape = backbone.architecture
+    if (shape.vision_width, shape.blocks) != (Detail.VISION_WIDTH, _ADAPTED.layers[-1]):
+        raise ModelError(
+            f"The second tower must have width {Detail.VISION_WIDTH} and {_ADAPTED.layers[-1]} "
+            f"blocks, not {shape.vision_width} and {shape.blocks}; change `detail`."
+        )
 
 
 def on_grid(tokens: Tensor, grid: int) -> Tensor:
@@ -122,7 +139,6 @@ def _renormalised(images: Tensor, old: Preprocessing, new: Preprocessing) -> Ten
     return images * (std / new_std) + (mean - new_mean) / new_std
 
 
-def _resized(images: Tensor, scale: float) -> Tensor:
-    grid = max(_MIN_GRID, round(images.shape[-1] * scale / ConvStem.STRIDE))
-    side = grid * ConvStem.STRIDE
+def _resized(images: Tensor, scale: float, stride: int) -> Tensor:
+    side = stride * max(_MIN_GRID, round(images.shape[-1] * scale / stride))
     return F.interpolate(images, (side, side), mode="bilinear", antialias=True, align_corners=False)

@@ -20,6 +20,7 @@ from moeclip_cli.model.adapters import Adapters
 from moeclip_cli.model.aggregation import WINDOWS, aggregate
 from moeclip_cli.model.backbones.family import Backbone
 from moeclip_cli.model.config import NetworkConfig
+from moeclip_cli.model.detail import check_detail
 from moeclip_cli.model.experts import Routing
 from moeclip_cli.model.finite import is_finite, unit_vectors
 from moeclip_cli.model.heads import TextLayer
@@ -82,12 +83,19 @@ class MoECLIP(nn.Module):
         config: the network's configuration.
         backbone: the frozen towers.
         adapters: the trained parts, built for the same configuration.
+        detail: the backbone whose vision tower is the second one, if the network has one.
 
     Raises:
         ModelError: if the configuration does not fit the backbone.
     """
 
-    def __init__(self, config: NetworkConfig, backbone: Backbone, adapters: Adapters) -> None:
+    def __init__(
+        self,
+        config: NetworkConfig,
+        backbone: Backbone,
+        adapters: Adapters,
+        detail: Backbone | None = None,
+    ) -> None:
         super().__init__()
         architecture = backbone.architecture
         check_image_size(config.image_size, architecture.patch_size)
@@ -95,6 +103,8 @@ class MoECLIP(nn.Module):
         self.config = config
         self.backbone = backbone
         self.adapters = adapters
+        check_detail(detail, config.detail)
+        self.detail = detail
 
     @property
     def preprocessing(self) -> Preprocessing:
@@ -114,6 +124,8 @@ class MoECLIP(nn.Module):
         """Set the training mode of the adapters; the frozen backbone always evaluates."""
         super().train(mode)
         self.backbone.eval()
+        if self.detail is not None:
+            self.detail.eval()
         return self
 
     def set_precision(self, dtype: torch.dtype) -> None:
@@ -125,8 +137,8 @@ class MoECLIP(nn.Module):
         self.backbone.vision.to(dtype)
         self.adapters.projections.to(dtype)
         self.adapters.image_head.to(dtype)
-        if self.adapters.detail is not None:
-            self.adapters.detail.vision.to(dtype)
+        if self.detail is not None:
+            self.detail.vision.to(dtype)
         detail = self.adapters.detail
         for adapter in (*self.adapters.moe, *(detail.moe if detail is not None else ())):
             adapter.lora_a.data = adapter.lora_a.data.to(dtype)
@@ -216,9 +228,9 @@ class MoECLIP(nn.Module):
         if self.config.adapted_tower:
             adapters = dict(zip(self.config.adapter_blocks, self.adapters.moe, strict=True))
         levels = tower_levels(self.backbone, self.config.layers, images, adapters)
-        if self.adapters.detail is None:
+        if self.adapters.detail is None or self.detail is None:
             return levels
-        detail = self.adapters.detail(images, self.preprocessing, levels.grid[0])
+        detail = self.adapters.detail(self.detail, images, self.preprocessing, levels.grid[0])
         return levels._replace(detail=detail)
 
     def _adapted(self, levels: Levels) -> Levels:

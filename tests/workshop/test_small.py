@@ -180,6 +180,7 @@ def test_the_written_model_scores(trainer, sources, tmp_path):
     file = tmp_path / "moeclip-small.safetensors"
     loaded = load_model(str(file))
     assert loaded.network.adapters.learned_text is not None
+    assert loaded.config.detail.name == "moeclip-mini"
     assert loaded.config.threshold.value > 0
     inspector = Inspector.load(file, device="cpu")
     results = list(inspector.score([sources.surfaces[0]], prompt="nut"))

@@ -62,11 +62,12 @@ def fresh_network(recipe: Recipe, tokens: Statistics, detail: Statistics) -> MoE
         compared.mean.copy_(tokens[0][level])
         compared.deviation.copy_(tokens[1][level])
         compared.__class__ = CachedComparison
+    second = None
     if recipe.detail:
-        adapters.detail = detail_of_mini()
+        second, adapters.detail = detail_of_mini()
         adapters.detail.mean.copy_(detail[0])
         adapters.detail.deviation.copy_(detail[1])
-    return MoECLIP(config, backbone, adapters).train()
+    return MoECLIP(config, backbone, adapters, second).train()
 
 
 def compare(network: MoECLIP, batch: Cached) -> Comparison:

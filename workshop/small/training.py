@@ -136,23 +136,29 @@ class Trainer:
         self.step += 1
         return {name: float(value.detach()) for name, value in parts.items()}
 
+    @property
+    def seen(self) -> int:
+        """Number of pairs, windows of them or whole, that the training has seen."""
+        windows = min(self.step, self._window_steps)
+        return self.recipe.batch * (self.step + windows)
+
+    @property
+    def _window_steps(self) -> int:
+        return round(self.recipe.windows * self.recipe.steps)
+
     def _next_batch(self) -> Cached:
         """The next pairs: windows of them at first, then whole."""
         recipe = self.recipe
-        first = round(recipe.windows * recipe.steps)
-        if self.step < first:
-            rng = np.random.default_rng([recipe.seed, 1, self.step])
-            count = 2 * recipe.batch
-            return self.cache.windows(self._numbers(self.step * count, count), recipe.window, rng)
-        seen = 2 * recipe.batch * first + (self.step - first) * recipe.batch
-        return self.cache.read(self._numbers(seen, recipe.batch))
+        if self.step >= self._window_steps:
+            return self.cache.read(self._numbers(recipe.batch))
+        rng = np.random.default_rng([recipe.seed, 1, self.step])
+        return self.cache.windows(self._numbers(2 * recipe.batch), recipe.window, rng)
 
-    def _numbers(self, seen: int, count: int) -> list[int]:
-        """The pairs of a batch after so many others: another order in every pass."""
-        length = len(self.cache)
+    def _numbers(self, count: int) -> list[int]:
+        """The pairs of the next batch: another order in every pass."""
         found: list[int] = []
-        for number in range(seen, seen + count):
-            passes, place = divmod(number, length)
+        for number in range(self.seen, self.seen + count):
+            passes, place = divmod(number, len(self.cache))
             found.append(int(self._order(passes)[place]))
         return found
 
