@@ -40,6 +40,8 @@ class ScoreOutput(options.PictureOutput):
     Attributes:
         heatmaps: write an overlay for each image, or for each anomalous one.
         save_maps: write each raw anomaly map to maps/NAME.npy.
+        keep_maps: write each anomaly map with 8 bits a pixel to compact-maps/NAME.png, about 20 KB,
+            for `moeclip recut`.
         report: write report.html.
         table_format: file format of the results table.
         as_json: print one JSON object per image instead of tables.
@@ -52,6 +54,7 @@ class ScoreOutput(options.PictureOutput):
         typer.Option(*NAMES, parser=heatmap_choice, metavar="[all|anomalous]", show_default=False),
     ] = None
     save_maps: bool = False
+    keep_maps: bool = False
     report: bool = False
     table_format: Annotated[TableFormat, typer.Option("--format", "-f")] = "csv"
     as_json: Annotated[bool, typer.Option("--json")] = False
@@ -145,6 +148,7 @@ def _claim(
         heatmaps=output.picture_format if output.heatmaps else None,
         anomalous_only=output.heatmaps == ANOMALOUS,
         save_maps=output.save_maps,
+        keep_maps=output.keep_maps,
     )
     folder = RunFolder.claim(
         output.out,
@@ -215,7 +219,7 @@ def _print_summary(scorer: Scorer, summary: Summary, *, tables: bool) -> None:
 
     if tables:
         if summary.most_anomalous:
-            print_highest(summary, scorer.good_parts)
+            print_highest(summary, len(scorer.good_scores))
         threshold = scorer.threshold
         console.stdout().print(
             f"{console.counted(summary.images, 'image')}: {summary.anomalous} anomalous, "

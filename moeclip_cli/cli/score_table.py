@@ -92,7 +92,8 @@ def _name(row: Row, folder: str) -> str:
 
 def _cells(row: Row, good_parts: int) -> list[str]:
     below = [row.good_parts_below(good_parts)] if good_parts else []
-    return [f"{row.score:.3f}", str(row.verdict), *below, f"{row.area_fraction:.1%}", _place(row)]
+    area = "" if row.area_fraction is None else f"{row.area_fraction:.1%}"
+    return [f"{row.score:.3f}", str(row.verdict), *below, area, _place(row)]
 
 
 def _place(row: Row) -> str:

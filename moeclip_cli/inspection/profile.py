@@ -14,7 +14,8 @@ from moeclip_cli.bounded_text import read_small_text, require_regular_file
 from moeclip_cli.checkpoints.configuration import read_record
 from moeclip_cli.errors import ModelError, UsageError
 from moeclip_cli.files import replacing
-from moeclip_cli.inspection.conformal import attainable_rate, conformal_threshold
+from moeclip_cli.inspection.bundle_text import read_profile_text
+from moeclip_cli.inspection.conformal import attainable_rate, conformal_threshold, in_words
 from moeclip_cli.model.config import Domain
 
 if TYPE_CHECKING:
@@ -62,10 +63,8 @@ class Profile:
     @property
     def source(self) -> str:
         """Origin of the threshold, in a few words for tables and reports."""
-        found = f"profile: {self._rate} false alarms on {self.images}"
-        if self.rule == "split":
-            return f"{found} good images"
-        return f"{found} references, each left out in turn"
+        words = in_words(self.false_alarms, self.images, left_out=self.rule == "jackknife+")
+        return f"profile: {words}"
 
     @property
     def guarantee(self) -> str:
@@ -130,6 +129,21 @@ class Profile:
         try:
             if _has_references(path):
                 return _load_with_references(path)
+            return cls.from_json(read_small_text(path, "profile"))
+        except _READING_ERRORS as error:
+            raise _not_a_profile(path) from error
+
+    @classmethod
+    def load_threshold(cls, path: str | os.PathLike[str]) -> Profile:
+        """Read a profile without its references, which takes no PyTorch.
+
+        Raises:
+            UsageError: see `load`.
+        """
+        path = Path(path)
+        try:
+            if _has_references(path):
+                return cls.from_json(read_profile_text(path))
             return cls.from_json(read_small_text(path, "profile"))
         except _READING_ERRORS as error:
             raise _not_a_profile(path) from error

@@ -118,13 +118,7 @@ class RunFolder(Closable):
             UsageError: if the folder was removed during the run, or cannot be written.
         """
         self._lock.require_held()
-        with write_errors(self.path):
-            digests = {
-                name: _digest(self.path / name)
-                for name in self._kind.files
-                if (self.path / name).exists()
-            }
-        self.card.finish(summary, digests)
+        self.card.finish(summary, file_digests(self.path, self._kind))
 
     def close(self) -> None:
         """Let other processes write to the folder. Closing it twice is harmless."""
@@ -143,6 +137,21 @@ def require_usable(path: Path, kind: RunKind, *, overwrite: bool, resume: bool) 
         if is_present(path / OUTPUT_MARKER):
             stack.enter_context(WriterLock.of_folder(path))
         _check(path, kind, None, overwrite=overwrite, resume=resume)
+
+
+def file_digests(path: Path, kind: RunKind) -> dict[str, str]:
+    """SHA-256 of the files of a run that exist, by name.
+
+    Args:
+        path: the output folder.
+        kind: the command's.
+
+    Raises:
+        UsageError: if one cannot be read.
+    """
+    with write_errors(path):
+        found = [name for name in kind.files if (path / name).exists()]
+    return {name: _digest(path / name) for name in found}
 
 
 def _digest(path: Path) -> str:
