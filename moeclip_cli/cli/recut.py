@@ -11,8 +11,10 @@ import typer
 
 from moeclip_cli.cli import console, options
 from moeclip_cli.cli.fractions import fraction
+from moeclip_cli.cli.groups import grouped
 from moeclip_cli.cli.processes import command_line
 from moeclip_cli.cli.progress import meter
+from moeclip_cli.cli.report_options import ReportOptions
 from moeclip_cli.cli.score_table import print_highest
 from moeclip_cli.errors import UsageError
 
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
     from moeclip_cli.runs.recut import Change, Recut
 
 
+@grouped
 def recut(
     folder: Annotated[
         Path, typer.Argument(metavar="OUT", help="Output folder of `moeclip score`.")
@@ -67,6 +70,7 @@ def recut(
     as_json: Annotated[
         bool, typer.Option("--json", help="Print one JSON object per image instead of tables.")
     ] = False,
+    texts: ReportOptions = ReportOptions(),
     workers: options.Workers = None,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print errors only.")] = False,
     debug: options.Debug = False,
@@ -101,6 +105,7 @@ def recut(
         heatmaps=drawn,
         anomalous_only=drawn is not None and run.files.anomalous_only,
         report=(folder / REPORT).exists() if report is None else report,
+        text=texts.text() if texts.given else None,
         verdicts_only=verdicts_only,
     )
     with meter(run.card["summary"]["images"], quiet=quiet) as advance:

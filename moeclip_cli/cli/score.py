@@ -16,6 +16,7 @@ from moeclip_cli.cli.heatmap_choice import ANOMALOUS, NAMES, heatmap_choice
 from moeclip_cli.cli.mutual import MutualOptions, compare
 from moeclip_cli.cli.processes import command_line
 from moeclip_cli.cli.progress import meter
+from moeclip_cli.cli.report_options import ReportOptions
 from moeclip_cli.cli.score_table import print_highest
 from moeclip_cli.errors import UsageError
 from moeclip_cli.exit_codes import ExitCode
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from moeclip_cli.inspection.mutual import MutualInspector
     from moeclip_cli.inspection.result import Result
     from moeclip_cli.inspection.scorer import Scorer
-    from moeclip_cli.reports.pages.score_page import RunFacts
+    from moeclip_cli.reports.pages.score_content import ReportText, RunFacts
     from moeclip_cli.runs.folder import RunFolder
     from moeclip_cli.runs.input_log import Describe
     from moeclip_cli.runs.score_run import Outputs
@@ -69,6 +70,7 @@ def score(
     model: options.ModelOptions,
     mutual: MutualOptions,
     output: ScoreOutput,
+    texts: ReportOptions,
     run: options.RunOptions,
     general: options.GeneralOptions,
 ) -> None:
@@ -83,7 +85,7 @@ def score(
     found = images.find(output.out, quiet=general.quiet)
     if mutual.mutual and len(found) == 1:
         raise UsageError("There is one image only; `mutual` compares at least two.")
-    shown = product.read()
+    shown, text = product.read(), texts.text()
     model.check(run, product.threshold)
 
     from moeclip_cli.runs.folder import require_usable
@@ -97,7 +99,7 @@ def score(
         inspector = mutual.load(model, run, images, shown, quiet=general.quiet)
     else:
         inspector = model.load_inspector(run, quiet=general.quiet, images=images, product=shown)
-    folder, outputs = _claim(inspector, output, shown)
+    folder, outputs = _claim(inspector, output, shown, text)
 
     def observe(result: Result) -> None:
         if output.as_json:
@@ -114,7 +116,7 @@ def score(
     )
     with folder, console.note_if(KeyboardInterrupt, kept):
         pace = run.pace(inspector.device)
-        job = _Job(found, shown, folder, pace, observe, Summary(), general.quiet)
+        job = _Job(found, shown, text, folder, pace, observe, Summary(), general.quiet)
         scorer, describe = job.start(inspector)
         if output.report:
             outputs = replace(outputs, report=job.facts(scorer))
@@ -135,7 +137,10 @@ def score(
 
 
 def _claim(
-    inspector: Inspector | MutualInspector, output: ScoreOutput, product: options.Product
+    inspector: Inspector | MutualInspector,
+    output: ScoreOutput,
+    product: options.Product,
+    text: ReportText,
 ) -> tuple[RunFolder, Outputs]:
     """The output folder, claimed for these settings, and the files to write there."""
     from moeclip_cli.runs.environment import describe_environment
@@ -150,11 +155,14 @@ def _claim(
         save_maps=output.save_maps,
         keep_maps=output.keep_maps,
     )
+    environment = describe_environment(inspector.device, command_line())
+    if output.report:
+        environment["report"] = text.to_dict()
     folder = RunFolder.claim(
         output.out,
         SCORE,
         score_settings(inspector, outputs, prompt=product.prompt, prompt_rules=product.rules_text),
-        describe_environment(inspector.device, command_line()),
+        environment,
         overwrite=output.overwrite,
         resume=output.resume,
     )
@@ -167,6 +175,7 @@ class _Job:
 
     found: options.FoundImages
     product: options.Product
+    text: ReportText
     folder: RunFolder
     pace: Pace
     observe: Callable[[Result], None]
@@ -187,7 +196,8 @@ class _Job:
         """The head of the report."""
         from moeclip_cli.runs.score_run import report_facts
 
-        return report_facts(scorer, self.product.prompt, mixed=self.product.rules is not None)
+        mixed = self.product.rules is not None
+        return report_facts(scorer, self.product.prompt, self.text, mixed=mixed)
 
     def run(self, scorer: Scorer, outputs: Outputs, describe: Describe) -> Summary:
         """Score the images, with progress on standard error."""

@@ -28,7 +28,7 @@ from moeclip_cli.inspection.good_scores import GoodScores
 from moeclip_cli.inspection.recut import recut_result, recut_row
 from moeclip_cli.inspection.result import ANOMALOUS, Result, Row
 from moeclip_cli.inspection.thresholds import AppliedThreshold
-from moeclip_cli.reports.pages.score_page import RunFacts
+from moeclip_cli.reports.pages.score_content import ReportText, RunFacts
 from moeclip_cli.reports.pages.score_report import ReportWriter
 from moeclip_cli.reports.tables.results_table import open_table
 from moeclip_cli.runs.finished_run import FinishedRun
@@ -54,6 +54,7 @@ class Change:
         heatmaps: format of the overlays, or None for none.
         anomalous_only: whether only anomalous images get an overlay.
         report: whether to write `report.html`.
+        text: what the user adds to the report; None for what the run has.
         verdicts_only: leave the columns of regions empty, which takes no maps.
     """
 
@@ -62,6 +63,7 @@ class Change:
     heatmaps: PictureChoice | None = None
     anomalous_only: bool = False
     report: bool = False
+    text: ReportText | None = None
     verdicts_only: bool = False
 
 
@@ -159,7 +161,12 @@ def report_facts(run: FinishedRun, change: Change) -> RunFacts:
         device=environment["device"],
         started=datetime.fromisoformat(environment["started"]).astimezone(),
         version=__version__,
+        text=_text(run, change),
     )
+
+
+def _text(run: FinishedRun, change: Change) -> ReportText:
+    return change.text or ReportText.of(run.environment.get("report", {}))
 
 
 class _Job:
@@ -269,11 +276,16 @@ class _Job:
         }
         if not change.anomalous_only:
             settings.pop("heatmaps_of", None)
+        environment = dict(card["environment"])
+        environment.pop("report", None)
+        if change.report:
+            environment["report"] = _text(self._run, change).to_dict()
         counts = found.summary.to_dict()
         speed = {name: card["summary"][name] for name in ("seconds", "images_per_second")}
         content: dict[str, Any] = {
             **card,
             "settings": settings,
+            "environment": environment,
             "summary": counts | speed,
             "files": file_digests(folder, SCORE),
             "recut": {

@@ -23,7 +23,7 @@ from moeclip_cli.inspection.mutual import MutualInspector
 from moeclip_cli.inspection.result import Result
 from moeclip_cli.inspection.scorer import Scorer
 from moeclip_cli.parallel.device import describe_device
-from moeclip_cli.reports.pages.score_page import RunFacts
+from moeclip_cli.reports.pages.score_content import ReportText, RunFacts
 from moeclip_cli.reports.pages.score_report import ReportWriter
 from moeclip_cli.reports.tables.results_table import open_table
 from moeclip_cli.runs.folder import RunFolder
@@ -98,12 +98,15 @@ def score_settings(
     }
 
 
-def report_facts(scorer: Scorer, prompt: str, *, mixed: bool) -> RunFacts:
+def report_facts(
+    scorer: Scorer, prompt: str, text: ReportText | None = None, *, mixed: bool
+) -> RunFacts:
     """The head of a report.
 
     Args:
         scorer: gives the results.
         prompt: the prompt of images without a rule.
+        text: what the user adds.
         mixed: whether rules give some images other prompts.
     """
     return RunFacts(
@@ -115,6 +118,7 @@ def report_facts(scorer: Scorer, prompt: str, *, mixed: bool) -> RunFacts:
         device=describe_device(scorer.device),
         started=datetime.now(timezone.utc).astimezone(),
         version=__version__,
+        text=text or ReportText(),
     )
 
 
