@@ -130,6 +130,9 @@ def score(
                 "good parts did. Check camera, light and parts, then calibrate again."
             )
         console.note(f"Results are in {output.out}.")
+    elif summary.failed:
+        unread = console.counted(summary.failed, "image")
+        console.warn(f"{unread} could not be read; {output.out} says which and why.")
     if output.fail_on_anomaly and summary.anomalous:
         raise typer.Exit(ExitCode.ANOMALIES_FOUND)
     if summary.failed:

@@ -14,6 +14,7 @@ from moeclip_cli.checkpoints.formats import file_digest
 from moeclip_cli.discovery.walk import OUTPUT_MARKER
 from moeclip_cli.errors import ModelError, UsageError
 from moeclip_cli.files import Closable, is_present, partial_files, write_errors
+from moeclip_cli.inspection.setting_names import file_of, label, shown
 from moeclip_cli.runs.lock import WriterLock
 from moeclip_cli.runs.run_card import CARD, RunCard, make_output_folder, read_card
 
@@ -238,16 +239,27 @@ def _require_equal(
 ) -> None:
     old = dict(_leaves(before))
     new = dict(_leaves(json.loads(json.dumps(settings))))  # in the types of the card
-    different = [
-        f"{names[-1].replace('_', ' ')} was {old.get(names)}, now it is {new.get(names)}"
+    keys = [
+        names
         for names in sorted(old.keys() | new.keys())
         if old.get(names) != new.get(names) and names[-1] not in kind.may_differ
+    ]
+    different = [
+        f"{label(names[-1])} was {_told(names, old)}, now it is {_told(names, new)}"
+        for names in keys
+        if (*names[:-1], file_of(names[-1])) not in keys  # the names of the files differ, too
     ]
     if different:
         raise UsageError(
             f"The {kind.noun} in {path} cannot be resumed: its {'; its '.join(different[:_NAMED])}."
             f" Use the settings in {path / kind.settings_file}, `overwrite`, or another `out`."
         )
+
+
+def _told(names: tuple[str, ...], leaves: Mapping[tuple[str, ...], Any]) -> str:
+    """The value of a setting, with the settings beside it."""
+    beside = {each[-1]: value for each, value in leaves.items() if each[:-1] == names[:-1]}
+    return shown(names[-1], beside)
 
 
 def _leaves(

@@ -80,6 +80,16 @@ def test_quiet_says_nothing(score, parts):
     assert len(read_rows()) == 5
 
 
+def test_quiet_still_counts_what_could_not_be_read(score, parts):
+    (parts / "broken.png").write_text("not an image")
+    result = score("parts", "--quiet")
+    assert result.exit_code == 3
+    assert result.stdout == ""
+    assert result.stderr == (
+        "Warning: 1 image could not be read; moeclip-out says which and why.\n"
+    )
+
+
 def test_json_is_one_object_per_image_on_standard_output(score, parts):
     result = score("parts", "--json")
     objects = [json.loads(line) for line in result.stdout.splitlines()]
