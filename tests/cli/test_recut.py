@@ -325,3 +325,16 @@ def test_kept_maps_belong_to_the_output(score, moeclip):
     assert "overlays or maps are missing" in moeclip("verify", OUT).stderr
     score(OUT, "--keep-maps", "--save-maps", "--threshold", 0.41, "--resume")
     assert (OUT / "compact-maps/d.png").exists()
+
+
+def test_the_text_of_the_report_is_kept_or_replaced(score, recut):
+    score(OUT, "--keep-maps", "--report", "--title", "Incoming <goods>", "--field", "batch=4711")
+    recut(OUT, "-t", 0.4)
+    page = (OUT / "report.html").read_text(encoding="utf-8")
+    assert "<h1>Incoming &lt;goods&gt;</h1>" in page
+    assert "<dt>batch</dt><dd><bdi>4711</bdi></dd>" in page
+    recut(OUT, "-t", 0.4, "--language", "de", "--field", "Charge=12")
+    page = (OUT / "report.html").read_text(encoding="utf-8")
+    assert "Schwelle 0,400" in page
+    assert "4711" not in page
+    assert "NAME=TEXT" in recut(OUT, "-t", 0.4, "--field", "batch", code=2).stderr

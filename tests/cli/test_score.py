@@ -277,7 +277,7 @@ def overlays(folder=OUT):
 def test_overlays_of_large_photographs_are_jpeg(score, moeclip, photographs):
     assert score("photos", "--heatmaps", "--report").exit_code == 0
     assert overlays() == ["large.jpg", "small.jpg.png"]
-    assert 'href="heatmaps/large.jpg"' in (OUT / "report.html").read_text()
+    assert 'data-link="heatmaps/large.jpg"' in (OUT / "report.html").read_text()
     assert moeclip("verify", OUT).exit_code == 0
     before = (OUT / "results.csv").read_bytes()
     (OUT / "heatmaps" / "large.jpg").unlink()
@@ -380,7 +380,7 @@ def test_report_after_resume_shows_the_overlays_of_the_earlier_images(score, par
     page = (OUT / "report.html").read_text(encoding="utf-8")
     rows = [row for row in read_rows() if not row["error"]]
     assert len(rows) > 2
-    assert page.count("data:image/jpeg;base64") == len(rows)
+    assert page.count('src="data:image/jpeg;base64') == len(rows)
     assert "No picture" not in page
 
 
