@@ -16,6 +16,7 @@ from moeclip_cli.cli.heatmap_choice import ANOMALOUS, NAMES, heatmap_choice
 from moeclip_cli.cli.mutual import MutualOptions, compare
 from moeclip_cli.cli.processes import command_line
 from moeclip_cli.cli.progress import meter
+from moeclip_cli.cli.report_options import ReportOptions
 from moeclip_cli.cli.score_table import print_highest
 from moeclip_cli.errors import UsageError
 from moeclip_cli.exit_codes import ExitCode
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from moeclip_cli.inspection.mutual import MutualInspector
     from moeclip_cli.inspection.result import Result
     from moeclip_cli.inspection.scorer import Scorer
-    from moeclip_cli.reports.pages.score_page import RunFacts
+    from moeclip_cli.reports.pages.score_content import ReportText, RunFacts
     from moeclip_cli.runs.folder import RunFolder
     from moeclip_cli.runs.input_log import Describe
     from moeclip_cli.runs.score_run import Outputs
@@ -40,6 +41,8 @@ class ScoreOutput(options.PictureOutput):
     Attributes:
         heatmaps: write an overlay for each image, or for each anomalous one.
         save_maps: write each raw anomaly map to maps/NAME.npy.
+        keep_maps: write each anomaly map with 8 bits a pixel to compact-maps/NAME.png, about 20 KB,
+            for `moeclip recut`.
         report: write report.html.
         table_format: file format of the results table.
         as_json: print one JSON object per image instead of tables.
@@ -52,6 +55,7 @@ class ScoreOutput(options.PictureOutput):
         typer.Option(*NAMES, parser=heatmap_choice, metavar="[all|anomalous]", show_default=False),
     ] = None
     save_maps: bool = False
+    keep_maps: bool = False
     report: bool = False
     table_format: Annotated[TableFormat, typer.Option("--format", "-f")] = "csv"
     as_json: Annotated[bool, typer.Option("--json")] = False
@@ -66,6 +70,7 @@ def score(
     model: options.ModelOptions,
     mutual: MutualOptions,
     output: ScoreOutput,
+    texts: ReportOptions,
     run: options.RunOptions,
     general: options.GeneralOptions,
 ) -> None:
@@ -80,7 +85,7 @@ def score(
     found = images.find(output.out, quiet=general.quiet)
     if mutual.mutual and len(found) == 1:
         raise UsageError("There is one image only; `mutual` compares at least two.")
-    shown = product.read()
+    shown, text = product.read(), texts.text()
     model.check(run, product.threshold)
 
     from moeclip_cli.runs.folder import require_usable
@@ -94,7 +99,7 @@ def score(
         inspector = mutual.load(model, run, images, shown, quiet=general.quiet)
     else:
         inspector = model.load_inspector(run, quiet=general.quiet, images=images, product=shown)
-    folder, outputs = _claim(inspector, output, shown)
+    folder, outputs = _claim(inspector, output, shown, text)
 
     def observe(result: Result) -> None:
         if output.as_json:
@@ -111,7 +116,7 @@ def score(
     )
     with folder, console.note_if(KeyboardInterrupt, kept):
         pace = run.pace(inspector.device)
-        job = _Job(found, shown, folder, pace, observe, Summary(), general.quiet)
+        job = _Job(found, shown, text, folder, pace, observe, Summary(), general.quiet)
         scorer, describe = job.start(inspector)
         if output.report:
             outputs = replace(outputs, report=job.facts(scorer))
@@ -125,6 +130,9 @@ def score(
                 "good parts did. Check camera, light and parts, then calibrate again."
             )
         console.note(f"Results are in {output.out}.")
+    elif summary.failed:
+        unread = console.counted(summary.failed, "image")
+        console.warn(f"{unread} could not be read; {output.out} says which and why.")
     if output.fail_on_anomaly and summary.anomalous:
         raise typer.Exit(ExitCode.ANOMALIES_FOUND)
     if summary.failed:
@@ -132,7 +140,10 @@ def score(
 
 
 def _claim(
-    inspector: Inspector | MutualInspector, output: ScoreOutput, product: options.Product
+    inspector: Inspector | MutualInspector,
+    output: ScoreOutput,
+    product: options.Product,
+    text: ReportText,
 ) -> tuple[RunFolder, Outputs]:
     """The output folder, claimed for these settings, and the files to write there."""
     from moeclip_cli.runs.environment import describe_environment
@@ -145,12 +156,16 @@ def _claim(
         heatmaps=output.picture_format if output.heatmaps else None,
         anomalous_only=output.heatmaps == ANOMALOUS,
         save_maps=output.save_maps,
+        keep_maps=output.keep_maps,
     )
+    environment = describe_environment(inspector.device, command_line())
+    if output.report:
+        environment["report"] = text.to_dict()
     folder = RunFolder.claim(
         output.out,
         SCORE,
         score_settings(inspector, outputs, prompt=product.prompt, prompt_rules=product.rules_text),
-        describe_environment(inspector.device, command_line()),
+        environment,
         overwrite=output.overwrite,
         resume=output.resume,
     )
@@ -163,6 +178,7 @@ class _Job:
 
     found: options.FoundImages
     product: options.Product
+    text: ReportText
     folder: RunFolder
     pace: Pace
     observe: Callable[[Result], None]
@@ -183,7 +199,8 @@ class _Job:
         """The head of the report."""
         from moeclip_cli.runs.score_run import report_facts
 
-        return report_facts(scorer, self.product.prompt, mixed=self.product.rules is not None)
+        mixed = self.product.rules is not None
+        return report_facts(scorer, self.product.prompt, self.text, mixed=mixed)
 
     def run(self, scorer: Scorer, outputs: Outputs, describe: Describe) -> Summary:
         """Score the images, with progress on standard error."""
@@ -215,7 +232,7 @@ def _print_summary(scorer: Scorer, summary: Summary, *, tables: bool) -> None:
 
     if tables:
         if summary.most_anomalous:
-            print_highest(summary, scorer.good_parts)
+            print_highest(summary, len(scorer.good_scores))
         threshold = scorer.threshold
         console.stdout().print(
             f"{console.counted(summary.images, 'image')}: {summary.anomalous} anomalous, "

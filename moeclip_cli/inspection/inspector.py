@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
 from dataclasses import replace
@@ -22,6 +21,7 @@ from moeclip_cli.images.decode import DEFAULT_DECODE_SECONDS, DEFAULT_MAX_PIXELS
 from moeclip_cli.images.pipeline import prefetch
 from moeclip_cli.inspection.building import build_references
 from moeclip_cli.inspection.forward import ForwardPass, finite_images, text_encoder
+from moeclip_cli.inspection.good_scores import GoodScores
 from moeclip_cli.inspection.placed import PlacedModel
 from moeclip_cli.inspection.prepared import (
     PreparedImage,
@@ -73,6 +73,7 @@ class Inspector(PlacedModel):
         image_size: side in pixels of the maps and of the first network input, for a square image.
         sizes: sides in pixels of all network inputs, for a square image.
         references: the good parts that images are compared with, if any.
+        good_scores: of good parts, which percentiles refer to.
     """
 
     def __init__(
@@ -103,8 +104,7 @@ class Inspector(PlacedModel):
         self.references = self._references(
             references, profile, reference_rotations, reference_patches
         )
-        good = profile or self.references
-        self._good_scores = sorted(good.scores) if good is not None else []
+        self.good_scores = GoodScores.known(profile, self.references)
         self.threshold = choose_threshold(threshold, profile, model.config, self.references)
         if profile is not None:
             profile.check(self.settings)
@@ -364,19 +364,8 @@ class Inspector(PlacedModel):
                 model=self.model.name,
                 threshold=self.threshold.value,
                 references=compared - (item.owner >= 0) if compared else None,
-                percentile=self._percentile(batch.score(i)),
+                percentile=self.good_scores.percentile(batch.score(i)),
             )
-
-    @property
-    def good_parts(self) -> int:
-        """Number of good parts with known scores, which percentiles refer to; 0 for none."""
-        return len(self._good_scores)
-
-    def _percentile(self, score: float) -> float | None:
-        """Share of the good scores below `score` in percent; None if none are known."""
-        if not self._good_scores:
-            return None
-        return 100 * bisect_left(self._good_scores, score) / len(self._good_scores)
 
     def _check_with_test_image(self, prompt: str) -> None:
         """Stop if the network yields numbers that are not finite for an ordinary image, too."""

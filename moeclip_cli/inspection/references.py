@@ -116,7 +116,7 @@ class References:
             return ["With a single reference, no threshold follows; the default is a guess."]
         found = [
             f"{self.names[i]} differs from the other references (score {self.scores[i]:.3f}); is "
-            "it a good part?"
+            "it a good part? If not, leave this file out."
             for i in self.suspicious()
         ]
         near = [name for name, score in zip(self.names, self.scores, strict=True)
@@ -127,6 +127,10 @@ class References:
                 "different parts would teach more."
             )
         return found
+
+    def suspicious_names(self) -> list[str]:
+        """Names of references whose score stands out, highest first."""
+        return [self.names[number] for number in self.suspicious()]
 
     def suspicious(self) -> list[int]:
         """Numbers of references whose score stands out, highest first."""

@@ -11,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 
 from moeclip_cli.checkpoints.loading import LoadedModel
+from moeclip_cli.inspection.good_scores import GoodScores
 from moeclip_cli.inspection.result import Result
 from moeclip_cli.inspection.thresholds import AppliedThreshold
 
@@ -31,8 +32,8 @@ class Scorer(Protocol):
         """The threshold of the verdicts and its origin."""
 
     @property
-    def good_parts(self) -> int:
-        """Number of good parts with known scores, which percentiles refer to; 0 for none."""
+    def good_scores(self) -> GoodScores:
+        """Scores of good parts, which percentiles refer to."""
 
     def read_pixels(self, path: Path) -> NDArray[np.uint8]:
         """Decode an image file, (H, W, 3) uint8 RGB; raises `ImageError`."""

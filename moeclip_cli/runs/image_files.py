@@ -1,10 +1,11 @@
-"""The overlays and raw maps of a scoring run, by the names of the images."""
+"""The overlays and maps of a scoring run, by the names of the images."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +19,7 @@ from moeclip_cli.runs.input_log import InputRecord
 from moeclip_cli.runs.names import output_path
 from moeclip_cli.runs.picture_files import format_of, possible_paths
 
-HEATMAPS, MAPS = "heatmaps", "maps"
+HEATMAPS, MAPS, COMPACT_MAPS = "heatmaps", "maps", "compact-maps"
 
 
 @dataclass(frozen=True)
@@ -30,12 +31,25 @@ class ImageFiles:
         heatmaps: format of the overlays, or None for no overlays.
         save_maps: whether raw maps are written.
         anomalous_only: whether only anomalous images get an overlay.
+        keep_maps: whether compact maps are written.
     """
 
     folder: Path
     heatmaps: PictureChoice | None
     save_maps: bool
     anomalous_only: bool = False
+    keep_maps: bool = False
+
+    @classmethod
+    def of(cls, folder: Path, settings: Mapping[str, Any]) -> ImageFiles:
+        """The files of a run with the settings on its card."""
+        return cls(
+            folder,
+            settings["heatmaps"],
+            settings["save_maps"],
+            settings.get("heatmaps_of") == ANOMALOUS,
+            settings.get("keep_maps", False),
+        )
 
     def overlays(self, name: str) -> dict[PictureFormat, Path]:
         """The path of the overlay of the image with this name, by the format it may have."""
@@ -66,11 +80,21 @@ class ImageFiles:
         """The path of the raw map of the image with this name."""
         return output_path(self.folder / MAPS, name, ".npy")
 
+    def compact_map(self, name: str) -> Path:
+        """The path of the compact map of the image with this name."""
+        return output_path(self.folder / COMPACT_MAPS, name, ".png")
+
+    def maps(self, name: str) -> Iterator[Path]:
+        """The paths of all maps of the image with this name."""
+        if self.save_maps:
+            yield self.raw_map(name)
+        if self.keep_maps:
+            yield self.compact_map(name)
+
     def paths(self, name: str) -> Iterator[Path]:
         """The paths of all files that the image with this name may have."""
         yield from self.overlays(name).values()
-        if self.save_maps:
-            yield self.raw_map(name)
+        yield from self.maps(name)
 
     def exist(self, record: InputRecord) -> bool:
         """Return True if all files that a scored image should have exist."""
@@ -93,8 +117,7 @@ class ImageFiles:
                 continue
             if self.heatmaps is not None and record.overlay and self.overlay(record.name) is None:
                 yield next(iter(self.overlays(record.name).values()))
-            if self.save_maps and not self.raw_map(record.name).exists():
-                yield self.raw_map(record.name)
+            yield from (path for path in self.maps(record.name) if not path.exists())
 
     def require_complete(self, records: Iterable[InputRecord]) -> None:
         """Check at the end of a run that all files exist.
@@ -102,7 +125,8 @@ class ImageFiles:
         Raises:
             UsageError: with their number, if some are missing.
         """
-        missing = list(self.missing(records)) if self.heatmaps or self.save_maps else []
+        written = self.heatmaps or self.save_maps or self.keep_maps
+        missing = list(self.missing(records)) if written else []
         if missing:
             raise UsageError(
                 f"{len(missing)} pictures or maps, such as {missing[0]}, were removed during the "

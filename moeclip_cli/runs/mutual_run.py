@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from moeclip_cli.checkpoints.loading import LoadedModel
 from moeclip_cli.discovery.inputs import ImageRef
 from moeclip_cli.files import size_and_time
+from moeclip_cli.inspection.good_scores import GoodScores
 from moeclip_cli.inspection.mutual import ComparedImage, MutualInspector
 from moeclip_cli.inspection.result import Result
 from moeclip_cli.inspection.subsets import subsets
@@ -92,9 +93,9 @@ class ComparedFolder:
         return self._inspector.device
 
     @property
-    def good_parts(self) -> int:
-        """0: the scores of good parts are not known."""
-        return 0
+    def good_scores(self) -> GoodScores:
+        """None: no image is known to be good."""
+        return GoodScores()
 
     def read_pixels(self, path: Path) -> NDArray[np.uint8]:
         """Decode an image file, (H, W, 3) uint8 RGB.
