@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from moeclip_cli.arguments import require_threshold
 from moeclip_cli.checkpoints.configuration import CheckpointConfig
@@ -11,7 +12,9 @@ from moeclip_cli.choices import FALSE_ALARMS
 from moeclip_cli.inspection.conformal import attainable_rate, conformal_threshold
 from moeclip_cli.inspection.outliers import outlier_limit
 from moeclip_cli.inspection.profile import Profile
-from moeclip_cli.inspection.references import References
+
+if TYPE_CHECKING:
+    from moeclip_cli.inspection.references import References
 
 # Used where none was measured: scores of an uncalibrated checkpoint have no natural cut.
 FALLBACK = 0.5

@@ -8,7 +8,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -17,11 +17,8 @@ from moeclip_cli.choices import PictureChoice, TableFormat
 from moeclip_cli.discovery.inputs import ImageRef
 from moeclip_cli.errors import ImageError
 from moeclip_cli.files import replacing
-from moeclip_cli.inspection.inspector import Inspector
-from moeclip_cli.inspection.mutual import MutualInspector
 from moeclip_cli.inspection.result import Result
 from moeclip_cli.inspection.scorer import Scorer
-from moeclip_cli.parallel.device import describe_device
 from moeclip_cli.reports.pages.score_page import RunFacts
 from moeclip_cli.reports.pages.score_report import ReportWriter
 from moeclip_cli.reports.tables.results_table import open_table
@@ -37,6 +34,11 @@ from moeclip_cli.runs.input_log import (
 from moeclip_cli.runs.resumption import InputOrder, keep_valid_rows
 from moeclip_cli.runs.stream import FileJob, Pace, PromptFunction, results_with_files
 from moeclip_cli.runs.summary import Summary
+
+if TYPE_CHECKING:
+    from moeclip_cli.exports.onnx_inspector import OnnxInspector
+    from moeclip_cli.inspection.inspector import Inspector
+    from moeclip_cli.inspection.mutual import MutualInspector
 
 
 @dataclass(frozen=True)
@@ -59,7 +61,7 @@ class Outputs:
 
 
 def score_settings(
-    inspector: Inspector | MutualInspector,
+    inspector: Inspector | MutualInspector | OnnxInspector,
     outputs: Outputs,
     *,
     prompt: str,
@@ -106,7 +108,7 @@ def report_facts(scorer: Scorer, prompt: str, *, mixed: bool) -> RunFacts:
         threshold=scorer.threshold.value,
         threshold_source=scorer.threshold.source,
         good_parts=scorer.good_parts,
-        device=describe_device(scorer.device),
+        device=scorer.device_name,
         started=datetime.now(timezone.utc).astimezone(),
         version=__version__,
     )
