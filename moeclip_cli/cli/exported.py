@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from moeclip_cli.checkpoints.names import is_graph
 from moeclip_cli.cli import console, options
 from moeclip_cli.discovery.prompts_file import DEFAULT_PROMPT
-from moeclip_cli.errors import UsageError
+from moeclip_cli.errors import MissingExtraError, UsageError
 
 if TYPE_CHECKING:
     from moeclip_cli.exports.onnx_inspector import OnnxInspector
@@ -52,11 +52,19 @@ def load_scorer(
         user gave none.
 
     Raises:
-        MissingExtraError: if ONNX Runtime is needed and not installed.
+        MissingExtraError: if PyTorch or ONNX Runtime is needed and not installed.
         ModelError, UsageError: see `Inspector.load` and `OnnxInspector.load`.
     """
     if model.model is None or not is_graph(model.model):
-        found = model.load_inspector(device, quiet=quiet, images=images, product=product)
+        try:
+            found = model.load_inspector(device, quiet=quiet, images=images, product=product)
+        except ModuleNotFoundError as error:
+            if error.name != "torch":
+                raise
+            raise MissingExtraError(
+                "torch is not installed, so only exported graphs can be scored; give one as "
+                "`model`, or install moeclip with its dependencies: pip install moeclip"
+            ) from error
         return found, product
     with console.status("Loading the model", quiet=quiet):
         from moeclip_cli.exports.onnx_inspector import OnnxInspector
@@ -72,5 +80,7 @@ def load_scorer(
     known = exported.model.prompts
     if exported.model.reads_prompts and product.prompt == DEFAULT_PROMPT and len(known) == 1:
         product = replace(product, prompt=known[0])
-    exported.model.number(product.prompt)
+    rules = product.rules.rules if product.rules is not None else ()
+    for prompt in (product.prompt, *(rule.prompt for rule in rules)):
+        exported.model.number(prompt)
     return exported, product
