@@ -13,6 +13,7 @@ from moeclip_cli.inspection.result import COLUMNS
 @pytest.fixture
 def export(moeclip, standin):
     """Export the stand-in model; its prompts are the last arguments."""
+    pytest.importorskip("onnxscript")
     options = standin.options[: standin.options.index("--device")]
 
     def run(folder, *args):
@@ -64,7 +65,7 @@ def test_a_graph_that_differs_is_not_written(export, monkeypatch):
     ("args", "code", "message"),
     [
         (("--check-on", "no", "--no-check"), 2, "--check-on names images for the check"),
-        (("--check-on", "no"), 2, "no was not found"),
+        (("--check-on", "no"), 2, "File or folder not found: no"),
         (("--threshold", "2"), 2, "--threshold must be between 0 and 1"),
         (("--to", "pth"), 2, "'pth' is not"),
         (("--model", "no.pth"), 4, "Model 'no.pth' not found"),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-import onnx
 import pytest
 from support.exports import PROMPTS
 from support.samples import colour_picture, save_image
@@ -14,6 +13,9 @@ from moeclip_cli.exports.description import Description
 from moeclip_cli.exports.onnx_file import describe, export_onnx
 from moeclip_cli.exports.onnx_inspector import OnnxInspector
 from moeclip_cli.exports.onnx_session import OnnxSession
+
+onnx = pytest.importorskip("onnx")
+pytest.importorskip("onnxscript")
 
 PICTURES = [
     colour_picture(height, width, seed)

@@ -3,7 +3,6 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-import onnx
 import pytest
 from support.exports import PROMPTS
 from support.samples import colour_picture
@@ -12,6 +11,8 @@ from moeclip_cli import Inspector, OnnxInspector, Profile
 from moeclip_cli.errors import ModelError, UsageError
 from moeclip_cli.exports.check import BOUND
 from moeclip_cli.inspection.scorer import Scorer
+
+onnx = pytest.importorskip("onnx")
 
 
 @pytest.fixture

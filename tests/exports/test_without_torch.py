@@ -46,7 +46,9 @@ def test_score_and_heatmap_run_without_torch(graph_file, parts):
 
     drawn = run_without("heatmap", parts / "d.png", *options, "--sheet", "--out", "drawn")
     assert drawn.returncode == 0, drawn.stderr
-    assert Path("drawn/heatmaps/d.png.png").exists()
+    written = [Path(line) for line in drawn.stdout.splitlines()]
+    assert [path.parent.name for path in written] == ["heatmaps", "sheets"]
+    assert all(path.exists() for path in written)
 
 
 def test_a_checkpoint_needs_torch(parts):

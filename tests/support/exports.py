@@ -21,6 +21,8 @@ PROMPTS = ("bolt", "steel nut")
 @pytest.fixture(scope="session")
 def graph_content(inspector) -> bytes:
     """The stand-in model for two prompts, as a graph of network inputs."""
+    for package in ("onnx", "onnxscript", "onnxruntime"):
+        pytest.importorskip(package)
     from moeclip_cli.exports.onnx_file import export_onnx
 
     return export_onnx(inspector, PROMPTS, resizes=False)
