@@ -25,5 +25,8 @@ TableFormat = Literal["csv", "jsonl", "parquet"]
 Language = Literal["en", "de"]
 """Language of a report."""
 
+ExportFormat = Literal["onnx"]
+"""File format of an exported graph."""
+
 FALSE_ALARMS = 0.05
 """Fraction of normal images that a threshold may call anomalous, by default."""

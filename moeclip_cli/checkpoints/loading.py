@@ -20,8 +20,9 @@ from moeclip_cli.checkpoints.builtin import (
 from moeclip_cli.checkpoints.checkpoint import read_checkpoint
 from moeclip_cli.checkpoints.configuration import BackboneRef, CheckpointConfig
 from moeclip_cli.checkpoints.formats import file_digest
-from moeclip_cli.checkpoints.names import local_file
+from moeclip_cli.checkpoints.names import is_graph, local_file
 from moeclip_cli.checkpoints.resolution import resolve
+from moeclip_cli.errors import ModelError
 from moeclip_cli.model.backbones.clip import named_architecture
 from moeclip_cli.model.backbones.family import Backbone
 from moeclip_cli.model.backbones.table import build_backbone, infer_architecture
@@ -176,4 +177,9 @@ def find_model(model: str) -> tuple[Path, str]:
     if model.startswith(hub.PREFIX):
         return hub.fetch(hub.parse_reference(model)), model
     path = local_file(model)
+    if is_graph(model):
+        raise ModelError(
+            f"{shortened(model)} is an exported graph, which only 'moeclip score', 'moeclip "
+            "heatmap' and `OnnxInspector` take; use the checkpoint that it was made of."
+        )
     return path, path.name

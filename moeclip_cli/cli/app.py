@@ -17,6 +17,7 @@ from moeclip_cli.cli.calibrate import calibrate
 from moeclip_cli.cli.compare import compare
 from moeclip_cli.cli.datasets import datasets_app
 from moeclip_cli.cli.doctor import doctor
+from moeclip_cli.cli.export import export
 from moeclip_cli.cli.failures import failure_of
 from moeclip_cli.cli.heatmap import heatmap
 from moeclip_cli.cli.heatmap_choice import ScoreCommand
@@ -96,6 +97,7 @@ app.command(cls=SettingsCommand)(train)
 app.command(cls=SettingsCommand)(benchmark)
 app.command(cls=Command)(verify)
 app.add_typer(models_app, name="models")
+app.command(cls=Command)(export)
 app.add_typer(datasets_app, name="datasets")
 app.command(cls=SettingsCommand)(doctor)
 

@@ -11,6 +11,7 @@ import typer
 
 from moeclip_cli.choices import TableFormat
 from moeclip_cli.cli import console, options
+from moeclip_cli.cli.exported import check_exported, load_scorer
 from moeclip_cli.cli.groups import grouped
 from moeclip_cli.cli.heatmap_choice import ANOMALOUS, NAMES, heatmap_choice
 from moeclip_cli.cli.mutual import MutualOptions, compare
@@ -22,6 +23,7 @@ from moeclip_cli.errors import UsageError
 from moeclip_cli.exit_codes import ExitCode
 
 if TYPE_CHECKING:
+    from moeclip_cli.exports.onnx_inspector import OnnxInspector
     from moeclip_cli.inspection.inspector import Inspector
     from moeclip_cli.inspection.mutual import MutualInspector
     from moeclip_cli.inspection.result import Result
@@ -87,6 +89,7 @@ def score(
         raise UsageError("There is one image only; `mutual` compares at least two.")
     shown, text = product.read(), texts.text()
     model.check(run, product.threshold)
+    check_exported(model, run)
 
     from moeclip_cli.runs.folder import require_usable
     from moeclip_cli.runs.kinds import SCORE
@@ -94,11 +97,11 @@ def score(
 
     require_usable(output.out, SCORE, overwrite=output.overwrite, resume=output.resume)
 
-    inspector: Inspector | MutualInspector
+    inspector: Inspector | MutualInspector | OnnxInspector
     if mutual.mutual:
         inspector = mutual.load(model, run, images, shown, quiet=general.quiet)
     else:
-        inspector = model.load_inspector(run, quiet=general.quiet, images=images, product=shown)
+        inspector, shown = load_scorer(model, run, images, shown, quiet=general.quiet)
     folder, outputs = _claim(inspector, output, shown, text)
 
     def observe(result: Result) -> None:
@@ -115,7 +118,7 @@ def score(
         "from there."
     )
     with folder, console.note_if(KeyboardInterrupt, kept):
-        pace = run.pace(inspector.device)
+        pace = run.pace(inspector.default_batch_size)
         job = _Job(found, shown, text, folder, pace, observe, Summary(), general.quiet)
         scorer, describe = job.start(inspector)
         if output.report:
@@ -140,7 +143,7 @@ def score(
 
 
 def _claim(
-    inspector: Inspector | MutualInspector,
+    inspector: Inspector | MutualInspector | OnnxInspector,
     output: ScoreOutput,
     product: options.Product,
     text: ReportText,
@@ -158,7 +161,7 @@ def _claim(
         save_maps=output.save_maps,
         keep_maps=output.keep_maps,
     )
-    environment = describe_environment(inspector.device, command_line())
+    environment = describe_environment(inspector.device_name, command_line(), inspector.versions)
     if output.report:
         environment["report"] = text.to_dict()
     folder = RunFolder.claim(
@@ -185,12 +188,14 @@ class _Job:
     summary: Summary
     quiet: bool
 
-    def start(self, inspector: Inspector | MutualInspector) -> tuple[Scorer, Describe]:
+    def start(
+        self, inspector: Inspector | MutualInspector | OnnxInspector
+    ) -> tuple[Scorer, Describe]:
         """What gives the results, and the records by which a resumed run knows which rows hold."""
-        from moeclip_cli.inspection.mutual import MutualInspector
+        from moeclip_cli.inspection.scorer import Scorer
         from moeclip_cli.runs.input_log import describe_batch
 
-        if not isinstance(inspector, MutualInspector):
+        if isinstance(inspector, Scorer):
             return inspector, describe_batch
         compared = compare(inspector, self.found, self.folder, self.pace, quiet=self.quiet)
         return compared, compared.describe
@@ -228,8 +233,6 @@ class _Job:
 
 def _print_summary(scorer: Scorer, summary: Summary, *, tables: bool) -> None:
     """Print the most anomalous images and the counts as results, the pace as a note."""
-    from moeclip_cli.parallel.device import describe_device
-
     if tables:
         if summary.most_anomalous:
             print_highest(summary, len(scorer.good_scores))
@@ -241,7 +244,7 @@ def _print_summary(scorer: Scorer, summary: Summary, *, tables: bool) -> None:
             soft_wrap=True,
         )
     console.note(
-        f"{scorer.model.name} on {describe_device(scorer.device)}: "
+        f"{scorer.model.name} on {scorer.device_name}: "
         f"{console.counted(summary.scored_now, 'image')} in {console.duration(summary.seconds)}, "
         f"{summary.images_per_second:.1f} images/s."
     )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -18,28 +17,27 @@ from moeclip_cli.checkpoints.loading import DEFAULT_MODEL, LoadedModel, load_mod
 from moeclip_cli.discovery.prompts_file import DEFAULT_PROMPT
 from moeclip_cli.errors import ModelError, UsageError
 from moeclip_cli.images.decode import DEFAULT_DECODE_SECONDS, DEFAULT_MAX_PIXELS
-from moeclip_cli.images.pipeline import prefetch
 from moeclip_cli.inspection.building import build_references
-from moeclip_cli.inspection.forward import ForwardPass, finite_images, text_encoder
-from moeclip_cli.inspection.good_scores import GoodScores
-from moeclip_cli.inspection.placed import PlacedModel
-from moeclip_cli.inspection.prepared import (
-    PreparedImage,
-    cut_batches,
-    match_reference,
-    prepare,
+from moeclip_cli.inspection.forward import (
+    ForwardPass,
+    finite_images,
+    score_arrays,
+    text_encoder,
 )
+from moeclip_cli.inspection.good_scores import GoodScores
+from moeclip_cli.inspection.image_like import ImageLike, listed
+from moeclip_cli.inspection.network_input import network_inputs
+from moeclip_cli.inspection.placed import PlacedModel
+from moeclip_cli.inspection.prepared import PreparedImage, match_reference, prepare
 from moeclip_cli.inspection.profile import Profile, ReferenceProfile
 from moeclip_cli.inspection.references import (
     GoodParts,
-    ImageLike,
     References,
-    listed,
 )
 from moeclip_cli.inspection.result import Result
 from moeclip_cli.inspection.scored_batch import ScoredBatch
+from moeclip_cli.inspection.scoring_loop import ScoringLoop
 from moeclip_cli.inspection.thresholds import choose_threshold
-from moeclip_cli.log import LOGGER
 from moeclip_cli.model.bank import COMPARED_PATCHES, KEPT_PATCHES
 from moeclip_cli.model.config import Domain
 from moeclip_cli.model.frozen_tower import FrozenTower
@@ -258,8 +256,7 @@ class Inspector(PlacedModel):
             prepared = prepare(
                 image,
                 prompt if isinstance(prompt, str) else prompt(image),
-                self.sizes,
-                self._network,
+                lambda pixels: network_inputs(pixels, self._network, self.sizes),
                 max_pixels=self.max_pixels,
                 decode_seconds=self.decode_seconds,
             )
@@ -267,30 +264,13 @@ class Inspector(PlacedModel):
                 return prepared
             return match_reference(prepared, self.references)
 
-        # One batch is in the network, the next one is ready.
-        with closing(prefetch(images, load, workers=workers, ahead=2 * batch_size)) as prepared:
-            for batch in cut_batches(prepared, batch_size, ends_batch):
-                yield from self._inspect(batch, adapter)
-
-    def _inspect(self, batch: list[PreparedImage], adapter: int | None) -> Iterator[Result]:
-        good = [item for item in batch if item.error is None]
-        results = iter(
-            self._in_passes(
-                good, lambda part: list(self._unpack(part, *self._forward(part, adapter)))
+        def inspect(items: list[PreparedImage]) -> list[Result]:
+            return self._in_passes(
+                items, lambda part: list(self._unpack(part, *self._forward(part, adapter)))
             )
-        )
-        for item in batch:
-            if item.error is None:
-                yield next(results)
-            else:
-                LOGGER.warning("%s: %s", item.path or "An image in memory", item.error)
-                yield Result(
-                    item.path,
-                    item.prompt,
-                    self.model.name,
-                    error=item.error,
-                    temporary=item.temporary,
-                )
+
+        loop = ScoringLoop(self.model.name, load, inspect, batch_size, workers, ends_batch)
+        return loop.results(images)
 
     def more_references(self, images: Iterable[ImageLike]) -> References:
         """The references in use and further ones, each scored against all others.
@@ -350,7 +330,7 @@ class Inspector(PlacedModel):
     def _unpack(
         self, items: list[PreparedImage], scores: Scores, experts: torch.Tensor | None
     ) -> Iterator[Result]:
-        batch = ScoredBatch(scores, experts)
+        batch = ScoredBatch(score_arrays(scores, experts))
         compared = 0 if self.references is None else len(self.references.names)
         for i, item in enumerate(items):
             if not batch.finite[i]:
@@ -366,6 +346,11 @@ class Inspector(PlacedModel):
                 references=compared - (item.owner >= 0) if compared else None,
                 percentile=self.good_scores.percentile(batch.score(i)),
             )
+
+    @property
+    def experts(self) -> int:
+        """Number of experts of each adapter."""
+        return self._network.config.experts
 
     def _check_with_test_image(self, prompt: str) -> None:
         """Stop if the network yields numbers that are not finite for an ordinary image, too."""

@@ -3,27 +3,19 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO, TypeAlias, cast
+from typing import TypeAlias
 
 import cv2
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from PIL import Image
 
 from moeclip_cli.errors import UsageError
-from moeclip_cli.images.in_memory import is_array, is_encoded
+from moeclip_cli.inspection.image_like import ImageLike
 from moeclip_cli.inspection.outliers import outlier_limit
 from moeclip_cli.model.bank import PatchBank
-
-ImageLike: TypeAlias = (
-    "str | os.PathLike[str] | bytes | BinaryIO | Image.Image | NDArray[Any] | torch.Tensor"
-)
-"""A path, the content of a file (bytes or a stream), a Pillow image, an array or a tensor."""
 
 # Leave-one-out scores this many deviations above the median are suspicious.
 _OUTLIER = 6.0
@@ -141,14 +133,6 @@ class References:
         return [int(i) for i in np.argsort(-scores, kind="stable") if scores[i] > limit]
 
 
-def listed(images: Iterable[ImageLike] | ImageLike) -> Iterable[ImageLike]:
-    """Several images as they are, a single one as a list."""
-    single = isinstance(images, (str, os.PathLike, Image.Image))
-    if single or is_array(images) or is_encoded(images):
-        return [cast(ImageLike, images)]
-    return cast("Iterable[ImageLike]", images)
-
-
 @dataclass(frozen=True)
 class Subsets:
     """Sets of good parts; images are compared with each set on its own, in one pass.
@@ -166,11 +150,6 @@ class Subsets:
 
 GoodParts: TypeAlias = "Iterable[ImageLike] | Subsets | References"
 """Images of good parts, sets of them, or references that were made of them before."""
-
-
-def input_digest(pixels: torch.Tensor) -> str:
-    """SHA-256 of a network input (3, H, W), by which a reference is recognised."""
-    return hashlib.sha256(pixels.contiguous().numpy().tobytes()).hexdigest()
 
 
 def turned(pixels: NDArray[np.uint8], degrees: float) -> NDArray[np.uint8]:

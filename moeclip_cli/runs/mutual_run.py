@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from moeclip_cli.checkpoints.loading import LoadedModel
@@ -88,9 +87,9 @@ class ComparedFolder:
         return self._inspector.model
 
     @property
-    def device(self) -> torch.device:
-        """Device of the network."""
-        return self._inspector.device
+    def device_name(self) -> str:
+        """Device of the network in words."""
+        return self._inspector.device_name
 
     @property
     def good_scores(self) -> GoodScores:

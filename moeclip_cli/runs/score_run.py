@@ -8,7 +8,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -18,11 +18,8 @@ from moeclip_cli.discovery.inputs import ImageRef
 from moeclip_cli.errors import ImageError
 from moeclip_cli.files import replacing
 from moeclip_cli.inspection.compact_map import CompactMap
-from moeclip_cli.inspection.inspector import Inspector
-from moeclip_cli.inspection.mutual import MutualInspector
 from moeclip_cli.inspection.result import Result
 from moeclip_cli.inspection.scorer import Scorer
-from moeclip_cli.parallel.device import describe_device
 from moeclip_cli.reports.pages.score_content import ReportText, RunFacts
 from moeclip_cli.reports.pages.score_report import ReportWriter
 from moeclip_cli.reports.tables.results_table import open_table
@@ -39,6 +36,11 @@ from moeclip_cli.runs.input_log import (
 from moeclip_cli.runs.resumption import InputOrder, keep_valid_rows
 from moeclip_cli.runs.stream import FileJob, Pace, PromptFunction, results_with_files
 from moeclip_cli.runs.summary import Summary
+
+if TYPE_CHECKING:
+    from moeclip_cli.exports.onnx_inspector import OnnxInspector
+    from moeclip_cli.inspection.inspector import Inspector
+    from moeclip_cli.inspection.mutual import MutualInspector
 
 
 @dataclass(frozen=True)
@@ -63,7 +65,7 @@ class Outputs:
 
 
 def score_settings(
-    inspector: Inspector | MutualInspector,
+    inspector: Inspector | MutualInspector | OnnxInspector,
     outputs: Outputs,
     *,
     prompt: str,
@@ -115,7 +117,7 @@ def report_facts(
         threshold=scorer.threshold.value,
         threshold_source=scorer.threshold.source,
         good_parts=len(scorer.good_scores),
-        device=describe_device(scorer.device),
+        device=scorer.device_name,
         started=datetime.now(timezone.utc).astimezone(),
         version=__version__,
         text=text or ReportText(),
