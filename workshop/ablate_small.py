@@ -30,7 +30,7 @@ VARIANTS = {
     "without experts": {"mix": 0.0},
     "without ETF loss": {"etf_weight": 0.0},
     "with aggregation": {"aggregation": True},
-    "with LeakyReLU": {"relu": True},
+    "without LeakyReLU": {"relu": False},
 }
 
 

@@ -44,13 +44,13 @@ class Recipe:
     aggregation: bool = False
     self_comparison: bool = True
     detail: bool = True
-    relu: bool = False
-    joint_dim: int = 128
+    relu: bool = True
+    joint_dim: int = 256
     mix: float = 0.1
-    steps: int = 1200
+    steps: int = 1500
     batch: int = 8
     window: int = 16
-    windows: float = 0.7
+    windows: float = 0.85
     learning_rate: float = 1e-3
     decay_from: float = 0.5
     warmup: int = 50
