@@ -1,7 +1,7 @@
 """Evaluate models side by side on images that neither their training nor any choice saw.
 
     pip install conformal-clip-data elpv-dataset scikit-image
-    python workshop/evaluate_models.py moeclip-mini my-small/moeclip-small.safetensors --cache DIR
+    python workshop/evaluate_models.py moeclip-small moeclip-mini neighbours --cache DIR
 
 Prints a table in Markdown. Image AUROC has a 95 % interval: a bootstrap over images, or over pairs
 where each defective image has a clean twin. "Above its twin" is the share of those pairs whose
@@ -79,7 +79,7 @@ class Found:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("models", nargs="+", help="built-in names or checkpoint files")
+    parser.add_argument("models", nargs="+", help=f"built-in names, checkpoint files, {NEIGHBOURS}")
     parser.add_argument("--cache", type=Path, required=True, help="folder for scores")
     parser.add_argument("--sets", nargs="+", default=list(SETS), choices=list(SETS))
     parser.add_argument("--pairs", type=int, default=400, help="generated pairs per set")
@@ -95,7 +95,7 @@ def main() -> None:
         sep="\n",
     )
     for set_name in options.sets:
-        for model in (*options.models, NEIGHBOURS):
+        for model in options.models:
             path = options.cache / f"{set_name} {Path(model).stem}.pt".replace("/", "-")
             if not path.exists():
                 torch.save(evaluate(model, SETS[set_name](size)), path)

@@ -17,31 +17,39 @@ class BuiltinModel:
     """A model whose files are part of moeclip.
 
     Attributes:
-        name: of the model and of its backbone.
+        name: of the model.
         checkpoint: file of the adapters.
         backbone: file of the backbone.
+        second: file of the second tower's backbone, if there is one.
     """
 
     name: str
     checkpoint: str
     backbone: str
+    second: str | None = None
 
+    @property
+    def files(self) -> list[str]:
+        """All files."""
+        return [self.checkpoint, self.backbone, *([self.second] if self.second else [])]
+
+
+_DINOV2, _MINI = "dinov2-vits14.safetensors", "moeclip-mini-backbone.safetensors"
 
 BUILTIN = {
     model.name: model
     for model in (
-        BuiltinModel(
-            "moeclip-mini", "moeclip-mini.safetensors", "moeclip-mini-backbone.safetensors"
-        ),
+        BuiltinModel("moeclip-small", "moeclip-small.safetensors", _DINOV2, _MINI),
+        BuiltinModel("moeclip-mini", "moeclip-mini.safetensors", _MINI),
     )
 }
-DEFAULT_MODEL = "moeclip-mini"
+DEFAULT_MODEL = "moeclip-small"
 
-BUILTIN_TOWERS = {"dinov2-vits14": "dinov2-vits14.safetensors"}
+BUILTIN_TOWERS = {"dinov2-vits14": _DINOV2}
 """Files of the vision towers that are part of moeclip, for scoring with references."""
 DEFAULT_TOWER = "dinov2-vits14"
 
-BUILTIN_BACKBONES = {model.name: model.backbone for model in BUILTIN.values()} | BUILTIN_TOWERS
+BUILTIN_BACKBONES = {"moeclip-mini": _MINI} | BUILTIN_TOWERS
 """Files of the backbones that are part of moeclip, which adapters can be trained on."""
 
 

@@ -43,7 +43,7 @@ def list_models() -> list[ListedModel]:
     found = []
     for model in BUILTIN.values():
         path = builtin_file(model.checkpoint)
-        size = path.stat().st_size + builtin_file(model.backbone).stat().st_size
+        size = sum(builtin_file(name).stat().st_size for name in model.files)
         found.append(ListedModel(model.name, "built-in", size, path))
     for name, file_name in BUILTIN_TOWERS.items():
         path = builtin_file(file_name)

@@ -75,7 +75,7 @@ class BackboneOptions:
     """The frozen backbone.
 
     Attributes:
-        backbone: frozen backbone: a ViT of open_clip, or moeclip-mini.
+        backbone: frozen backbone: a ViT of open_clip, or dinov2-vits14.
         pretrained: open_clip tag of the weights of the backbone.
         backbone_weights: local CLIP weights file: OpenAI .pt, or open_clip .pt or .safetensors.
     """

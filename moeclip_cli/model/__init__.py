@@ -16,6 +16,7 @@ Where the boxes of the paper's figure 2 and equations are:
     text layer                  heads.TextLayer
     learned text                heads.LearnedText
     self-comparison             self_comparison.SelfComparison
+    second tower                detail.Detail
     prompt ensemble             prompts.sentences
     vision tower                backbones.towers.VisionTower
     text tower                  backbones.towers.TextTower

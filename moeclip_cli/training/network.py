@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from moeclip_cli.checkpoints.backbones import default_tag, find_backbone, read_backbone
-from moeclip_cli.checkpoints.builtin import BUILTIN_BACKBONES, DEFAULT_MODEL
+from moeclip_cli.checkpoints.builtin import BUILTIN_BACKBONES, DEFAULT_TOWER
 from moeclip_cli.checkpoints.configuration import BackboneRef
 from moeclip_cli.checkpoints.formats import file_digest
 from moeclip_cli.errors import ModelError
@@ -87,7 +87,7 @@ def _file_of(ref: BackboneRef) -> Path:
         return find_backbone(ref, None, "the training")
     except ModelError as error:
         raise ModelError(
-            f"{error} Without a network, `backbone` {DEFAULT_MODEL} is part of moeclip."
+            f"{error} Without a network, `backbone` {DEFAULT_TOWER} is part of moeclip."
         ) from error
 
 

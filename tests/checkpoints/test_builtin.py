@@ -34,6 +34,7 @@ def test_the_default_model_is_built_in() -> None:
     assert builtin.DEFAULT_MODEL in builtin.BUILTIN
 
 
-def test_the_built_in_model_ignores_prompts() -> None:
-    path = builtin.builtin_file(builtin.BUILTIN["moeclip-mini"].checkpoint)
+@pytest.mark.parametrize("name", builtin.BUILTIN)
+def test_the_built_in_models_ignore_prompts(name: str) -> None:
+    path = builtin.builtin_file(builtin.BUILTIN[name].checkpoint)
     assert read_checkpoint(path).config.prompt == "object"

@@ -17,6 +17,7 @@ from moeclip_cli.errors import ModelError
 def built_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder = tmp_path / "weights"
     folder.mkdir()
+    (folder / "moeclip-small.safetensors").write_bytes(b"1")
     (folder / "moeclip-mini.safetensors").write_bytes(b"12345")
     (folder / "moeclip-mini-backbone.safetensors").write_bytes(b"123")
     (folder / "dinov2-vits14.safetensors").write_bytes(b"1234567")
@@ -25,7 +26,8 @@ def built_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_built_in_models_come_with_their_backbone(hub: HubServer, built_in: Path) -> None:
-    model, tower = list_models()
+    default, model, tower = list_models()
+    assert (default.name, default.kind, default.size_bytes) == ("moeclip-small", "built-in", 11)
     assert (model.name, model.kind, model.size_bytes) == ("moeclip-mini", "built-in", 8)
     assert model.path == built_in / "moeclip-mini.safetensors"
     assert (tower.name, tower.kind, tower.size_bytes) == ("dinov2-vits14", "built-in backbone", 7)
@@ -49,7 +51,7 @@ def test_only_usable_files_of_the_cache_are_listed(
         hub.add(repo, file, content)
     for repo, _, file in list(hub.files):
         fetch(parse_reference(f"hf://{repo}/{file}"))
-    assert [(model.name, model.kind) for model in list_models()[2:]] == [
+    assert [(model.name, model.kind) for model in list_models()[3:]] == [
         ("hf://some/adapters/own.safetensors", "checkpoint"),
         ("hf://some/adapters/theirs.pth", "checkpoint"),
         ("hf://timm/clip/open_clip_model.safetensors", "backbone"),
@@ -62,7 +64,7 @@ def test_a_listed_name_can_be_fetched_without_the_hub(
     hub.add("some/adapters", "x.pth", authors_file.read_bytes(), revision="v1")
     fetch(parse_reference("hf://some/adapters@v1"))
     hub.requests.clear()
-    (listed,) = list_models()[2:]
+    (listed,) = list_models()[3:]
     assert fetch(parse_reference(listed.name)) == listed.path
     assert hub.requests == []
 

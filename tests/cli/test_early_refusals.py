@@ -41,7 +41,7 @@ def earlier(moeclip, standin, parts):
         (("score", "parts", "--out", "scored"), 2, "scored contains a finished run"),
         (("score", "parts", "--threshold", "1.6"), 2, "--threshold must be between 0 and 1"),
         (("score", "parts", "--device", "gpu"), 2, "Unknown device 'gpu'"),
-        (("score", "parts", "--model", "moeclip-mni"), 4, "Did you mean moeclip-mini?"),
+        (("score", "parts", "--model", "moeclip-mni"), 4, "Did you mean moeclip-mini, moeclip-small?"),
         (("score", "parts", "--model", "someone/model"), 4, "Did you mean hf://someone/model?"),
         (("score", "parts", "--model", "hf://x"), 2, "is not of the form hf://owner"),
         (("score", "parts", "--backbone-weights", "no.pt"), 4, "no.pt"),
@@ -94,7 +94,7 @@ def test_without_a_network_training_names_the_built_in_backbone(moeclip, monkeyp
     monkeypatch.setattr("moeclip_cli.training.network.find_backbone", _refuse)
     result = moeclip("train", "--data", "synthetic")
     assert result.exit_code == 4
-    assert "cannot be downloaded. Without a network, --backbone moeclip-mini is part" in (
+    assert "cannot be downloaded. Without a network, --backbone dinov2-vits14 is part" in (
         result.stderr
     )
 

@@ -57,6 +57,7 @@ def built_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     )
     adapters = Adapters(config.network, 32, 24, 16)
     write_checkpoint(folder / "moeclip-mini.safetensors", config, adapters.state_dict())
+    (folder / "moeclip-small.safetensors").write_bytes(b"adapters")
     (folder / "moeclip-mini-backbone.safetensors").write_bytes(b"towers")
     (folder / "dinov2-vits14.safetensors").write_bytes(b"tower")
     monkeypatch.setattr(builtin, "FOLDERS", (folder,))
@@ -91,8 +92,9 @@ def test_list_shows_built_in_and_fetched_models(
 ) -> None:
     hub.add("some/adapters", "x.pth", theirs.read_bytes())
     good("pull", "hf://some/adapters")
-    header, mini, _, fetched = (line.split("\t") for line in good("list").splitlines())
+    header, small, mini, _, fetched = (line.split("\t") for line in good("list").splitlines())
     assert header == ["NAME", "KIND", "SIZE", "FILE"]
+    assert small[:2] == ["moeclip-small", "built-in"]
     assert mini[:2] == ["moeclip-mini", "built-in"]
     assert fetched[:2] == ["hf://some/adapters/x.pth", "checkpoint"]
     assert Path(fetched[3]).read_bytes() == theirs.read_bytes()
