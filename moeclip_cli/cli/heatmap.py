@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from moeclip_cli.cli import console, options
+from moeclip_cli.cli.framing import FramingOptions, warn_about_threshold
 from moeclip_cli.cli.groups import grouped
 from moeclip_cli.cli.progress import meter
 from moeclip_cli.errors import UsageError
@@ -61,6 +62,7 @@ class HeatmapOutput(options.PictureOutput):
 @grouped
 def heatmap(
     images: options.ImageOptions,
+    framing: FramingOptions,
     product: options.ProductOptions,
     model: options.ModelOptions,
     output: HeatmapOutput,
@@ -75,6 +77,7 @@ def heatmap(
     Example: moeclip heatmap img.png --prompt "metal bracket" --sheet
     """
     pictures = output.pictures()
+    frames = framing.read()
     found = images.find(output.out, quiet=general.quiet)
     shown = product.read()
     model.check(run, product.threshold)
@@ -83,7 +86,10 @@ def heatmap(
 
     from moeclip_cli.runs.heatmap_run import run_heatmap
 
-    inspector = model.load_inspector(run, quiet=general.quiet, images=images, product=shown)
+    inspector = model.load_inspector(
+        run, quiet=general.quiet, images=images, product=shown, framing=frames
+    )
+    warn_about_threshold(inspector, quiet=general.quiet)
     previews: list[tuple[Path, Result]] = []
     with meter(len(found), quiet=general.quiet, label="Drawing") as advance:
 

@@ -11,6 +11,7 @@ import typer
 
 from moeclip_cli.choices import TableFormat
 from moeclip_cli.cli import console, options
+from moeclip_cli.cli.framing import FramingOptions, warn_about_threshold
 from moeclip_cli.cli.groups import grouped
 from moeclip_cli.cli.heatmap_choice import ANOMALOUS, NAMES, heatmap_choice
 from moeclip_cli.cli.mutual import MutualOptions, compare
@@ -62,6 +63,7 @@ class ScoreOutput(options.PictureOutput):
 @grouped
 def score(
     images: options.ImageOptions,
+    framing: FramingOptions,
     product: options.ProductOptions,
     model: options.ModelOptions,
     mutual: MutualOptions,
@@ -77,6 +79,7 @@ def score(
     Example: moeclip score ./parts/ --prompt "metal bracket" --heatmaps
     """
     mutual.check(model, product)
+    frames = framing.read(mutual=mutual.mutual)
     found = images.find(output.out, quiet=general.quiet)
     if mutual.mutual and len(found) == 1:
         raise UsageError("There is one image only; `mutual` compares at least two.")
@@ -93,7 +96,10 @@ def score(
     if mutual.mutual:
         inspector = mutual.load(model, run, images, shown, quiet=general.quiet)
     else:
-        inspector = model.load_inspector(run, quiet=general.quiet, images=images, product=shown)
+        inspector = model.load_inspector(
+            run, quiet=general.quiet, images=images, product=shown, framing=frames
+        )
+        warn_about_threshold(inspector, quiet=general.quiet)
     folder, outputs = _claim(inspector, output, shown)
 
     def observe(result: Result) -> None:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import os
-from bisect import bisect_left
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -20,8 +19,9 @@ from moeclip_cli.discovery.prompts_file import DEFAULT_PROMPT
 from moeclip_cli.errors import ModelError, UsageError
 from moeclip_cli.images.decode import DEFAULT_DECODE_SECONDS, DEFAULT_MAX_PIXELS
 from moeclip_cli.images.pipeline import prefetch
-from moeclip_cli.inspection.building import build_references
 from moeclip_cli.inspection.forward import ForwardPass, finite_images, text_encoder
+from moeclip_cli.inspection.grading import Grading
+from moeclip_cli.inspection.layout import Layout
 from moeclip_cli.inspection.placed import PlacedModel
 from moeclip_cli.inspection.prepared import (
     PreparedImage,
@@ -30,6 +30,7 @@ from moeclip_cli.inspection.prepared import (
     prepare,
 )
 from moeclip_cli.inspection.profile import Profile, ReferenceProfile
+from moeclip_cli.inspection.reference_builder import ReferenceBuilder
 from moeclip_cli.inspection.references import (
     GoodParts,
     ImageLike,
@@ -39,13 +40,17 @@ from moeclip_cli.inspection.references import (
 from moeclip_cli.inspection.result import Result
 from moeclip_cli.inspection.scored_batch import ScoredBatch
 from moeclip_cli.inspection.thresholds import choose_threshold
-from moeclip_cli.log import LOGGER
+from moeclip_cli.inspection.window_bank import WindowReferences
+from moeclip_cli.inspection.window_scorer import WindowedScores, WindowScorer
+from moeclip_cli.inspection.windows import WindowReader
 from moeclip_cli.model.bank import COMPARED_PATCHES, KEPT_PATCHES
 from moeclip_cli.model.config import Domain
 from moeclip_cli.model.frozen_tower import FrozenTower
 from moeclip_cli.model.scoring import Scores
 from moeclip_cli.parallel.cores import choose_workers
 from moeclip_cli.parallel.device import choose_device
+from moeclip_cli.tiles.framing import Framing, Tile
+from moeclip_cli.tiles.grid import DEFAULT_OVERLAP
 
 Prompt: TypeAlias = "str | Callable[[ImageLike], str]"
 
@@ -73,6 +78,7 @@ class Inspector(PlacedModel):
         image_size: side in pixels of the maps and of the first network input, for a square image.
         sizes: sides in pixels of all network inputs, for a square image.
         references: the good parts that images are compared with, if any.
+        layout: the tiles of each image, if images are tiled.
     """
 
     def __init__(
@@ -89,6 +95,7 @@ class Inspector(PlacedModel):
         reference_patches: int | None = COMPARED_PATCHES,
         max_pixels: int = DEFAULT_MAX_PIXELS,
         decode_seconds: float = DEFAULT_DECODE_SECONDS,
+        layout: Layout | None = None,
     ) -> None:
         super().__init__(
             model,
@@ -100,17 +107,31 @@ class Inspector(PlacedModel):
         )
         profile = _read_profile(profile)
         self._test_image_passed = False
-        self.references = self._references(
+        if layout is None and profile is not None:
+            layout = Layout.from_settings(profile.settings)
+        self.layout = layout
+        forward = ForwardPass(model, self.device, self.domain, None, text_encoder(model))
+        self._reader: WindowReader | None = None
+        windows: WindowReferences | None = None
+        if layout is not None:
+            self._reader = WindowReader(
+                layout, self._network, self.sizes, max_pixels, decode_seconds
+            )
+            windows = WindowReferences(self._reader, forward, self._in_passes)
+        self._builder = ReferenceBuilder(model, self.device, max_pixels, decode_seconds, windows)
+        self.references = self._builder.choose(
             references, profile, reference_rotations, reference_patches
         )
+        self._forward = replace(forward, references=self.references)
         good = profile or self.references
-        self._good_scores = sorted(good.scores) if good is not None else []
-        self.threshold = choose_threshold(threshold, profile, model.config, self.references)
+        scores = tuple(sorted(good.scores)) if good is not None else ()
+        self.threshold = choose_threshold(
+            threshold, profile, model.config, self.references, tiled=layout is not None
+        )
         if profile is not None:
             profile.check(self.settings)
-        self._forward = ForwardPass(
-            model, self.device, self.domain, self.references, text_encoder(model)
-        )
+        compared = 0 if self.references is None else len(self.references.names)
+        self._grading = Grading(model.name, self.threshold.value, compared, scores)
 
     @classmethod
     def load(
@@ -129,6 +150,9 @@ class Inspector(PlacedModel):
         precision: str = "auto",
         max_pixels: int = DEFAULT_MAX_PIXELS,
         decode_seconds: float = DEFAULT_DECODE_SECONDS,
+        tile: Tile = None,
+        smallest: float | None = None,
+        overlap: float = DEFAULT_OVERLAP,
     ) -> Inspector:
         """Load a model and put it on a device.
 
@@ -155,6 +179,12 @@ class Inspector(PlacedModel):
             max_pixels: images with more pixels are refused before decoding, as decompression bombs.
             decode_seconds: time after which the decoding of one image is stopped; the result of
                 that image is an error.
+            tile: side in pixels of square tiles in which each image is scored at its own
+                resolution; the highest score of a tile is that of the image. "auto" for tiles in
+                which a defect of the size `smallest` covers two patches. By default, an image is
+                scored as a whole; with a profile, as in its calibration.
+            smallest: side of the smallest defect in pixels of the image, for `tile` "auto".
+            overlap: share of a tile's side, up to 0.75, that the next tile covers, too.
 
         Raises:
             ModelError: if the model or its backbone cannot be found, fetched or trusted, or do not
@@ -187,6 +217,7 @@ class Inspector(PlacedModel):
             reference_patches=reference_patches,
             max_pixels=max_pixels,
             decode_seconds=decode_seconds,
+            layout=Layout.of(Framing(tile, smallest, overlap), loaded.network),
         )
 
     @property
@@ -203,6 +234,8 @@ class Inspector(PlacedModel):
             settings["preprocessing_digest"] = self._network.preprocessing.digest
             if isinstance(self._network, FrozenTower):
                 settings["aspect_ratio"] = "kept"
+        if self.layout is not None:
+            settings |= self.layout.settings
         return settings
 
     def score(
@@ -224,8 +257,8 @@ class Inspector(PlacedModel):
                 scaled by the image's own minimum and maximum. Anything else gives an error in its
                 result.
             prompt: name of the object, or a function from an image to its name.
-            batch_size: images per forward pass, chosen per device by default; does not change the
-                scores.
+            batch_size: images or tiles per forward pass, chosen per device by default; does not
+                change the scores.
             workers: decoding threads; 0 for none. The default depends on the number of CPU cores.
             experts_layer: number of a block with an adapter, whose first choices become
                 `result.experts`.
@@ -241,6 +274,19 @@ class Inspector(PlacedModel):
             require_prompt(prompt)
         size = self._batch_size(batch_size)
         adapter = None if experts_layer is None else self._adapter_after(experts_layer)
+        if self._reader is not None:
+            if adapter is not None:
+                raise UsageError("Experts are shown of whole images; omit `tile` or the experts.")
+            scorer = WindowScorer(self._reader, self._forward, self._in_passes)
+            return self._score_windows(
+                scorer.score(
+                    listed(images),
+                    prompt if callable(prompt) else lambda image: prompt,
+                    batch_size=size,
+                    workers=choose_workers(workers),
+                    ends_batch=ends_batch,
+                )
+            )
         return self._score(
             listed(images), prompt, size, ends_batch, choose_workers(workers), adapter
         )
@@ -280,17 +326,18 @@ class Inspector(PlacedModel):
             )
         )
         for item in batch:
-            if item.error is None:
-                yield next(results)
-            else:
-                LOGGER.warning("%s: %s", item.path or "An image in memory", item.error)
-                yield Result(
-                    item.path,
-                    item.prompt,
-                    self.model.name,
-                    error=item.error,
-                    temporary=item.temporary,
-                )
+            yield next(results) if item.error is None else self._grading.unread(item)
+
+    def _score_windows(self, scored: Generator[WindowedScores, None, None]) -> Iterator[Result]:
+        with closing(scored):
+            for each in scored:
+                item = each.image.item
+                if item.error is not None:
+                    yield self._grading.unread(item)
+                elif not each.finite:
+                    yield self._not_finite(item)
+                else:
+                    yield self._grading.result(item, each.scores(), **each.tiles)
 
     def more_references(self, images: Iterable[ImageLike]) -> References:
         """The references in use and further ones, each scored against all others.
@@ -304,79 +351,27 @@ class Inspector(PlacedModel):
         """
         if self.references is None:
             raise UsageError("There are no references to add to; give `references`.")
-        return build_references(
-            self._network,
-            images,
-            device=self.device,
-            rotations=self.references.rotations,
-            keep=KEPT_PATCHES,
-            earlier=self.references,
-            max_pixels=self.max_pixels,
-            decode_seconds=self.decode_seconds,
-        )
-
-    def _references(
-        self,
-        images: GoodParts | None,
-        profile: Profile | None,
-        rotations: int,
-        patches: int | None,
-    ) -> References | None:
-        if isinstance(profile, ReferenceProfile):
-            if images is not None:
-                raise UsageError(
-                    "The profile contains its references; omit `reference`, or add the images with "
-                    "'moeclip calibrate --add'."
-                )
-            found = profile.references
-            return replace(found, bank=found.bank.to(self.device))
-        if images is None:
-            if isinstance(self._network, FrozenTower):
-                raise UsageError(
-                    f"{self.model.name} has no adapters and scores by comparison only; give images "
-                    "of good parts as `reference`, or a profile that contains them."
-                )
-            return None
-        return build_references(
-            self._network,
-            images,
-            device=self.device,
-            rotations=rotations,
-            keep=patches,
-            max_pixels=self.max_pixels,
-            decode_seconds=self.decode_seconds,
-        )
+        return self._builder.build(images, self.references.rotations, KEPT_PATCHES, self.references)
 
     def _unpack(
         self, items: list[PreparedImage], scores: Scores, experts: torch.Tensor | None
     ) -> Iterator[Result]:
         batch = ScoredBatch(scores, experts)
-        compared = 0 if self.references is None else len(self.references.names)
         for i, item in enumerate(items):
             if not batch.finite[i]:
-                self._check_with_test_image(item.prompt)
-                error = f"The score is not a finite number in {self.precision}; {self._remedy}."
-                yield Result(item.path, item.prompt, self.model.name, error=error)
+                yield self._not_finite(item)
                 continue
-            yield batch.result(
-                i,
-                item,
-                model=self.model.name,
-                threshold=self.threshold.value,
-                references=compared - (item.owner >= 0) if compared else None,
-                percentile=self._percentile(batch.score(i)),
-            )
+            yield self._grading.result(item, batch.image(i))
+
+    def _not_finite(self, item: PreparedImage) -> Result:
+        self._check_with_test_image(item.prompt)
+        error = f"The score is not a finite number in {self.precision}; {self._remedy}."
+        return self._grading.failed(item, error)
 
     @property
     def good_parts(self) -> int:
         """Number of good parts with known scores, which percentiles refer to; 0 for none."""
-        return len(self._good_scores)
-
-    def _percentile(self, score: float) -> float | None:
-        """Share of the good scores below `score` in percent; None if none are known."""
-        if not self._good_scores:
-            return None
-        return 100 * bisect_left(self._good_scores, score) / len(self._good_scores)
+        return len(self._grading.good_scores)
 
     def _check_with_test_image(self, prompt: str) -> None:
         """Stop if the network yields numbers that are not finite for an ordinary image, too."""

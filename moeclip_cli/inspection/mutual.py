@@ -339,8 +339,10 @@ class MutualInspector(PlacedModel):
             self.domain,
         )
         item = PreparedImage(image.path, prompt, (), image.width, image.height, image.notes)
-        return ScoredBatch(scores).result(
-            0, item, model=self.model.name, threshold=threshold.value, references=image.others
+        return (
+            ScoredBatch(scores)
+            .image(0)
+            .result(item, model=self.model.name, threshold=threshold.value, references=image.others)
         )
 
     def _read(

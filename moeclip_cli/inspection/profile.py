@@ -29,7 +29,7 @@ Rule = Literal["split", "jackknife+"]
 _NAMES = ("model", "backbone")
 
 # What a setting is where it is not written down.
-_ABSENT = {"aspect_ratio": "not kept"}
+_ABSENT = {"aspect_ratio": "not kept", "tile": "none", "overlap": "none"}
 
 _READING_ERRORS = (ModelError, ValueError, TypeError, LookupError, AttributeError, RecursionError)
 """Exceptions from reading a file of another kind."""

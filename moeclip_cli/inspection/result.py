@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from moeclip_cli.choices import PictureFormat
+    from moeclip_cli.tiles.grid import Box
 
 SCHEMA = 1
 """Version of the fields of JSON output; fields are added without a new one."""
@@ -55,6 +56,10 @@ class Row:
         prompt: name of the object.
         model: name of the model.
         error: one sentence, if the image cannot be scored.
+        tiles: number of tiles that were scored, if the image was tiled; the highest of their scores
+            is that of the image.
+        tile_x0, tile_y0, tile_x1, tile_y1: box of the tile with the highest score in original
+            pixels, tile_x1 and tile_y1 exclusive.
     """
 
     path: str
@@ -82,6 +87,11 @@ class Row:
     prompt: str | None = None
     model: str | None = None
     error: str | None = None
+    tiles: int | None = None
+    tile_x0: int | None = None
+    tile_y0: int | None = None
+    tile_x1: int | None = None
+    tile_y1: int | None = None
 
     def good_parts_below(self, total: int) -> str:
         """The percentile in numbers, such as "24 of 25"; "" without one.
@@ -136,6 +146,9 @@ class Result:
         notes: remarks on how the image was read ("first of several pages").
         temporary: whether the cause of the error is the system and not the content of the file, so
             that another try may succeed.
+        tiles: number of tiles that were scored, if the image was tiled. The maps are then those of
+            all tiles, blended, at 4 megapixels at most.
+        tile: the tile with the highest score.
     """
 
     path: str
@@ -165,6 +178,8 @@ class Result:
     distances: NDArray[np.float32] | None = field(default=None, repr=False)
     notes: tuple[str, ...] = ()
     temporary: bool = False
+    tiles: int | None = None
+    tile: Box | None = None
 
     @property
     def anomaly_map(self) -> NDArray[np.float32] | None:
@@ -302,6 +317,11 @@ class Result:
             height=self.height,
             prompt=self.prompt,
             model=self.model,
+            tiles=self.tiles,
+            tile_x0=self.tile.x0 if self.tile else None,
+            tile_y0=self.tile.y0 if self.tile else None,
+            tile_x1=self.tile.x1 if self.tile else None,
+            tile_y1=self.tile.y1 if self.tile else None,
         )
 
     def to_dict(self) -> dict[str, object]:

@@ -1,0 +1,189 @@
+"""Images as the windows that the network sees of them, cut one after the other.
+
+Only the image that is being cut and the next one are in memory, and of their windows only as many
+as wait for the network.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Callable, Generator, Iterable, Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from moeclip_cli.errors import ImageError
+from moeclip_cli.images.decode import decoding
+from moeclip_cli.images.pipeline import prefetch
+from moeclip_cli.inspection.layout import Layout
+from moeclip_cli.inspection.network_input import LeveledNetwork, network_input
+from moeclip_cli.inspection.prepared import PreparedImage
+from moeclip_cli.inspection.references import ImageLike, turned
+from moeclip_cli.tiles.grid import Box
+
+
+@dataclass(eq=False)
+class WindowedImage:
+    """An image without its pixels, or the reason why it cannot be scored.
+
+    Attributes:
+        item: path, prompt, size, notes and error.
+        boxes: its windows.
+        digest: SHA-256 of its pixels.
+    """
+
+    item: PreparedImage
+    boxes: tuple[Box, ...] = ()
+    digest: str = ""
+
+    @property
+    def whole(self) -> bool:
+        """True if the network sees the image as it would without a layout."""
+        return self.boxes == (Box(0, 0, self.item.width, self.item.height),)
+
+
+@dataclass(frozen=True, eq=False)
+class Window:
+    """A window of an image.
+
+    Attributes:
+        image: the image.
+        box: the part of it.
+        item: network inputs of the window, or the error of the image.
+        last: whether it is the last window of the image.
+    """
+
+    image: WindowedImage
+    box: Box
+    item: PreparedImage
+    last: bool
+
+
+@dataclass(frozen=True)
+class WindowReader:
+    """Reads images and cuts their windows.
+
+    Attributes:
+        layout: the windows.
+        network: determines resizing and normalisation.
+        sizes: sides in pixels of the network inputs of a square window.
+        max_pixels: images with more pixels are refused.
+        decode_seconds: limit on the time to decode an image.
+    """
+
+    layout: Layout
+    network: LeveledNetwork
+    sizes: tuple[int, ...]
+    max_pixels: int
+    decode_seconds: float
+
+    def windows(
+        self,
+        images: Iterable[ImageLike],
+        prompt: Callable[[ImageLike], str],
+        *,
+        workers: int,
+        ahead: int,
+        owner: Callable[[WindowedImage], PreparedImage] = lambda image: image.item,
+        degrees: float = 0,
+    ) -> Generator[Window, None, None]:
+        """The windows of all images, in order. An image with an error has one.
+
+        Args:
+            images: as for `Inspector.score`.
+            prompt: the name of the object on an image.
+            workers: threads that cut windows; 0 for none. One more reads the next image.
+            ahead: number of windows to cut ahead.
+            owner: the image after a comparison with the references.
+            degrees: angle by which each image is turned.
+        """
+
+        def read(image: ImageLike) -> tuple[WindowedImage, NDArray[np.uint8] | None]:
+            return self._read(image, prompt(image), degrees)
+
+        reading = prefetch(images, read, workers=min(workers, 1), ahead=1)
+        with closing(reading) as read_images:
+            for image, pixels in read_images:
+                image.item = owner(image)
+                if pixels is None or image.item.error is not None:
+                    yield Window(image, Box(0, 0, 0, 0), image.item, last=True)
+                    continue
+                with closing(self._cut(image, pixels, workers, ahead)) as windows:
+                    yield from windows
+                del pixels  # before the next but one is read
+
+    def _read(
+        self, image: ImageLike, prompt: str, degrees: float
+    ) -> tuple[WindowedImage, NDArray[np.uint8] | None]:
+        source = Path(image) if isinstance(image, (str, os.PathLike)) else image
+        path = str(source) if isinstance(source, Path) else ""
+        try:
+            with decoding(
+                source, max_pixels=self.max_pixels, decode_seconds=self.decode_seconds
+            ) as decoded:
+                pixels = decoded.pixels
+        except ImageError as error:
+            item = PreparedImage(path, prompt, error=str(error), temporary=error.temporary)
+            return WindowedImage(item), None
+        height, width = pixels.shape[:2]
+        item = PreparedImage(path, prompt, (), width, height, decoded.notes)
+        boxes = tuple(self.layout.boxes(width, height))
+        return WindowedImage(item, boxes, pixel_digest(pixels)), turned(pixels, degrees)
+
+    def _cut(
+        self, image: WindowedImage, pixels: NDArray[np.uint8], workers: int, ahead: int
+    ) -> Generator[Window, None, None]:
+        def cut(box: Box) -> Window:
+            part = pixels[box.y0 : box.y1, box.x0 : box.x1]
+            whole = image.item
+            inputs = tuple(network_input(part, self.network, side) for side in self.sizes)
+            item = PreparedImage(
+                whole.path, whole.prompt, inputs, box.width, box.height, owner=whole.owner
+            )
+            return Window(image, box, item, last=box is image.boxes[-1])
+
+        # A thread for a single window would only cost time.
+        threads = workers if len(image.boxes) > 1 else 0
+        return prefetch(image.boxes, cut, workers=threads, ahead=ahead)
+
+
+def cut_window_batches(
+    windows: Iterable[Window], size: int, ends_batch: Callable[[], bool] | None
+) -> Iterator[list[Window]]:
+    """Batches of at most `size` windows, cut where the batches of their images would be.
+
+    Therefore the windows in a batch depend on the images of one batch alone, as for whole images.
+
+    Args:
+        windows: of images in order.
+        size: maximum number of windows in a batch, and of images that share batches.
+        ends_batch: called once for each image, in order; True to end the batch after it.
+    """
+    batch: list[Window] = []
+    images = 0
+    for window in windows:
+        batch.append(window)
+        ends = False
+        if window.last:
+            images += 1
+            ends = (ends_batch is not None and ends_batch()) or images == size
+            images = 0 if ends else images
+        if ends or len(batch) == size:
+            yield batch
+            batch = []
+    if batch:
+        yield batch
+
+
+def pixel_digest(pixels: NDArray[np.uint8]) -> str:
+    """SHA-256 of an image (H, W, 3), by which a reference is recognised.
+
+    That of the network input would be the same for images that differ in a few pixels only.
+    """
+    digest = hashlib.sha256(str(pixels.shape).encode())
+    digest.update(np.ascontiguousarray(pixels).data)
+    return digest.hexdigest()
