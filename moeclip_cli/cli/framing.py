@@ -1,4 +1,4 @@
-"""Options for large images: tiles."""
+"""Options for parts of images: tiles and regions."""
 
 from __future__ import annotations
 
@@ -43,6 +43,9 @@ class FramingOptions:
             those that --smallest takes (auto). The highest score of a tile is that of the image.
         smallest: size of the smallest defect, for --tile auto, such as 12px; or 0.6mm with --scale.
         overlap: share of a tile that the next one covers, too.
+        region: what to inspect: a box in pixels or percent (x0,y0,x1,y1), a mask (white counts), or
+            polygons of LabelMe. Can be repeated. Default: all, or what the profile says.
+        ignore: what to leave out, in the same forms. Can be repeated.
         scale: size of a pixel, such as 0.05mm.
     """
 
@@ -55,6 +58,8 @@ class FramingOptions:
         Length | None, typer.Option(parser=length, metavar="LENGTH", show_default=False)
     ] = None
     overlap: Annotated[float, typer.Option(parser=fraction, metavar="FLOAT")] = DEFAULT_OVERLAP
+    region: Annotated[list[str] | None, typer.Option(metavar="BOX|FILE", show_default=False)] = None
+    ignore: Annotated[list[str] | None, typer.Option(metavar="BOX|FILE", show_default=False)] = None
     scale: Annotated[
         Length | None, typer.Option(parser=length, metavar="LENGTH", show_default=False)
     ] = None
@@ -69,14 +74,21 @@ class FramingOptions:
             UsageError: if options contradict each other.
         """
         tile: Any = self.tile
-        if mutual and tile is not None:
-            raise UsageError("`mutual` compares whole images; omit `tile`.")
+        parts = {"tile": tile, "region": self.region, "ignore": self.ignore}
+        for name, value in parts.items():
+            if mutual and value is not None:
+                raise UsageError(f"`mutual` compares whole images; omit `{name}`.")
         if tile is None and self.overlap != DEFAULT_OVERLAP:
             raise UsageError("`overlap` is that of tiles; give their side as `tile`.")
         if isinstance(tile, int):
             Tiling(tile, self.overlap)  # refuses what is out of range before the model is loaded
+        region, ignore = self.region or (), self.ignore or ()
+        if region or ignore:
+            from moeclip_cli.inspection.roi_files import read_roi
+
+            read_roi(region, ignore)  # likewise
         smallest = None if self.smallest is None else self.smallest.pixels(self.millimetres)
-        return Framing(tile, smallest, self.overlap)
+        return Framing(tile, smallest, self.overlap, region, ignore)
 
     @property
     def millimetres(self) -> float | None:
@@ -94,7 +106,7 @@ class FramingOptions:
 
 def warn_about_threshold(inspector: Inspector, *, quiet: bool) -> None:
     """Say that a threshold was not made for tiles, if it was not."""
-    if inspector.layout is not None and inspector.threshold.of_whole_images and not quiet:
+    if inspector.threshold.of_whole_images and not quiet:
         console.warn(
             "The threshold was found on whole images. With tiles, more good images reach it: the "
             "score is the highest of many. Calibrate with the same --tile on images of good parts."

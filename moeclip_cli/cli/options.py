@@ -374,7 +374,7 @@ class ModelOptions:
             product: threshold or profile to use; None for the checkpoint's threshold.
             references: good parts for a profile, of which a few patches are kept; None for those of
                 the option.
-            framing: tiles of the images.
+            framing: tiles and region of the images.
 
         Raises:
             ModelError, UsageError: see `Inspector.load`.

@@ -49,7 +49,7 @@ from moeclip_cli.model.frozen_tower import FrozenTower
 from moeclip_cli.model.scoring import Scores
 from moeclip_cli.parallel.cores import choose_workers
 from moeclip_cli.parallel.device import choose_device
-from moeclip_cli.tiles.framing import Framing, Tile
+from moeclip_cli.tiles.framing import Framing, Tile, Where
 from moeclip_cli.tiles.grid import DEFAULT_OVERLAP
 
 Prompt: TypeAlias = "str | Callable[[ImageLike], str]"
@@ -78,7 +78,7 @@ class Inspector(PlacedModel):
         image_size: side in pixels of the maps and of the first network input, for a square image.
         sizes: sides in pixels of all network inputs, for a square image.
         references: the good parts that images are compared with, if any.
-        layout: the tiles of each image, if images are tiled.
+        layout: tiles and region of interest of each image, if there are any.
     """
 
     def __init__(
@@ -125,8 +125,9 @@ class Inspector(PlacedModel):
         self._forward = replace(forward, references=self.references)
         good = profile or self.references
         scores = tuple(sorted(good.scores)) if good is not None else ()
+        tiled = layout is not None and layout.tiling is not None
         self.threshold = choose_threshold(
-            threshold, profile, model.config, self.references, tiled=layout is not None
+            threshold, profile, model.config, self.references, tiled=tiled
         )
         if profile is not None:
             profile.check(self.settings)
@@ -153,6 +154,8 @@ class Inspector(PlacedModel):
         tile: Tile = None,
         smallest: float | None = None,
         overlap: float = DEFAULT_OVERLAP,
+        region: Where | Iterable[Where] = (),
+        ignore: Where | Iterable[Where] = (),
     ) -> Inspector:
         """Load a model and put it on a device.
 
@@ -185,6 +188,10 @@ class Inspector(PlacedModel):
                 scored as a whole; with a profile, as in its calibration.
             smallest: side of the smallest defect in pixels of the image, for `tile` "auto".
             overlap: share of a tile's side, up to 0.75, that the next tile covers, too.
+            region: what to inspect of every image: boxes in pixels or percent, such as
+                "10%,10%,90%,90%", masks (white counts), or JSON files of LabelMe. What is outside
+                changes no score. By default all; with a profile, what was calibrated.
+            ignore: what to leave out, in the same forms.
 
         Raises:
             ModelError: if the model or its backbone cannot be found, fetched or trusted, or do not
@@ -217,7 +224,7 @@ class Inspector(PlacedModel):
             reference_patches=reference_patches,
             max_pixels=max_pixels,
             decode_seconds=decode_seconds,
-            layout=Layout.of(Framing(tile, smallest, overlap), loaded.network),
+            layout=Layout.of(Framing(tile, smallest, overlap, region, ignore), loaded.network),
         )
 
     @property
@@ -276,7 +283,7 @@ class Inspector(PlacedModel):
         adapter = None if experts_layer is None else self._adapter_after(experts_layer)
         if self._reader is not None:
             if adapter is not None:
-                raise UsageError("Experts are shown of whole images; omit `tile` or the experts.")
+                raise UsageError("Experts are shown of whole images; omit `tile` and `region`.")
             scorer = WindowScorer(self._reader, self._forward, self._in_passes)
             return self._score_windows(
                 scorer.score(
@@ -337,7 +344,7 @@ class Inspector(PlacedModel):
                 elif not each.finite:
                     yield self._not_finite(item)
                 else:
-                    yield self._grading.result(item, each.scores(), **each.tiles)
+                    yield self._grading.result(item, each.scores(), **each.windows)
 
     def more_references(self, images: Iterable[ImageLike]) -> References:
         """The references in use and further ones, each scored against all others.

@@ -32,6 +32,7 @@ class PreparedImage:
         error: one sentence, if the image cannot be scored.
         owner: number of the reference that the image is itself; -1 for none.
         temporary: True if another try may succeed.
+        inside: (H, W) bool, the pixels of the first network input that count; None for all.
     """
 
     path: str
@@ -43,6 +44,7 @@ class PreparedImage:
     error: str | None = None
     owner: int = -1
     temporary: bool = False
+    inside: torch.Tensor | None = None
 
 
 def prepare(

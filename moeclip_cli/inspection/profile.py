@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from moeclip_cli._version import __version__
-from moeclip_cli.bounded_text import read_small_text, require_regular_file
+from moeclip_cli.bounded_text import read_small_text, require_regular_file, shortened
 from moeclip_cli.checkpoints.configuration import read_record
 from moeclip_cli.errors import ModelError, UsageError
 from moeclip_cli.files import replacing
@@ -29,7 +29,7 @@ Rule = Literal["split", "jackknife+"]
 _NAMES = ("model", "backbone")
 
 # What a setting is where it is not written down.
-_ABSENT = {"aspect_ratio": "not kept", "tile": "none", "overlap": "none"}
+_ABSENT = {"aspect_ratio": "not kept", "tile": "none", "overlap": "none", "region": "none"}
 
 _READING_ERRORS = (ModelError, ValueError, TypeError, LookupError, AttributeError, RecursionError)
 """Exceptions from reading a file of another kind."""
@@ -147,8 +147,9 @@ class Profile:
             before, now = (held.get(key, _ABSENT.get(key)) for held in (self.settings, settings))
             if now != before and key not in _NAMES:
                 raise UsageError(
-                    f"The profile does not fit: its {key.replace('_', ' ')} is {before}, but here "
-                    f"it is {now}. Use the same settings, or calibrate again."
+                    f"The profile does not fit: its {key.replace('_', ' ')} is "
+                    f"{shortened(before)}, but here it is {shortened(now)}. Use the same settings, "
+                    "or calibrate again."
                 )
 
 

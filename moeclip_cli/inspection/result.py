@@ -11,12 +11,13 @@ import cv2
 import numpy as np
 
 from moeclip_cli.errors import UsageError
+from moeclip_cli.tiles.grid import Box
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from moeclip_cli.choices import PictureFormat
-    from moeclip_cli.tiles.grid import Box
+    from moeclip_cli.inspection.roi import RegionOfInterest
 
 SCHEMA = 1
 """Version of the fields of JSON output; fields are added without a new one."""
@@ -149,6 +150,7 @@ class Result:
         tiles: number of tiles that were scored, if the image was tiled. The maps are then those of
             all tiles, blended, at 4 megapixels at most.
         tile: the tile with the highest score.
+        roi: what was inspected of the image, if not all of it. The maps are 0 elsewhere.
     """
 
     path: str
@@ -180,6 +182,7 @@ class Result:
     temporary: bool = False
     tiles: int | None = None
     tile: Box | None = None
+    roi: RegionOfInterest | None = None
 
     @property
     def anomaly_map(self) -> NDArray[np.float32] | None:
@@ -210,14 +213,31 @@ class Result:
         from moeclip_cli.pictures.overlay import caption, render_overlay
 
         probability, threshold, score, verdict = self._scored()
+        pixels = self._pixels(image)
         return render_overlay(
-            self._pixels(image),
+            pixels,
             probability,
             threshold,
             caption=caption(score, verdict),
             legend=legend,
             mark_peak=verdict == ANOMALOUS,
+            inside=self.inspected(*pixels.shape[:2]),
         )
+
+    def inspected(self, rows: int, columns: int) -> NDArray[np.bool_] | None:
+        """Which pixels of a picture of the image, of any size, were inspected.
+
+        Args:
+            rows: height of the picture in pixels.
+            columns: width of the picture in pixels.
+
+        Returns:
+            (rows, columns), or None if all were.
+        """
+        if self.roi is None or self.width is None or self.height is None:
+            return None
+        frame = Box(0, 0, self.width, self.height)
+        return self.roi.covers(self.width, self.height, frame, (rows, columns))
 
     def save(self, path: str | os.PathLike[str], image: Any = None) -> None:
         """Write the overlay to a `.png`, `.jpg` or `.jpeg` file; missing folders are made.

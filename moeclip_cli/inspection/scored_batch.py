@@ -12,6 +12,7 @@ from moeclip_cli.inspection.forward import finite_images
 from moeclip_cli.inspection.prepared import PreparedImage
 from moeclip_cli.inspection.regions import find_regions
 from moeclip_cli.inspection.result import ANOMALOUS, NORMAL, Result
+from moeclip_cli.inspection.roi import RegionOfInterest
 from moeclip_cli.model.scoring import Scores
 from moeclip_cli.pictures.peak import find_peak
 from moeclip_cli.tiles.grid import Box
@@ -49,6 +50,7 @@ class ImageScores:
         percentile: float | None = None,
         tiles: int | None = None,
         tile: Box | None = None,
+        roi: RegionOfInterest | None = None,
     ) -> Result:
         """The result of the image.
 
@@ -60,6 +62,7 @@ class ImageScores:
             percentile: share of the good parts with a lower score, in percent.
             tiles: number of tiles that it was scored in.
             tile: the tile with the highest score.
+            roi: what was inspected of the image; None for all of it.
         """
         peak, peak_x, peak_y = find_peak(self.probability, item.width, item.height)
         return Result(
@@ -90,6 +93,7 @@ class ImageScores:
             notes=item.notes,
             tiles=tiles,
             tile=tile,
+            roi=roi,
         )
 
 

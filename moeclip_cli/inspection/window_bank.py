@@ -24,6 +24,7 @@ from moeclip_cli.inspection.references import (
 from moeclip_cli.inspection.window_scorer import Passes, WindowScorer
 from moeclip_cli.inspection.windows import Window, WindowReader
 from moeclip_cli.model.bank import PatchBank
+from moeclip_cli.model.scoring import patches_inside
 from moeclip_cli.parallel.cores import choose_workers
 from moeclip_cli.parallel.device import default_batch_size
 
@@ -68,6 +69,11 @@ class WindowReferences:
             return images
         if isinstance(images, Subsets):
             raise UsageError("Sets of references are compared with whole images; omit `tile`.")
+        if rotations > 1 and self.reader.layout.roi is not None:
+            raise UsageError(
+                "A region has its place in the image, but `reference_rotations` turns the parts; "
+                "omit one of the two."
+            )
         new = _Bank(() if earlier is None else earlier.digests)
         # A stream can be read once, but each image is read several times.
         named = {
@@ -104,9 +110,21 @@ class WindowReferences:
                     return False
                 inputs = [window.item.pixels[0] for window in batch]
                 network = self.reader.network
-                for patches in tokens_of(network, inputs, self.forward.device):
-                    bank.add([kept(level, keep) for level in patches])
+                found = tokens_of(network, inputs, self.forward.device)
+                for window, patches in zip(batch, found, strict=True):
+                    counted = self._inside(window, patches)
+                    bank.add([kept(level, keep) for level in counted])
         return True
+
+    def _inside(self, window: Window, patches: list[torch.Tensor]) -> list[torch.Tensor]:
+        """The patches (L, D) of each level that count."""
+        inside = window.item.inside
+        if inside is None:
+            return patches
+        side = self.reader.network.backbone.architecture.patch_size
+        grid = inside.shape[0] // side, inside.shape[1] // side
+        counted = patches_inside(inside[None], grid)[0]
+        return [level[counted.to(level.device)] for level in patches]
 
     def _windows(
         self, image: ImageLike, degrees: float, size: int

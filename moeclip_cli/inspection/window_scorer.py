@@ -10,7 +10,6 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from moeclip_cli.inspection.forward import ForwardPass
-from moeclip_cli.inspection.layout import Layout
 from moeclip_cli.inspection.prepared import PreparedImage, match_reference
 from moeclip_cli.inspection.references import ImageLike
 from moeclip_cli.inspection.scored_batch import ImageScores, ScoredBatch
@@ -36,13 +35,11 @@ class WindowedScores:
 
     Attributes:
         image: the image.
-        layout: the windows.
         finite: whether all numbers of its windows are finite.
         best: the window with the highest score, and its box; its maps are left out.
     """
 
     image: WindowedImage
-    layout: Layout
     finite: bool = True
     best: tuple[ImageScores, Box] | None = None
     _whole: ImageScores | None = None
@@ -88,9 +85,12 @@ class WindowedScores:
         return self.best[0].score
 
     @property
-    def tiles(self) -> dict[str, Any]:
-        """Number of windows and the one with the highest score, for `ImageScores.result`."""
-        return {"tiles": len(self.image.boxes), "tile": self.best and self.best[1]}
+    def windows(self) -> dict[str, Any]:
+        """Tiles and region of interest, for `ImageScores.result`."""
+        roi = {"roi": self.image.layout.roi}
+        if self.image.layout.tiling is None:
+            return roi
+        return roi | {"tiles": len(self.image.boxes), "tile": self.best and self.best[1]}
 
     def scores(self) -> ImageScores:
         """The scores of the image, after those of all its windows."""
@@ -99,7 +99,11 @@ class WindowedScores:
         if self.best is None or self._canvas is None:
             raise ValueError("an image without windows has no scores")
         best, _ = self.best
-        probability, raw_map = self._canvas.blended()
+        maps = self._canvas.blended()
+        inside = self.image.inside(self.image.frame, maps.shape[1:])
+        if inside is not None:
+            maps *= inside
+        probability, raw_map = maps
         return ImageScores(
             score=best.score,
             map_max=self._map_max,
@@ -116,8 +120,8 @@ class WindowedScores:
         return MapCanvas(
             (width, height),
             (columns / box.width, rows / box.height),
-            self.layout.area(width, height),
-            self.layout.overlap,
+            self.image.layout.area(width, height),
+            self.image.layout.overlap,
             layers=2,
         )
 
@@ -164,7 +168,7 @@ class WindowScorer:
                 found = iter(self.in_passes(good, self._scored))
                 for window in batch:
                     if current is None:
-                        current = WindowedScores(window.image, self.reader.layout)
+                        current = WindowedScores(window.image)
                     if window.item.error is None:
                         current.add(window, *next(found))
                     if window.last:

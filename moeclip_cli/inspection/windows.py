@@ -14,15 +14,18 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from moeclip_cli.errors import ImageError
 from moeclip_cli.images.decode import decoding
+from moeclip_cli.images.fill import fill_outside
 from moeclip_cli.images.pipeline import prefetch
 from moeclip_cli.inspection.layout import Layout
 from moeclip_cli.inspection.network_input import LeveledNetwork, network_input
 from moeclip_cli.inspection.prepared import PreparedImage
 from moeclip_cli.inspection.references import ImageLike, turned
+from moeclip_cli.inspection.roi import any_in_cells
 from moeclip_cli.tiles.grid import Box
 
 
@@ -34,16 +37,27 @@ class WindowedImage:
         item: path, prompt, size, notes and error.
         boxes: its windows.
         digest: SHA-256 of its pixels.
+        layout: where the windows come from.
     """
 
     item: PreparedImage
+    layout: Layout
     boxes: tuple[Box, ...] = ()
     digest: str = ""
 
     @property
     def whole(self) -> bool:
         """True if the network sees the image as it would without a layout."""
-        return self.boxes == (Box(0, 0, self.item.width, self.item.height),)
+        return self.layout.roi is None and self.boxes == (self.frame,)
+
+    @property
+    def frame(self) -> Box:
+        """The whole image."""
+        return Box(0, 0, self.item.width, self.item.height)
+
+    def inside(self, window: Box, shape: tuple[int, int] | None = None) -> NDArray[np.bool_] | None:
+        """See `Layout.inside`."""
+        return self.layout.inside(self.item.width, self.item.height, window, shape)
 
 
 @dataclass(frozen=True, eq=False)
@@ -126,23 +140,32 @@ class WindowReader:
                 source, max_pixels=self.max_pixels, decode_seconds=self.decode_seconds
             ) as decoded:
                 pixels = decoded.pixels
+            height, width = pixels.shape[:2]
+            boxes = tuple(self.layout.boxes(width, height))
         except ImageError as error:
             item = PreparedImage(path, prompt, error=str(error), temporary=error.temporary)
-            return WindowedImage(item), None
-        height, width = pixels.shape[:2]
+            return WindowedImage(item, self.layout), None
         item = PreparedImage(path, prompt, (), width, height, decoded.notes)
-        boxes = tuple(self.layout.boxes(width, height))
-        return WindowedImage(item, boxes, pixel_digest(pixels)), turned(pixels, degrees)
+        found = WindowedImage(item, self.layout, boxes, pixel_digest(pixels))
+        return found, turned(pixels, degrees)
 
     def _cut(
         self, image: WindowedImage, pixels: NDArray[np.uint8], workers: int, ahead: int
     ) -> Generator[Window, None, None]:
         def cut(box: Box) -> Window:
-            part = pixels[box.y0 : box.y1, box.x0 : box.x1]
-            whole = image.item
+            part, whole = pixels[box.y0 : box.y1, box.x0 : box.x1], image.item
+            inside = image.inside(box)
+            if inside is not None:
+                part = fill_outside(part, inside)
             inputs = tuple(network_input(part, self.network, side) for side in self.sizes)
             item = PreparedImage(
-                whole.path, whole.prompt, inputs, box.width, box.height, owner=whole.owner
+                whole.path,
+                whole.prompt,
+                inputs,
+                box.width,
+                box.height,
+                owner=whole.owner,
+                inside=None if inside is None else _at_input(inside, inputs[0]),
             )
             return Window(image, box, item, last=box is image.boxes[-1])
 
@@ -177,6 +200,12 @@ def cut_window_batches(
             batch = []
     if batch:
         yield batch
+
+
+def _at_input(inside: NDArray[np.bool_], pixels: torch.Tensor) -> torch.Tensor:
+    """The pixels (H, W) of a network input (3, H, W) that contain a pixel that counts."""
+    rows, columns = pixels.shape[-2:]
+    return torch.from_numpy(any_in_cells(inside, rows, columns))
 
 
 def pixel_digest(pixels: NDArray[np.uint8]) -> str:

@@ -7,6 +7,7 @@ import json
 from pathlib import Path
 
 import pytest
+from PIL import Image
 from support.outputs import content
 from support.samples import save_image
 
@@ -104,6 +105,9 @@ def test_heatmaps_are_drawn_of_tiles(run, large):
         (("--tile", "auto", "--smallest", "2mm", "--scale", "3px"), "--scale is the size of a"),
         (("--tile", "64", "--overlap", "0.9"), "--overlap must be from 0 to 0.75, not 0.9"),
         (("--overlap", "0.5"), "--overlap is that of tiles; give their side as --tile"),
+        (("--region", "5,5,5,9"), "The box 5,5,5,9 is empty"),
+        (("--ignore", "none.png"), "none.png is neither a file with a region nor a box"),
+        (("--region", "0,0,9,9", "--mutual"), "--mutual compares whole images; omit --region"),
         (("--tile", "64", "--mutual"), "--mutual compares whole images; omit --tile"),
     ],
 )
@@ -112,6 +116,29 @@ def test_what_makes_no_tiles_is_refused_in_one_sentence(run, large, options, sen
     assert result.exit_code == 2
     assert sentence in " ".join(result.stderr.replace("│", " ").split())
     assert not RESULTS.exists()
+
+
+def test_a_region_is_kept_in_the_profile_and_named_in_refusals(run, large):
+    made = run("calibrate", large, "-a", 0.2, "--region", "10%,10%,90%,90%", "--ignore", "0,0,9,9")
+    assert made.exit_code == 0, made.stderr
+    result = run("score", large, "--profile", "moeclip-profile.json", "--heatmaps")
+    assert result.exit_code == 0, result.stderr
+    for row in rows():
+        assert float(row["width"]) * 0.1 - 1 <= float(row["peak_x"]) <= float(row["width"]) * 0.9
+        assert row["tiles"] == ""
+    other = ("--region", "0,0,50%,50%", "--overwrite")
+    refused = run("score", large, "--profile", "moeclip-profile.json", *other)
+    assert refused.exit_code == 2
+    assert "its region is" in refused.stderr
+    assert run("profile", "show", "moeclip-profile.json").exit_code == 0
+
+
+def test_images_that_a_mask_does_not_fit_get_a_row_with_the_reason(run, large):
+    Image.new("L", (90, 70), 255).save("mask.png")
+    result = run("score", large, "--region", "mask.png")
+    assert result.exit_code == 3
+    assert [row["error"] == "" for row in rows()] == [number == 1 for number in range(6)]
+    assert "the image has 60 x 60; give one of the same size or aspect ratio" in rows()[0]["error"]
 
 
 def test_the_smallest_defect_may_be_in_millimetres(run, large):
