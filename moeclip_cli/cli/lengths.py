@@ -1,4 +1,4 @@
-"""Lengths as people type them: 12px, 12, 0.6mm and 0,6 mm."""
+"""Lengths and areas as people type them: 12px, 12, 0.6mm and 0,6 mm; 30px and 0.1mm2."""
 
 from __future__ import annotations
 
@@ -8,7 +8,9 @@ from typing import Any, Literal
 
 from moeclip_cli.errors import UsageError
 
-_FORM = re.compile(r"\s*(\d+(?:[.,]\d*)?|[.,]\d+)\s*(px|mm|)\s*", re.IGNORECASE)
+_NUMBER = r"\s*(\d+(?:[.,]\d*)?|[.,]\d+)\s*"
+_LENGTH = re.compile(rf"{_NUMBER}(px|mm|)\s*", re.IGNORECASE)
+_AREA = re.compile(rf"{_NUMBER}(px|px2|px²|mm2|mm²|)\s*", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -30,10 +32,7 @@ class Length:
         if self.unit == "px":
             return self.value
         if millimetres is None:
-            raise UsageError(
-                f"A length of {self.value:g} mm needs the size of a pixel as `scale`, such as "
-                "0.05mm."
-            )
+            raise _unknown_scale(self)
         return self.value / millimetres
 
 
@@ -45,8 +44,53 @@ def length(value: Any) -> Length:
     """
     if isinstance(value, Length):
         return value
-    found = _FORM.fullmatch(str(value)) if not isinstance(value, bool) else None
+    found = _LENGTH.fullmatch(str(value)) if not isinstance(value, bool) else None
     if found is None:
         raise ValueError(f"{value!r} is not a length; write it as 12px or 0.6mm.")
     number, unit = found.groups()
     return Length(float(number.replace(",", ".")), "mm" if unit.lower() == "mm" else "px")
+
+
+@dataclass(frozen=True)
+class Area:
+    """An area in pixels or square millimetres."""
+
+    value: float
+    unit: Literal["px", "mm2"]
+
+    def pixels(self, millimetres: float | None) -> float:
+        """The area in pixels.
+
+        Args:
+            millimetres: size of a pixel, if it is known.
+
+        Raises:
+            UsageError: if the area is in square millimetres and the size of a pixel is unknown.
+        """
+        if self.unit == "px":
+            return self.value
+        if millimetres is None:
+            raise _unknown_scale(self)
+        return self.value / millimetres**2
+
+
+def area(value: Any) -> Area:
+    """The area that a text or a value of a settings file stands for; a plain number is in pixels.
+
+    Raises:
+        ValueError: if it is none; the message says how to write one.
+    """
+    if isinstance(value, Area):
+        return value
+    found = _AREA.fullmatch(str(value)) if not isinstance(value, bool) else None
+    if found is None:
+        raise ValueError(f"{value!r} is not an area; write it as 30px or 0.1mm2.")
+    number, unit = found.groups()
+    return Area(float(number.replace(",", ".")), "mm2" if unit.lower().startswith("mm") else "px")
+
+
+def _unknown_scale(size: Length | Area) -> UsageError:
+    return UsageError(
+        f"A size of {size.value:g} {size.unit} needs the size of a pixel as `scale`, such as "
+        "0.05mm."
+    )

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from moeclip_cli.choices import PictureFormat
+    from moeclip_cli.inspection.measurement import MeasuredRegion
     from moeclip_cli.inspection.roi import RegionOfInterest
 
 SCHEMA = 1
@@ -238,6 +239,20 @@ class Result:
             return None
         frame = Box(0, 0, self.width, self.height)
         return self.roi.covers(self.width, self.height, frame, (rows, columns))
+
+    def measure(self, min_area: float = 0) -> tuple[MeasuredRegion, ...]:
+        """The regions with their sizes and outlines, largest first.
+
+        Args:
+            min_area: area in original pixels below which regions are left out.
+
+        Raises:
+            UsageError: if the image was not scored.
+        """
+        from moeclip_cli.inspection.measurement import measure_regions
+
+        probability, threshold, _, _ = self._scored()
+        return measure_regions(probability, threshold, self.width or 1, self.height or 1, min_area)
 
     def save(self, path: str | os.PathLike[str], image: Any = None) -> None:
         """Write the overlay to a `.png`, `.jpg` or `.jpeg` file; missing folders are made.

@@ -62,12 +62,12 @@ def render_overlay(
         if inside is not None:
             np.copyto(painted[rows], pixels[rows], where=~inside[rows, :, None])
             reached[rows] &= inside[rows]
-    if inside is not None:
-        _draw_border(painted, inside)
     if min(reached.shape) >= _NARROWEST_OUTLINED:
         outline(painted, reached)
         if mark_peak and not reached.any():
             _ring(painted, probability)
+    if inside is not None:
+        _draw_border(painted, inside)
     if legend:
         _place_legend(painted, probability, scale, caption)
     return painted

@@ -1,4 +1,4 @@
-"""The overlays and raw maps of a scoring run, by the names of the images."""
+"""The overlays, raw maps and regions of a scoring run, by the names of the images."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from moeclip_cli.runs.input_log import InputRecord
 from moeclip_cli.runs.names import output_path
 from moeclip_cli.runs.picture_files import format_of, possible_paths
 
-HEATMAPS, MAPS = "heatmaps", "maps"
+HEATMAPS, MAPS, REGIONS = "heatmaps", "maps", "regions"
 
 
 @dataclass(frozen=True)
@@ -30,12 +30,14 @@ class ImageFiles:
         heatmaps: format of the overlays, or None for no overlays.
         save_maps: whether raw maps are written.
         anomalous_only: whether only anomalous images get an overlay.
+        regions: whether the regions of each image are written.
     """
 
     folder: Path
     heatmaps: PictureChoice | None
     save_maps: bool
     anomalous_only: bool = False
+    regions: bool = False
 
     def overlays(self, name: str) -> dict[PictureFormat, Path]:
         """The path of the overlay of the image with this name, by the format it may have."""
@@ -66,11 +68,17 @@ class ImageFiles:
         """The path of the raw map of the image with this name."""
         return output_path(self.folder / MAPS, name, ".npy")
 
+    def regions_of(self, name: str) -> Path:
+        """The path of the regions of the image with this name."""
+        return output_path(self.folder / REGIONS, name, ".json")
+
     def paths(self, name: str) -> Iterator[Path]:
         """The paths of all files that the image with this name may have."""
         yield from self.overlays(name).values()
         if self.save_maps:
             yield self.raw_map(name)
+        if self.regions:
+            yield self.regions_of(name)
 
     def exist(self, record: InputRecord) -> bool:
         """Return True if all files that a scored image should have exist."""
@@ -95,6 +103,8 @@ class ImageFiles:
                 yield next(iter(self.overlays(record.name).values()))
             if self.save_maps and not self.raw_map(record.name).exists():
                 yield self.raw_map(record.name)
+            if self.regions and not self.regions_of(record.name).exists():
+                yield self.regions_of(record.name)
 
     def require_complete(self, records: Iterable[InputRecord]) -> None:
         """Check at the end of a run that all files exist.
@@ -102,7 +112,8 @@ class ImageFiles:
         Raises:
             UsageError: with their number, if some are missing.
         """
-        missing = list(self.missing(records)) if self.heatmaps or self.save_maps else []
+        written = self.heatmaps or self.save_maps or self.regions
+        missing = list(self.missing(records)) if written else []
         if missing:
             raise UsageError(
                 f"{len(missing)} pictures or maps, such as {missing[0]}, were removed during the "

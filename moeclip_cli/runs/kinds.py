@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from moeclip_cli.runs.folder import RunKind
-from moeclip_cli.runs.image_files import HEATMAPS, MAPS
+from moeclip_cli.runs.image_files import HEATMAPS, MAPS, REGIONS
 from moeclip_cli.runs.input_log import INPUTS
+from moeclip_cli.runs.region_run import COCO, TABLE
 from moeclip_cli.runs.run_card import read_card
 
 MUTUAL = "mutual"
@@ -18,8 +19,8 @@ CATEGORIES = "categories"
 SCORE = RunKind(
     noun="run",
     setting="prompt",
-    files=("results.csv", "results.jsonl", "results.parquet", "report.html", INPUTS),
-    folders=(HEATMAPS, MAPS, MUTUAL),
+    files=("results.csv", "results.jsonl", "results.parquet", "report.html", INPUTS, TABLE, COCO),
+    folders=(HEATMAPS, MAPS, REGIONS, MUTUAL),
     how_to_resume="`resume` to continue it",
 )
 

@@ -34,6 +34,7 @@ from moeclip_cli.runs.input_log import (
     describe_batch,
     read_records,
 )
+from moeclip_cli.runs.region_run import RegionOutput, save_regions, write_region_tables
 from moeclip_cli.runs.resumption import InputOrder, keep_valid_rows
 from moeclip_cli.runs.stream import FileJob, Pace, PromptFunction, results_with_files
 from moeclip_cli.runs.summary import Summary
@@ -49,6 +50,7 @@ class Outputs:
         anomalous_only: whether only anomalous images get an overlay.
         save_maps: whether each image's raw map is written to `maps/NAME.npy`.
         report: head of `report.html`, or None for no report.
+        regions: what is written about regions, or None for nothing.
     """
 
     table_format: TableFormat = "csv"
@@ -56,6 +58,7 @@ class Outputs:
     anomalous_only: bool = False
     save_maps: bool = False
     report: RunFacts | None = None
+    regions: RegionOutput | None = None
 
 
 def score_settings(
@@ -77,7 +80,9 @@ def score_settings(
         prompt_rules: text of the file of prompt rules, if there is one.
     """
     threshold = inspector.threshold
-    limits = {"heatmaps_of": "anomalous"} if outputs.anomalous_only else {}
+    limits: dict[str, Any] = {"heatmaps_of": "anomalous"} if outputs.anomalous_only else {}
+    if outputs.regions is not None:
+        limits["regions"] = vars(outputs.regions)
     return {
         **inspector.settings,
         "threshold": None if threshold is None else threshold.value,
@@ -153,6 +158,7 @@ def run_score(
         outputs.heatmaps,
         save_maps=outputs.save_maps,
         anomalous_only=outputs.anomalous_only,
+        regions=outputs.regions is not None,
     )
     with folder, ExitStack() as stack:
         resume, size = folder.resumed, pace.batch_size
@@ -176,7 +182,7 @@ def run_score(
             if report is not None:
                 report.add(row, picture=overlays.get(row.path))
         order = InputOrder(table, refs, size, describe)
-        jobs = _file_jobs(scorer, files)
+        jobs = _file_jobs(scorer, files, outputs)
         for ref, result in results_with_files(scorer, order.missing(), prompt, jobs, pace):
             row = result.row()
             log.add(_record(order.next_record(), result, files))
@@ -190,6 +196,8 @@ def run_score(
             log.arrange(str(ref.path) for ref in refs)
         stack.close()  # the digests of `finish` are those of finished files
         files.require_complete(read_records(log.path))
+        if outputs.regions is not None:
+            write_region_tables(files, log.path, outputs.regions)
         folder.finish(summary.to_dict())
     return summary
 
@@ -221,7 +229,7 @@ def _add_to_report(
         report.add(result.row(), picture=picture)
 
 
-def _file_jobs(scorer: Scorer, files: ImageFiles) -> list[FileJob]:
+def _file_jobs(scorer: Scorer, files: ImageFiles, outputs: Outputs) -> list[FileJob]:
     """The writers of each scored image's files."""
 
     def save_overlay(ref: ImageRef, result: Result) -> None:
@@ -243,4 +251,6 @@ def _file_jobs(scorer: Scorer, files: ImageFiles) -> list[FileJob]:
         jobs.append(save_overlay)
     if files.save_maps:
         jobs.append(save_map)
+    if (regions := outputs.regions) is not None:
+        jobs.append(lambda ref, result: save_regions(files, ref, result, regions))
     return jobs
