@@ -54,7 +54,7 @@ def render_sheet(
         threshold,
         legend=False,
         mark_peak=mark_peak,
-        inside=None if inside is None else nearest(inside, height, width),
+        inside=None if inside is None else nearest(inside, height, width) != 0,
     )
     panels = [
         ("image", image),
