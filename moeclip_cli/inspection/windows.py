@@ -1,16 +1,17 @@
 """Images as the windows that the network sees of them, cut one after the other.
 
-Only the image that is being cut and the next one are in memory, and of their windows only as many
-as wait for the network.
+Only the image that is being cut and the next one are in memory, or just the first if it is large,
+and of their windows only as many as wait for the network.
 """
 
 from __future__ import annotations
 
 import hashlib
 import os
+import threading
 from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -28,27 +29,38 @@ from moeclip_cli.inspection.references import ImageLike, turned
 from moeclip_cli.inspection.roi import any_in_cells
 from moeclip_cli.tiles.grid import Box
 
+# Bytes of an image of 50 megapixels. After a larger one, the next image is read only when the
+# windows of this one are cut: two of 200 megapixels would take 1.2 GB.
+_LARGE = 150_000_000
+
 
 @dataclass(eq=False)
 class WindowedImage:
-    """An image without its pixels, or the reason why it cannot be scored.
+    """An image that is seen in windows, or the reason why it cannot be scored.
 
     Attributes:
         item: path, prompt, size, notes and error.
         boxes: its windows.
         digest: SHA-256 of its pixels.
         layout: where the windows come from.
+        pixels: (H, W, 3), until its windows are cut.
     """
 
     item: PreparedImage
     layout: Layout
     boxes: tuple[Box, ...] = ()
     digest: str = ""
+    pixels: NDArray[np.uint8] | None = field(default=None, repr=False)
 
     @property
     def whole(self) -> bool:
         """True if the network sees the image as it would without a layout."""
         return self.layout.roi is None and self.boxes == (self.frame,)
+
+    @property
+    def large(self) -> bool:
+        """True while its pixels take so much memory that no other image should be read."""
+        return self.pixels is not None and self.pixels.nbytes > _LARGE
 
     @property
     def frame(self) -> Box:
@@ -115,24 +127,37 @@ class WindowReader:
             owner: the image after a comparison with the references.
             degrees: angle by which each image is turned.
         """
+        free = threading.Event()  # cleared while a large image is in memory
+        free.set()
 
-        def read(image: ImageLike) -> tuple[WindowedImage, NDArray[np.uint8] | None]:
-            return self._read(image, prompt(image), degrees)
+        def read(image: ImageLike) -> WindowedImage:
+            free.wait()
+            found = self._read(image, prompt(image), degrees)
+            if found.large:
+                free.clear()
+            return found
 
         reading = prefetch(images, read, workers=min(workers, 1), ahead=1)
         with closing(reading) as read_images:
-            for image, pixels in read_images:
-                image.item = owner(image)
-                if pixels is None or image.item.error is not None:
-                    yield Window(image, Box(0, 0, 0, 0), image.item, last=True)
-                    continue
-                with closing(self._cut(image, pixels, workers, ahead)) as windows:
-                    yield from windows
-                del pixels  # before the next but one is read
+            try:
+                for image in read_images:
+                    image.item = owner(image)
+                    with closing(self._windows_of(image, workers, ahead)) as windows:
+                        yield from windows
+                    large, image.pixels = image.large, None
+                    if large:
+                        free.set()
+            finally:
+                free.set()  # else the reading thread would never end
 
-    def _read(
-        self, image: ImageLike, prompt: str, degrees: float
-    ) -> tuple[WindowedImage, NDArray[np.uint8] | None]:
+    def _windows_of(
+        self, image: WindowedImage, workers: int, ahead: int
+    ) -> Generator[Window, None, None]:
+        if image.pixels is not None and image.item.error is None:
+            return self._cut(image, image.pixels, workers, ahead)
+        return (window for window in [Window(image, Box(0, 0, 0, 0), image.item, last=True)])
+
+    def _read(self, image: ImageLike, prompt: str, degrees: float) -> WindowedImage:
         source = Path(image) if isinstance(image, (str, os.PathLike)) else image
         path = str(source) if isinstance(source, Path) else ""
         try:
@@ -144,10 +169,10 @@ class WindowReader:
             boxes = tuple(self.layout.boxes(width, height))
         except ImageError as error:
             item = PreparedImage(path, prompt, error=str(error), temporary=error.temporary)
-            return WindowedImage(item, self.layout), None
+            return WindowedImage(item, self.layout)
         item = PreparedImage(path, prompt, (), width, height, decoded.notes)
-        found = WindowedImage(item, self.layout, boxes, pixel_digest(pixels))
-        return found, turned(pixels, degrees)
+        digest = pixel_digest(pixels)
+        return WindowedImage(item, self.layout, boxes, digest, turned(pixels, degrees))
 
     def _cut(
         self, image: WindowedImage, pixels: NDArray[np.uint8], workers: int, ahead: int

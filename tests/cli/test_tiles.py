@@ -118,7 +118,7 @@ def test_what_makes_no_tiles_is_refused_in_one_sentence(run, large, options, sen
     assert not RESULTS.exists()
 
 
-def test_a_region_is_kept_in_the_profile_and_named_in_refusals(run, large):
+def test_a_region_is_kept_in_the_profile_and_named_in_refusals(moeclip, run, large):
     made = run("calibrate", large, "-a", 0.2, "--region", "10%,10%,90%,90%", "--ignore", "0,0,9,9")
     assert made.exit_code == 0, made.stderr
     result = run("score", large, "--profile", "moeclip-profile.json", "--heatmaps")
@@ -130,7 +130,9 @@ def test_a_region_is_kept_in_the_profile_and_named_in_refusals(run, large):
     refused = run("score", large, "--profile", "moeclip-profile.json", *other)
     assert refused.exit_code == 2
     assert "its region is" in refused.stderr
-    assert run("profile", "show", "moeclip-profile.json").exit_code == 0
+    shown = moeclip("profile", "show", "moeclip-profile.json")
+    assert shown.exit_code == 0, shown.stderr
+    assert "10%,10%,90%,90%" in shown.stdout
 
 
 def test_images_that_a_mask_does_not_fit_get_a_row_with_the_reason(run, large):

@@ -8,6 +8,7 @@ from support.samples import colour_picture, save_image
 
 from moeclip_cli import Inspector, Profile
 from moeclip_cli.errors import UsageError
+from moeclip_cli.inspection import windows
 from moeclip_cli.inspection.profile import calibrated
 from moeclip_cli.tiles.grid import Box
 
@@ -219,3 +220,38 @@ def test_a_threshold_of_whole_images_says_so(tmp_path):
 def test_experts_are_those_of_whole_images(tiled):
     with pytest.raises(UsageError, match="Experts are shown of whole images"):
         tiled.score([], experts_layer=4)
+
+
+def test_after_a_large_image_the_next_is_read_when_its_tiles_are_cut(tiled, monkeypatch):
+    monkeypatch.setattr(windows, "_LARGE", 30_000)
+    read = []
+
+    def images():
+        for number in range(6):
+            read.append(number)
+            # Images 1, 3 and 4 are large.
+            side = 120 if number in (1, 3, 4) else 70
+            yield colour_picture(side, side, seed=number)
+
+    alive = []
+    reader = tiled._builder.windows.reader
+    original = windows.WindowReader._read
+
+    def counted(self, *args):
+        found = original(self, *args)
+        alive.append(found)
+        large = [image for image in alive if image.large]
+        assert len(large) <= 1
+        assert not large or large[0] is found, "read beside a large image"
+        return found
+
+    monkeypatch.setattr(windows.WindowReader, "_read", counted)
+    cut = reader.windows(images(), lambda image: "part", workers=2, ahead=2)
+    boxes = [window.box for window in cut]
+    assert len(alive) == 6
+    assert all(image.pixels is None for image in alive)
+    assert len(boxes) == sum(len(image.boxes) for image in alive)
+    early = reader.windows(images(), lambda image: "part", workers=2, ahead=2)
+    for _ in range(6):
+        next(early)
+    early.close()  # returns although the reading thread waits
