@@ -23,6 +23,7 @@ from moeclip_cli.errors import (
 )
 
 if TYPE_CHECKING:
+    from moeclip_cli.exports.onnx_inspector import OnnxInspector
     from moeclip_cli.inspection.inspector import Inspector
     from moeclip_cli.inspection.mutual import MutualInspector
     from moeclip_cli.inspection.profile import Profile
@@ -36,6 +37,7 @@ __all__ = [
     "ModelError",
     "MoeclipError",
     "MutualInspector",
+    "OnnxInspector",
     "ProcessLostError",
     "Profile",
     "Region",
@@ -47,6 +49,7 @@ __all__ = [
 _HOMES = {
     "Inspector": "moeclip_cli.inspection.inspector",
     "MutualInspector": "moeclip_cli.inspection.mutual",
+    "OnnxInspector": "moeclip_cli.exports.onnx_inspector",
     "Profile": "moeclip_cli.inspection.profile",
     "Region": "moeclip_cli.inspection.result",
     "Result": "moeclip_cli.inspection.result",

@@ -6,6 +6,8 @@ import re
 
 from moeclip_cli.errors import UsageError
 
+_LARGEST_BATCH = 4096
+
 
 def require_threshold(value: float) -> float:
     """The threshold.
@@ -16,6 +18,17 @@ def require_threshold(value: float) -> float:
     if not 0 <= value <= 1:
         raise UsageError(f"`threshold` must be between 0 and 1, not {value:g}.")
     return value
+
+
+def require_batch_size(size: int) -> int:
+    """The number of images per forward pass.
+
+    Raises:
+        UsageError: if it is out of range.
+    """
+    if not 1 <= size <= _LARGEST_BATCH:
+        raise UsageError(f"`batch_size` must be from 1 to {_LARGEST_BATCH}, not {size}.")
+    return size
 
 
 def require_device_name(name: str) -> str:

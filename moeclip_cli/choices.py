@@ -22,5 +22,11 @@ PictureChoice = Literal["auto", PictureFormat]
 TableFormat = Literal["csv", "jsonl", "parquet"]
 """File format of the results table."""
 
+Language = Literal["en", "de"]
+"""Language of a report."""
+
+ExportFormat = Literal["onnx"]
+"""File format of an exported graph."""
+
 FALSE_ALARMS = 0.05
 """Fraction of normal images that a threshold may call anomalous, by default."""

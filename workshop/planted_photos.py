@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from moeclip_cli.datasets.synthetic import COMMON_KINDS, TRAINING_DEFECTS
 from moeclip_cli.datasets.synthetic.generator import plant_defect
-from moeclip_cli.images.preprocess import resize_to_square
+from moeclip_cli.images.resized import resize_to_square
 
 SEED = 7
 SIDE = 320

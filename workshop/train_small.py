@@ -2,9 +2,10 @@
 
     python workshop/train_small.py --packages debian --cache tokens --out my-small
 
-`small/photographs.py` says which packages to unpack. The tower sees each picture once: its tokens
-are kept in --cache (3.6 MB a pair, 15 GB in all), which takes most of the time. Ctrl-C saves the
-state, and the same command continues. On the same machine, the same seed gives the same weights.
+`small/photographs.py` says which packages to unpack. The towers see each picture once: its tokens
+are kept in --cache (6.5 MB a pair), which takes most of the time, and read into memory. Ctrl-C
+saves the state, and the same command continues. On the same machine, the same seed gives the same
+weights.
 """
 
 from __future__ import annotations
@@ -18,11 +19,12 @@ from dataclasses import asdict
 from pathlib import Path
 
 import torch
+from small.detail import MINI
 from small.network import finished, fresh_network
 from small.photographs import Photographs, photographs
 from small.recipe import Recipe
 from small.threshold import measured_threshold
-from small.tokens import Cache, Pairs, statistics, write_cache, write_distances
+from small.tokens import Cache, Pairs, detail_statistics, statistics, write_cache
 from small.training import Progress, Trainer
 from small.validation import Quality, quality
 
@@ -53,8 +55,9 @@ def main() -> None:
     options.out.mkdir(parents=True, exist_ok=True)
     ours, others = photographs(options.packages)
     training, choosing = caches(recipe, ours, others, options.cache, options.workers)
-    network = fresh_network(recipe, statistics(training))
-    trainer = Trainer(recipe, network, Cache(training))
+    cache = Cache(training, in_memory=True)
+    measured = statistics(options.cache, training_pairs(recipe), ours, recipe.layers)
+    trainer = Trainer(recipe, fresh_network(recipe, measured, detail_statistics(cache)), cache)
     state = options.out / "state.pt"
     if state.exists():
         trainer.restore(state)
@@ -89,8 +92,7 @@ def caches(
     Returns:
         The shards for training, and those for choosing by kind.
     """
-    pairs = Pairs(recipe.seed, 0, recipe.pairs, recipe.size, recipe.photographs)
-    training = write_cache(folder, pairs, ours, recipe.layers, workers)
+    training = write_cache(folder, training_pairs(recipe), ours, recipe.layers, workers)
     choosing = {
         kind: write_cache(
             folder,
@@ -101,9 +103,12 @@ def caches(
         )
         for kind, first, share in zip(KINDS, (0, _PHOTOGRAPHS_FROM), (0.0, 1.0), strict=True)
     }
-    shards = [*training, *(shard for kind in choosing.values() for shard in kind)]
-    write_distances(shards, statistics(training), workers)
     return training, choosing
+
+
+def training_pairs(recipe: Recipe) -> Pairs:
+    """The pairs of the training."""
+    return Pairs(recipe.seed, 0, recipe.pairs, recipe.size, recipe.photographs)
 
 
 def write_model(
@@ -112,26 +117,35 @@ def write_model(
     """Write the checkpoint with its threshold and the record of its training."""
     recipe = trainer.recipe
     network = finished(trainer.result())
-    tower = builtin_file(BUILTIN_BACKBONES[DEFAULT_TOWER])
+    # As it will be read again: the threshold is that of the weights in half precision.
+    for tensor in network.adapters.state_dict().values():
+        tensor.copy_(tensor.half())
+    tower, second = (builtin_file(BUILTIN_BACKBONES[name]) for name in (DEFAULT_TOWER, MINI))
     config = CheckpointConfig(
-        network=dataclasses.replace(network.config, image_size=recipe.image_size),
+        network=network.config,
         backbone=BackboneRef(DEFAULT_TOWER, digest=file_digest(tower)),
         domain="industrial",
         threshold=measured_threshold(network, recipe, CHOOSING_SEED, others),
         image_weight=recipe.image_weight,
+        prompt="object",
+        detail=BackboneRef(MINI, digest=file_digest(second)) if recipe.detail else None,
         training={
             "data": "generated pictures (moeclip_cli.datasets.synthetic), and defects planted into "
             "photographs of Debian's packages",
             "recipe": asdict(recipe),
             "steps": trainer.step,
-            "images": 2 * recipe.batch * trainer.step,
+            "images": 2 * trainer.seen,
             "minutes": round(trainer.seconds / 60, 1),
             "hardware": f"{torch.get_num_threads()} CPU threads, {platform.machine()}",
             "torch": torch.__version__,
             "validation": {kind: asdict(measured) for kind, measured in found.items()},
         },
     )
-    write_checkpoint(folder / "moeclip-small.safetensors", config, network.adapters.state_dict())
+    write_checkpoint(
+        folder / "moeclip-small.safetensors",
+        config,
+        {name: tensor.half() for name, tensor in network.adapters.state_dict().items()},
+    )
 
 
 def show(progress: Progress) -> None:

@@ -19,6 +19,7 @@ from moeclip_cli.errors import ModelError
 from moeclip_cli.model.adapters import Adapters
 from moeclip_cli.model.backbones.clip import named_architecture
 from moeclip_cli.model.config import NetworkConfig, quarter_depths
+from moeclip_cli.model.detail import Detail
 
 _TEXT_LAYER = "text_layer.weight"
 _LEARNED_TEXT = "learned_text.features"
@@ -50,7 +51,7 @@ class Checkpoint:
     @property
     def vision_width(self) -> int:
         """Width D of the vision tower that the adapters fit."""
-        return self.tensors["image_head.norm.weight"].shape[0]
+        return _vision_width(self.config.network, self.tensors)
 
     @property
     def text_width(self) -> int | None:
@@ -76,7 +77,7 @@ class Checkpoint:
         adapters = _empty_adapters(network, self.tensors)
         adapters.load_state_dict(self.tensors, assign=True)
         for name, parameter in adapters.named_parameters():
-            if name.endswith(".lora_a"):
+            if name.startswith("moe.") and name.endswith(".lora_a"):
                 parameter.requires_grad_(not network.fofs)
         return adapters
 
@@ -179,7 +180,7 @@ def _check_shapes(network: NetworkConfig, tensors: Mapping[str, Tensor], path: P
     Raises:
         ModelError: if a tensor is missing, unknown or misshaped.
     """
-    adapters = sum(name.endswith(".router") for name in tensors)
+    adapters = sum(name.startswith("moe.") and name.endswith(".router") for name in tensors)
     blocks = len(network.adapter_blocks)
     if adapters != blocks:  # checked first: a hostile list of layers may be very long
         raise ModelError(f"{path} names {blocks} layers but has the adapters of {adapters}.")
@@ -219,10 +220,16 @@ def _empty_adapters(network: NetworkConfig, tensors: Mapping[str, Tensor]) -> Ad
     with torch.device("meta"):
         return Adapters(
             replace(network, fofs=False),
-            tensors["image_head.norm.weight"].shape[0],
+            _vision_width(network, tensors),
             text_width,
             joint_dim,
         )
+
+
+def _vision_width(network: NetworkConfig, tensors: Mapping[str, Tensor]) -> int:
+    """Width D of the backbone's tower, without the detail tower's features."""
+    width = tensors["image_head.norm.weight"].shape[0]
+    return width - (Detail.TOKEN_WIDTH if network.detail else 0)
 
 
 def _text_sizes(tensors: Mapping[str, Tensor]) -> tuple[int, int | None]:

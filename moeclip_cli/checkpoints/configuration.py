@@ -21,7 +21,7 @@ _LARGEST_INTEGER = 1_000_000
 _MOST_SCALES = 8
 
 # Settings of the network that earlier checkpoints lack.
-_LATER_SWITCHES = ("moe_layers", "adapted_tower", "self_comparison")
+_LATER_SWITCHES = ("moe_layers", "adapted_tower", "self_comparison", "detail")
 
 
 @dataclass(frozen=True)
@@ -77,6 +77,7 @@ class CheckpointConfig:
             sizes.
         prompt: the prompt that stands for every other one, for a model that was trained without
             regard to names; None if it reads them.
+        detail: the backbone whose vision tower is the second one of `NetworkConfig.detail`.
     """
 
     network: NetworkConfig
@@ -88,10 +89,15 @@ class CheckpointConfig:
     image_weight: float = 0.5
     scales: tuple[int, ...] = ()
     prompt: str | None = None
+    detail: BackboneRef | None = None
 
     def __post_init__(self) -> None:
         if not 0 <= self.image_weight <= 1:
             raise ModelError(f"`image_weight` must be between 0 and 1, not {self.image_weight}.")
+        if (self.detail is not None) != self.network.detail:
+            raise ModelError(
+                "`detail` names a backbone if and only if the network has a second one."
+            )
         if len(self.scales) > _MOST_SCALES:
             raise ModelError(
                 f"`scales` must be at most {_MOST_SCALES} sizes, not {len(self.scales)}."
@@ -133,6 +139,7 @@ class CheckpointConfig:
         content.setdefault("image_weight", cls.image_weight)
         content.setdefault("scales", list(cls.scales))
         content.setdefault("prompt", cls.prompt)
+        content.setdefault("detail", cls.detail)
         if isinstance(network := content.get("network"), dict):
             for name in _LATER_SWITCHES:
                 network.setdefault(name, getattr(NetworkConfig, name))

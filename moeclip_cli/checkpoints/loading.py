@@ -20,9 +20,11 @@ from moeclip_cli.checkpoints.builtin import (
 from moeclip_cli.checkpoints.checkpoint import read_checkpoint
 from moeclip_cli.checkpoints.configuration import BackboneRef, CheckpointConfig
 from moeclip_cli.checkpoints.formats import file_digest
-from moeclip_cli.checkpoints.names import local_file
+from moeclip_cli.checkpoints.names import is_graph, local_file
 from moeclip_cli.checkpoints.resolution import resolve
+from moeclip_cli.errors import ModelError
 from moeclip_cli.model.backbones.clip import named_architecture
+from moeclip_cli.model.backbones.family import Backbone
 from moeclip_cli.model.backbones.table import build_backbone, infer_architecture
 from moeclip_cli.model.config import NetworkConfig, check_image_side
 from moeclip_cli.model.frozen_tower import FrozenTower
@@ -117,8 +119,16 @@ def _load(
     )
     backbone = build_backbone(architecture, state, quick_gelu=config.network.quick_gelu)
     adapters = checkpoint.build_adapters(config.network)
-    network = MoECLIP(config.network, backbone, adapters).eval()
+    network = MoECLIP(config.network, backbone, adapters, _detail(config, name)).eval()
     return LoadedModel(network, config, name, checkpoint.digest, backbone_file)
+
+
+def _detail(config: CheckpointConfig, name: str) -> Backbone | None:
+    """The backbone of the second tower, if the checkpoint `name` has one."""
+    if config.detail is None:
+        return None
+    state = read_backbone(find_backbone(config.detail, None, name))
+    return build_backbone(infer_architecture(state), state, quick_gelu=False)
 
 
 def load_tower(
@@ -167,4 +177,9 @@ def find_model(model: str) -> tuple[Path, str]:
     if model.startswith(hub.PREFIX):
         return hub.fetch(hub.parse_reference(model)), model
     path = local_file(model)
+    if is_graph(model):
+        raise ModelError(
+            f"{shortened(model)} is an exported graph, which only 'moeclip score', 'moeclip "
+            "heatmap' and `OnnxInspector` take; use the checkpoint that it was made of."
+        )
     return path, path.name

@@ -11,7 +11,10 @@ from moeclip_cli.checkpoints.builtin import BUILTIN, BUILTIN_TOWERS
 from moeclip_cli.checkpoints.formats import unreadable
 from moeclip_cli.errors import ModelError
 
-_SUFFIXES = (".safetensors", ".pth", ".pt")
+GRAPH_SUFFIX = ".onnx"
+"""End of the name of an exported graph."""
+
+_SUFFIXES = (".safetensors", ".pth", ".pt", GRAPH_SUFFIX)
 
 
 def require_model(model: str) -> None:
@@ -22,12 +25,20 @@ def require_model(model: str) -> None:
     """
     if model in BUILTIN or model in BUILTIN_TOWERS:
         return
+    if is_graph(model):  # scored where huggingface_hub may be missing
+        local_file(model)
+        return
     from moeclip_cli.checkpoints import hub
 
     if model.startswith(hub.PREFIX):
         hub.parse_reference(model)
     else:
         local_file(model)
+
+
+def is_graph(model: str) -> bool:
+    """True if the name of a model is that of an exported graph."""
+    return Path(model).suffix == GRAPH_SUFFIX
 
 
 def local_file(model: str) -> Path:

@@ -14,8 +14,10 @@ from moeclip_cli._version import __version__
 from moeclip_cli.cli import console
 from moeclip_cli.cli.benchmark import benchmark
 from moeclip_cli.cli.calibrate import calibrate
+from moeclip_cli.cli.compare import compare
 from moeclip_cli.cli.datasets import datasets_app
 from moeclip_cli.cli.doctor import doctor
+from moeclip_cli.cli.export import export
 from moeclip_cli.cli.failures import failure_of
 from moeclip_cli.cli.heatmap import heatmap
 from moeclip_cli.cli.heatmap_choice import ScoreCommand
@@ -23,6 +25,7 @@ from moeclip_cli.cli.models import models_app
 from moeclip_cli.cli.options import wants_traceback
 from moeclip_cli.cli.parameters import Command
 from moeclip_cli.cli.profile import profile_app
+from moeclip_cli.cli.recut import recut
 from moeclip_cli.cli.score import score
 from moeclip_cli.cli.settings import SettingsCommand
 from moeclip_cli.cli.train import train
@@ -85,6 +88,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.command(cls=ScoreCommand)(score)
+app.command(cls=Command)(recut)
+app.command(cls=Command)(compare)
 app.command(cls=SettingsCommand)(heatmap)
 app.command(cls=SettingsCommand)(calibrate)
 app.add_typer(profile_app, name="profile")
@@ -92,6 +97,7 @@ app.command(cls=SettingsCommand)(train)
 app.command(cls=SettingsCommand)(benchmark)
 app.command(cls=Command)(verify)
 app.add_typer(models_app, name="models")
+app.command(cls=Command)(export)
 app.add_typer(datasets_app, name="datasets")
 app.command(cls=SettingsCommand)(doctor)
 

@@ -79,6 +79,7 @@ def benchmark(
     selection = data.select()
 
     with console.status("Loading PyTorch", quiet=general.quiet):
+        from moeclip_cli.parallel.device import default_batch_size
         from moeclip_cli.parallel.world import is_main_process, join_world, process_device
         from moeclip_cli.runs.benchmark_job import BenchmarkJob, Choices, Execution
         from moeclip_cli.runs.benchmark_run import assist_benchmark
@@ -106,7 +107,7 @@ def benchmark(
         if not quiet:
             for remark in (*job.seen, *job.skipped, *loaded[0].remarks):
                 console.warn(remark)
-        pace = run.pace(device)
+        pace = run.pace(default_batch_size(device))
         if world.rank > 0:
             assist_benchmark(job, Execution(pace, world))
             return
@@ -134,10 +135,12 @@ def _run(
     quiet: bool,
 ) -> BenchmarkReport:
     """Claim the folder and evaluate, with progress."""
+    from moeclip_cli.parallel.device import describe_device
+    from moeclip_cli.parallel.versions import torch_versions
     from moeclip_cli.runs.benchmark_run import claim_folder, run_benchmark
     from moeclip_cli.runs.environment import describe_environment
 
-    environment = describe_environment(device, command_line())
+    environment = describe_environment(describe_device(device), command_line(), torch_versions())
     environment |= {"processes": execution.world.size}
     folder = claim_folder(output.out, job.settings, environment, overwrite=output.overwrite)
     kept = f"Finished categories are kept in {output.out}; the same command continues from there."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, ClassVar
@@ -136,9 +137,11 @@ def calibrate(
                 f"{100 * rate:.3g}% takes {images_needed(rate)}."
             )
         console.note(made.guarantee)
-        console.note("If one of these parts is defective, remove its image and calibrate again.")
+        _note_suspicious(made, profile)
         console.note(f"The profile is in {profile}; use it with --profile {profile}.")
     if failed:
+        if general.quiet:
+            console.warn(f"{console.counted(failed, 'image')} could not be read.")
         raise typer.Exit(ExitCode.UNREADABLE_IMAGES)
 
 
@@ -253,6 +256,18 @@ def _change(
                 "again from all images for exact ones."
             )
         console.note(f"The profile is in {target}.")
+
+
+def _note_suspicious(made: Profile, path: Path) -> None:
+    """Say how to remove a part that is not good: each suspicious reference, or any image."""
+    from moeclip_cli.inspection.profile import ReferenceProfile
+
+    found = made.references.suspicious_names() if isinstance(made, ReferenceProfile) else []
+    for name in found:
+        command = shlex.join(["moeclip", "calibrate", str(path), "--remove", name])
+        console.note(f"If {name} is not a good part, remove it: {command}")
+    if not found:
+        console.note("If one of these parts is defective, remove its image and calibrate again.")
 
 
 def _score(

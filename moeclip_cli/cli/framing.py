@@ -16,6 +16,7 @@ from moeclip_cli.tiles.framing import Framing
 from moeclip_cli.tiles.grid import DEFAULT_OVERLAP, Tiling
 
 if TYPE_CHECKING:
+    from moeclip_cli.exports.onnx_inspector import OnnxInspector
     from moeclip_cli.inspection.inspector import Inspector
     from moeclip_cli.tiles.framing import Tile
 
@@ -104,7 +105,7 @@ class FramingOptions:
         return self.scale.value
 
 
-def warn_about_threshold(inspector: Inspector, *, quiet: bool) -> None:
+def warn_about_threshold(inspector: Inspector | OnnxInspector, *, quiet: bool) -> None:
     """Say that a threshold was not made for tiles, if it was not."""
     if inspector.threshold.of_whole_images and not quiet:
         console.warn(

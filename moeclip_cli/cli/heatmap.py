@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from moeclip_cli.cli import console, options
+from moeclip_cli.cli.exported import check_exported, load_scorer
 from moeclip_cli.cli.framing import FramingOptions, warn_about_threshold
 from moeclip_cli.cli.groups import grouped
 from moeclip_cli.cli.progress import meter
@@ -81,14 +82,13 @@ def heatmap(
     found = images.find(output.out, quiet=general.quiet)
     shown = product.read()
     model.check(run, product.threshold)
+    check_exported(model, run, frames)
     if not output.overwrite:
         pictures.refuse_existing(found)
 
     from moeclip_cli.runs.heatmap_run import run_heatmap
 
-    inspector = model.load_inspector(
-        run, quiet=general.quiet, images=images, product=shown, framing=frames
-    )
+    inspector, shown = load_scorer(model, run, images, shown, frames, quiet=general.quiet)
     warn_about_threshold(inspector, quiet=general.quiet)
     previews: list[tuple[Path, Result]] = []
     with meter(len(found), quiet=general.quiet, label="Drawing") as advance:
@@ -104,9 +104,8 @@ def heatmap(
             if len(found) <= _MOST_PREVIEWS and not general.quiet:
                 previews.append((ref.path, result))
 
-        summary = run_heatmap(
-            inspector, found, shown.prompt_for, pictures, run.pace(inspector.device), observe
-        )
+        pace = run.pace(inspector.default_batch_size)
+        summary = run_heatmap(inspector, found, shown.prompt_for, pictures, pace, observe)
     for path, result in previews:  # after the progress bar is gone
         _preview(path, result)
     if summary.failed:

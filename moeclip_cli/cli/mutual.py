@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
+from moeclip_cli.checkpoints.names import is_graph
 from moeclip_cli.cli import console, options
 from moeclip_cli.cli.progress import progress
 from moeclip_cli.errors import UsageError
@@ -38,6 +39,11 @@ class MutualOptions:
         Raises:
             UsageError: if there are any.
         """
+        if self.mutual and model.model is not None and is_graph(model.model):
+            raise UsageError(
+                f"{model.model} is an exported graph, which does not compare images with each "
+                "other; omit `model`, or use the checkpoint."
+            )
         others = {"reference": model.reference, "profile": product.profile}
         for name, value in others.items():
             if self.mutual and value:

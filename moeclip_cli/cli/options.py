@@ -25,8 +25,6 @@ from moeclip_cli.model.config import Domain
 from moeclip_cli.tiles.framing import Framing
 
 if TYPE_CHECKING:
-    import torch
-
     from moeclip_cli.discovery.inputs import ImageRef
     from moeclip_cli.discovery.source import ImageSource, SourceCounts
     from moeclip_cli.inspection.inspector import Inspector
@@ -127,14 +125,16 @@ class RunOptions(DeviceOptions):
     batch_size: Annotated[int | None, typer.Option("--batch-size", "-b", min=1)] = None
     workers: Workers = None
 
-    def pace(self, device: torch.device) -> Pace:
-        """Batch size and threads; defaults by device and CPU cores."""
+    def pace(self, default_batch_size: int) -> Pace:
+        """Batch size and threads; the default of the latter is by CPU cores.
+
+        Args:
+            default_batch_size: images per batch, if the user chose no number.
+        """
         from moeclip_cli.parallel.cores import choose_workers
-        from moeclip_cli.parallel.device import default_batch_size
         from moeclip_cli.runs.stream import Pace
 
-        batch_size = self.batch_size or default_batch_size(device)
-        return Pace(batch_size, choose_workers(self.workers))
+        return Pace(self.batch_size or default_batch_size, choose_workers(self.workers))
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import statistics
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -100,6 +101,9 @@ def check(
     if isinstance(profile, ReferenceProfile):
         for remark in profile.references.remarks():
             console.warn(remark)
+        for name in profile.references.suspicious_names():
+            command = shlex.join(["moeclip", "calibrate", str(file), "--remove", name])
+            console.note(f"To remove it: {command}")
 
 
 @profile_app.command(cls=Command)

@@ -11,6 +11,7 @@ import typer
 
 from moeclip_cli.choices import TableFormat
 from moeclip_cli.cli import console, options
+from moeclip_cli.cli.exported import check_exported, load_scorer
 from moeclip_cli.cli.framing import FramingOptions, warn_about_threshold
 from moeclip_cli.cli.groups import grouped
 from moeclip_cli.cli.heatmap_choice import ANOMALOUS, NAMES, heatmap_choice
@@ -18,16 +19,18 @@ from moeclip_cli.cli.lengths import Area, area
 from moeclip_cli.cli.mutual import MutualOptions, compare
 from moeclip_cli.cli.processes import command_line
 from moeclip_cli.cli.progress import meter
+from moeclip_cli.cli.report_options import ReportOptions
 from moeclip_cli.cli.score_table import print_highest
 from moeclip_cli.errors import UsageError
 from moeclip_cli.exit_codes import ExitCode
 
 if TYPE_CHECKING:
+    from moeclip_cli.exports.onnx_inspector import OnnxInspector
     from moeclip_cli.inspection.inspector import Inspector
     from moeclip_cli.inspection.mutual import MutualInspector
     from moeclip_cli.inspection.result import Result
     from moeclip_cli.inspection.scorer import Scorer
-    from moeclip_cli.reports.pages.score_page import RunFacts
+    from moeclip_cli.reports.pages.score_content import ReportText, RunFacts
     from moeclip_cli.runs.folder import RunFolder
     from moeclip_cli.runs.input_log import Describe
     from moeclip_cli.runs.region_run import RegionOutput
@@ -43,6 +46,8 @@ class ScoreOutput(options.PictureOutput):
     Attributes:
         heatmaps: write an overlay for each image, or for each anomalous one.
         save_maps: write each raw anomaly map to maps/NAME.npy.
+        keep_maps: write each anomaly map with 8 bits a pixel to compact-maps/NAME.png, about 20 KB,
+            for `moeclip recut`.
         report: write report.html.
         regions: write what was found as regions.csv, coco.json and regions/NAME.json for LabelMe.
         min_area: smallest area of a region in these files, such as 30px or 0.1mm2.
@@ -57,6 +62,7 @@ class ScoreOutput(options.PictureOutput):
         typer.Option(*NAMES, parser=heatmap_choice, metavar="[all|anomalous]", show_default=False),
     ] = None
     save_maps: bool = False
+    keep_maps: bool = False
     report: bool = False
     regions: bool = False
     min_area: Annotated[
@@ -91,6 +97,7 @@ def score(
     model: options.ModelOptions,
     mutual: MutualOptions,
     output: ScoreOutput,
+    texts: ReportOptions,
     run: options.RunOptions,
     general: options.GeneralOptions,
 ) -> None:
@@ -107,8 +114,9 @@ def score(
     found = images.find(output.out, quiet=general.quiet)
     if mutual.mutual and len(found) == 1:
         raise UsageError("There is one image only; `mutual` compares at least two.")
-    shown = product.read()
+    shown, text = product.read(), texts.text()
     model.check(run, product.threshold)
+    check_exported(model, run, frames)
 
     from moeclip_cli.runs.folder import require_usable
     from moeclip_cli.runs.kinds import SCORE
@@ -117,16 +125,14 @@ def score(
 
     require_usable(output.out, SCORE, overwrite=output.overwrite, resume=output.resume)
 
-    inspector: Inspector | MutualInspector
+    inspector: Inspector | MutualInspector | OnnxInspector
     if mutual.mutual:
         inspector = mutual.load(model, run, images, shown, quiet=general.quiet)
     else:
-        inspector = model.load_inspector(
-            run, quiet=general.quiet, images=images, product=shown, framing=frames
-        )
+        inspector, shown = load_scorer(model, run, images, shown, frames, quiet=general.quiet)
         warn_about_threshold(inspector, quiet=general.quiet)
     regions = RegionOutput(smallest, framing.millimetres) if output.regions else None
-    folder, outputs = _claim(inspector, output, shown, regions)
+    folder, outputs = _claim(inspector, output, shown, text, regions)
 
     def observe(result: Result) -> None:
         if output.as_json:
@@ -142,8 +148,8 @@ def score(
         "from there."
     )
     with folder, console.note_if(KeyboardInterrupt, kept):
-        pace = run.pace(inspector.device)
-        job = _Job(found, shown, folder, pace, observe, Summary(), general.quiet)
+        pace = run.pace(inspector.default_batch_size)
+        job = _Job(found, shown, text, folder, pace, observe, Summary(), general.quiet)
         scorer, describe = job.start(inspector)
         if output.report:
             outputs = replace(outputs, report=job.facts(scorer))
@@ -157,6 +163,9 @@ def score(
                 "good parts did. Check camera, light and parts, then calibrate again."
             )
         console.note(f"Results are in {output.out}.")
+    elif summary.failed:
+        unread = console.counted(summary.failed, "image")
+        console.warn(f"{unread} could not be read; {output.out} says which and why.")
     if output.fail_on_anomaly and summary.anomalous:
         raise typer.Exit(ExitCode.ANOMALIES_FOUND)
     if summary.failed:
@@ -164,9 +173,10 @@ def score(
 
 
 def _claim(
-    inspector: Inspector | MutualInspector,
+    inspector: Inspector | MutualInspector | OnnxInspector,
     output: ScoreOutput,
     product: options.Product,
+    text: ReportText,
     regions: RegionOutput | None,
 ) -> tuple[RunFolder, Outputs]:
     """The output folder, claimed for these settings, and the files to write there."""
@@ -180,13 +190,17 @@ def _claim(
         heatmaps=output.picture_format if output.heatmaps else None,
         anomalous_only=output.heatmaps == ANOMALOUS,
         save_maps=output.save_maps,
+        keep_maps=output.keep_maps,
         regions=regions,
     )
+    environment = describe_environment(inspector.device_name, command_line(), inspector.versions)
+    if output.report:
+        environment["report"] = text.to_dict()
     folder = RunFolder.claim(
         output.out,
         SCORE,
         score_settings(inspector, outputs, prompt=product.prompt, prompt_rules=product.rules_text),
-        describe_environment(inspector.device, command_line()),
+        environment,
         overwrite=output.overwrite,
         resume=output.resume,
     )
@@ -199,18 +213,21 @@ class _Job:
 
     found: options.FoundImages
     product: options.Product
+    text: ReportText
     folder: RunFolder
     pace: Pace
     observe: Callable[[Result], None]
     summary: Summary
     quiet: bool
 
-    def start(self, inspector: Inspector | MutualInspector) -> tuple[Scorer, Describe]:
+    def start(
+        self, inspector: Inspector | MutualInspector | OnnxInspector
+    ) -> tuple[Scorer, Describe]:
         """What gives the results, and the records by which a resumed run knows which rows hold."""
-        from moeclip_cli.inspection.mutual import MutualInspector
+        from moeclip_cli.inspection.scorer import Scorer
         from moeclip_cli.runs.input_log import describe_batch
 
-        if not isinstance(inspector, MutualInspector):
+        if isinstance(inspector, Scorer):
             return inspector, describe_batch
         compared = compare(inspector, self.found, self.folder, self.pace, quiet=self.quiet)
         return compared, compared.describe
@@ -219,7 +236,8 @@ class _Job:
         """The head of the report."""
         from moeclip_cli.runs.score_run import report_facts
 
-        return report_facts(scorer, self.product.prompt, mixed=self.product.rules is not None)
+        mixed = self.product.rules is not None
+        return report_facts(scorer, self.product.prompt, self.text, mixed=mixed)
 
     def run(self, scorer: Scorer, outputs: Outputs, describe: Describe) -> Summary:
         """Score the images, with progress on standard error."""
@@ -247,11 +265,9 @@ class _Job:
 
 def _print_summary(scorer: Scorer, summary: Summary, *, tables: bool) -> None:
     """Print the most anomalous images and the counts as results, the pace as a note."""
-    from moeclip_cli.parallel.device import describe_device
-
     if tables:
         if summary.most_anomalous:
-            print_highest(summary, scorer.good_parts)
+            print_highest(summary, len(scorer.good_scores))
         threshold = scorer.threshold
         console.stdout().print(
             f"{console.counted(summary.images, 'image')}: {summary.anomalous} anomalous, "
@@ -260,7 +276,7 @@ def _print_summary(scorer: Scorer, summary: Summary, *, tables: bool) -> None:
             soft_wrap=True,
         )
     console.note(
-        f"{scorer.model.name} on {describe_device(scorer.device)}: "
+        f"{scorer.model.name} on {scorer.device_name}: "
         f"{console.counted(summary.scored_now, 'image')} in {console.duration(summary.seconds)}, "
         f"{summary.images_per_second:.1f} images/s."
     )

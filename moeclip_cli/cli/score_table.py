@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from rich.cells import cell_len
@@ -11,6 +9,7 @@ from rich.text import Text
 
 from moeclip_cli.cli import console
 from moeclip_cli.cli.tables import one_line
+from moeclip_cli.reports.common_folder import below, common_folder
 
 if TYPE_CHECKING:
     from moeclip_cli.inspection.result import Row
@@ -50,15 +49,6 @@ def print_highest(summary: Summary, good_parts: int) -> None:
     console.print_table(table)
 
 
-def common_folder(paths: Sequence[str]) -> str:
-    """The deepest folder that all paths have in common; "" for none but the root."""
-    try:
-        folder = os.path.commonpath([os.path.dirname(path) for path in paths])  # noqa: PTH120
-    except ValueError:  # absolute and relative paths, or several drives
-        return ""
-    return "" if os.path.dirname(folder) == folder else folder  # noqa: PTH120
-
-
 def shorten_middle(text: str, width: int) -> str:
     """Replace the middle of a text by an ellipsis if it is wider than `width` cells, 12 at least.
 
@@ -87,12 +77,13 @@ def _title(summary: Summary) -> str:
 
 
 def _name(row: Row, folder: str) -> str:
-    return one_line(row.path[len(folder) :].lstrip("/\\") if folder else row.path)
+    return one_line(below(row.path, folder))
 
 
 def _cells(row: Row, good_parts: int) -> list[str]:
     below = [row.good_parts_below(good_parts)] if good_parts else []
-    return [f"{row.score:.3f}", str(row.verdict), *below, f"{row.area_fraction:.1%}", _place(row)]
+    area = "" if row.area_fraction is None else f"{row.area_fraction:.1%}"
+    return [f"{row.score:.3f}", str(row.verdict), *below, area, _place(row)]
 
 
 def _place(row: Row) -> str:

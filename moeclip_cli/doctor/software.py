@@ -29,6 +29,7 @@ def software() -> Iterator[Finding]:
         yield Finding("packages", "unknown", problem)
         return
     optional = []
+    shown = set()
     for requirement in requirements:
         if _applies(requirement, ""):
             problem = f"moeclip requires {requirement.name}; run {_install_command(requirement)}."
@@ -38,7 +39,10 @@ def software() -> Iterator[Finding]:
     for extra in extras:
         if extra != _DEVELOPMENT_EXTRA:
             missing = f'not installed (optional): pip install "{_PACKAGE}[{extra}]"'
-            required = [each for each in optional if _applies(each, extra)]
+            required = [
+                each for each in optional if _applies(each, extra) and each.name not in shown
+            ]
+            shown |= {each.name for each in required}
             yield from (_package(requirement, missing) for requirement in required)
 
 

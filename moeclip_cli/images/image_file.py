@@ -13,6 +13,7 @@ from typing import BinaryIO
 
 from moeclip_cli.discovery.extensions import OTHER_EXTENSIONS
 from moeclip_cli.errors import ImageError
+from moeclip_cli.images.plugins import HEIC_INSTALLATION, heic_is_readable
 
 FORMATS = ("PNG", "JPEG", "BMP", "TIFF", "WebP", "GIF", "PGM/PPM", "HEIC", "AVIF")
 
@@ -167,7 +168,9 @@ def identify_format(stream: BinaryIO) -> str:
         raise ImageError("This is a video, which is not supported; save single frames as PNG.")
     if other is not None:
         raise ImageError(f"This is {other}, which is not supported; convert it to PNG or TIFF.")
-    raise ImageError(f"This is not an image in a supported format ({', '.join(FORMATS)}).")
+    readable = [each for each in FORMATS if each != "HEIC" or heic_is_readable()]
+    remedy = "" if heic_is_readable() else f"; HEIC photos need {HEIC_INSTALLATION}"
+    raise ImageError(f"This is not an image in a supported format ({', '.join(readable)}{remedy}).")
 
 
 def _other_format(header: bytes) -> str | None:

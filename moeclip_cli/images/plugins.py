@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from importlib.util import find_spec
 from typing import BinaryIO
 
 from PIL import ImageFile, features
@@ -11,6 +12,15 @@ from moeclip_cli.errors import ImageError, MissingExtraError
 from moeclip_cli.extras import require_extra
 
 Reader = Callable[[BinaryIO], ImageFile.ImageFile]
+
+
+HEIC_INSTALLATION = 'pip install "moeclip[heif]"'
+"""The command that installs the reader of HEIC photos."""
+
+
+def heic_is_readable() -> bool:
+    """Whether the reader of HEIC photos is installed."""
+    return find_spec("pillow_heif") is not None
 
 
 def heic_reader() -> Reader:

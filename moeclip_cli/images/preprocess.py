@@ -5,14 +5,9 @@ from __future__ import annotations
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from PIL import Image
 
-from moeclip_cli.model.preprocessing import Interpolation, Preprocessing
-
-_FILTERS: dict[Interpolation, Image.Resampling] = {
-    "bicubic": Image.Resampling.BICUBIC,
-    "bilinear": Image.Resampling.BILINEAR,
-}
+from moeclip_cli.images.resized import normalised
+from moeclip_cli.model.preprocessing import Preprocessing
 
 
 def preprocess(
@@ -29,30 +24,4 @@ def preprocess(
         (3, height, width) float32.
     """
     height, width = (size, size) if isinstance(size, int) else size
-    resized = _resized(pixels, height, width, preprocessing.interpolation)
-    # In NumPy, as torch would start threads of its own in each thread that loads images.
-    normalised = np.divide(resized.transpose(2, 0, 1), 255, dtype=np.float32, order="C")
-    normalised -= np.array(preprocessing.mean, dtype=np.float32)[:, None, None]
-    normalised /= np.array(preprocessing.std, dtype=np.float32)[:, None, None]
-    return torch.from_numpy(normalised)
-
-
-def resize_to_square(
-    pixels: NDArray[np.uint8], size: int, interpolation: Interpolation
-) -> NDArray[np.uint8]:
-    """Resize to (size, size, 3) uint8 by one of Pillow's antialiased filters.
-
-    The aspect ratio is not kept. Pixels that have the size already are returned unchanged.
-
-    Args:
-        pixels: (H, W, 3) uint8 RGB.
-        size: side of the square in pixels.
-        interpolation: the filter.
-    """
-    return _resized(pixels, size, size, interpolation)
-
-
-def _resized(
-    pixels: NDArray[np.uint8], height: int, width: int, interpolation: Interpolation
-) -> NDArray[np.uint8]:
-    return np.array(Image.fromarray(pixels).resize((width, height), _FILTERS[interpolation]))
+    return torch.from_numpy(normalised(pixels, height, width, preprocessing))

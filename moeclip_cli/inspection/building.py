@@ -13,15 +13,13 @@ import torch
 from moeclip_cli.errors import ImageError, UsageError
 from moeclip_cli.images.decode import DEFAULT_DECODE_SECONDS, DEFAULT_MAX_PIXELS, decode
 from moeclip_cli.images.pipeline import prefetch
+from moeclip_cli.inspection.image_like import ImageLike, input_digest, listed
 from moeclip_cli.inspection.network_input import LeveledNetwork, network_input
 from moeclip_cli.inspection.prepared import alike, batches
 from moeclip_cli.inspection.references import (
     GoodParts,
-    ImageLike,
     References,
     Subsets,
-    input_digest,
-    listed,
     turned,
 )
 from moeclip_cli.model.bank import PatchBank, image_score, thinned, units
@@ -136,7 +134,7 @@ def build_references(
             network_input(turned(pixels, 360 * step / rotations), network)
             for step in range(rotations)
         )
-        return Part(name, inputs, input_digest(inputs[0]))
+        return Part(name, inputs, input_digest(inputs[0].numpy()))
 
     ahead = 2 * default_batch_size(device)
     files = images.files() if isinstance(images, Subsets) else listed(images)

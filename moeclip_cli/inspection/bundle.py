@@ -20,11 +20,11 @@ from moeclip_cli.checkpoints.safetensors_file import read_safetensors
 from moeclip_cli.checkpoints.tensors import check_tensors
 from moeclip_cli.errors import UsageError
 from moeclip_cli.files import replacing
+from moeclip_cli.inspection.bundle_text import METADATA_KEY
 from moeclip_cli.inspection.references import References
 from moeclip_cli.model.bank import PatchBank
 
 _FORMAT = 1
-_KEY = "moeclip-profile"
 _LARGEST_FILE = 500 * MEGABYTE
 _LARGEST_TEXT = 10 * MEGABYTE
 _MOST_ROTATIONS = 36
@@ -69,7 +69,7 @@ def write_bundle(path: Path, bundle: Bundle) -> None:
         for number, level in enumerate(references.bank.levels)
     }
     # ASCII, since a file name that is not UTF-8 has surrogates.
-    content = save(tensors, {_KEY: json.dumps(record)})
+    content = save(tensors, {METADATA_KEY: json.dumps(record)})
     with replacing(path, "profile", durable=True) as stream:
         stream.write(content)
 
@@ -86,9 +86,9 @@ def read_bundle(path: Path) -> Bundle:
             f"Cannot read the profile {path}: it is larger than {_LARGEST_FILE // MEGABYTE} MB."
         )
     tensors, metadata = read_safetensors(path)
-    if len(metadata[_KEY]) > _LARGEST_TEXT:
+    if len(metadata[METADATA_KEY]) > _LARGEST_TEXT:
         raise ValueError("too much metadata")
-    record: _Record = read_record(_Record, json.loads(metadata[_KEY]), "")
+    record: _Record = read_record(_Record, json.loads(metadata[METADATA_KEY]), "")
     bank = _bank(check_tensors(tensors, path), record.counts)
     references = References(bank, record.names, record.digests, record.scores, record.rotations)
     return Bundle(record.profile, record.requested, references)

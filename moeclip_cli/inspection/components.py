@@ -1,4 +1,4 @@
-"""Connected parts of an anomaly map at or above a threshold."""
+"""Connected parts of a mask over an anomaly map."""
 
 from __future__ import annotations
 
@@ -26,13 +26,18 @@ class Component:
     values: NDArray[np.float32]
 
 
-def components(probability: NDArray[np.float32], threshold: float) -> Iterator[Component]:
-    """The parts of a map (H, W) at or above `threshold`, in the order of their first pixels.
+def components(above: NDArray[np.bool_], probability: NDArray[np.float32]) -> Iterator[Component]:
+    """The connected parts of a mask, in the order of their first pixels.
 
     Pixels that touch at an edge or corner are connected.
+
+    Args:
+        above: (H, W), True where a pixel belongs to a part.
+        probability: (H, W) anomaly map, for the values.
     """
-    above = (probability >= threshold).astype(np.uint8)
-    count, labels, stats, _ = cv2.connectedComponentsWithStats(above, connectivity=8)
+    count, labels, stats, _ = cv2.connectedComponentsWithStats(
+        above.astype(np.uint8), connectivity=8
+    )
     for label in range(1, count):  # 0 is the background
         x, y, w, h, _ = (int(value) for value in stats[label])
         window = np.s_[y : y + h, x : x + w]

@@ -100,6 +100,18 @@ def describe_conformal(images: int, source: str, false_alarms: float) -> str:
     return f"{_percent(rate)} false alarms on {images} {source} ({rule})"
 
 
+def in_words(rate: float, images: int, *, left_out: bool) -> str:
+    """The origin of a conformal threshold, such as "5% false alarms on 20 good images".
+
+    Args:
+        rate: of false alarms.
+        images: number of good images.
+        left_out: whether they are references, each scored against the others.
+    """
+    kind = "references, each left out in turn" if left_out else "good images"
+    return f"{_percent(rate)} false alarms on {images} {kind}"
+
+
 def _percent(rate: float) -> str:
     return f"{100 * rate:.3g}%"
 

@@ -5,15 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
 from moeclip_cli.checkpoints.loading import LoadedModel
-from moeclip_cli.inspection.network_input import network_input
+from moeclip_cli.inspection.network_input import network_inputs
 from moeclip_cli.inspection.prepared import PreparedImage
 from moeclip_cli.inspection.references import References
+from moeclip_cli.inspection.scored_batch import ScoreArrays, ordinary_image
 from moeclip_cli.model.config import Domain
 from moeclip_cli.model.frozen_tower import FrozenTower
 from moeclip_cli.model.moeclip import Comparison
@@ -55,7 +57,7 @@ class ForwardPass:
             Scores, and the first choice of expert of each patch (B, g, g) on the CPU.
         """
         scales = [
-            torch.stack(images).to(self.device, non_blocking=True)
+            torch.from_numpy(np.stack(images)).to(self.device, non_blocking=True)
             for images in zip(*(item.pixels for item in items), strict=True)
         ]
         network = self.model.network
@@ -73,16 +75,14 @@ class ForwardPass:
         """The pixels that count, (B, H, W) bool; None if all do."""
         if all(item.inside is None for item in items):
             return None
-        everything = torch.ones(items[0].pixels[0].shape[-2:], dtype=torch.bool)
+        everything = np.ones(items[0].pixels[0].shape[-2:], dtype=np.bool_)
         parts = [everything if item.inside is None else item.inside for item in items]
-        return torch.stack(parts).to(self.device, non_blocking=True)
+        return torch.from_numpy(np.stack(parts)).to(self.device, non_blocking=True)
 
     def of_test_image(self, prompt: str) -> Scores:
         """Scores of an ordinary image, to tell a fault of the weights from one of an image."""
         network = self.model.network
-        pixels = tuple(
-            network_input(_test_image(), network, side) for side in self.model.config.sizes
-        )
+        pixels = network_inputs(ordinary_image(), network, self.model.config.sizes)
         return self([PreparedImage("", prompt, pixels)])[0]
 
     def _compare(
@@ -141,8 +141,26 @@ def finite_images(scores: Scores) -> torch.Tensor:
     return torch.stack(finite).all(dim=0).cpu()
 
 
-def _test_image() -> NDArray[np.uint8]:
-    """An image (64, 64, 3) with edges, a gradient and colours, like any photo."""
-    rows, columns = np.mgrid[0:64, 0:64]
-    squares = 128 * ((rows // 8 + columns // 8) % 2)
-    return np.stack([squares + columns, squares + rows, 2 * rows + 2], axis=-1).astype(np.uint8)
+def score_arrays(scores: Scores, experts: torch.Tensor | None = None) -> ScoreArrays:
+    """Scores of a batch on the CPU.
+
+    Args:
+        scores: of the images.
+        experts: first choices of experts (B, g, g), if they are wanted.
+    """
+
+    def array(values: torch.Tensor | None) -> NDArray[Any] | None:
+        return None if values is None else values.cpu().numpy()
+
+    return ScoreArrays(
+        score=scores.score.cpu().numpy(),
+        probability=scores.probability.cpu().numpy(),
+        map_max=scores.map_max.cpu().numpy(),
+        image_score=scores.image_score.cpu().numpy(),
+        raw_map=scores.raw_map.cpu().numpy(),
+        image_part=scores.image_part.cpu().numpy(),
+        finite=finite_images(scores).numpy(),
+        zero_shot=array(scores.zero_shot),
+        distances=array(scores.distances),
+        experts=array(experts),
+    )

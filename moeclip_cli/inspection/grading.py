@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left
 from dataclasses import dataclass
 from typing import Any
 
+from moeclip_cli.inspection.good_scores import GoodScores
 from moeclip_cli.inspection.prepared import PreparedImage
 from moeclip_cli.inspection.result import Result
 from moeclip_cli.inspection.scored_batch import ImageScores
@@ -20,13 +20,13 @@ class Grading:
         model: name of the model in tables.
         threshold: an image is anomalous at this score and above.
         references: number of references that images are compared with; 0 for none.
-        good_scores: of good parts, ascending; empty if none are known.
+        good_scores: of good parts, which percentiles refer to.
     """
 
     model: str
     threshold: float
     references: int
-    good_scores: tuple[float, ...]
+    good_scores: GoodScores
 
     def result(self, item: PreparedImage, scores: ImageScores, **windows: Any) -> Result:
         """The result of an image.
@@ -42,7 +42,7 @@ class Grading:
             model=self.model,
             threshold=self.threshold,
             references=compared,
-            percentile=self._percentile(scores.score),
+            percentile=self.good_scores.percentile(scores.score),
             **windows,
         )
 
@@ -56,9 +56,3 @@ class Grading:
     def failed(self, item: PreparedImage, error: str) -> Result:
         """The result of an image that was read and has no scores."""
         return Result(item.path, item.prompt, self.model, error=error)
-
-    def _percentile(self, score: float) -> float | None:
-        """Share of the good scores below `score` in percent; None if none are known."""
-        if not self.good_scores:
-            return None
-        return 100 * bisect_left(self.good_scores, score) / len(self.good_scores)

@@ -18,27 +18,28 @@ from moeclip_cli.checkpoints.loading import DEFAULT_MODEL, LoadedModel, load_mod
 from moeclip_cli.discovery.prompts_file import DEFAULT_PROMPT
 from moeclip_cli.errors import ModelError, UsageError
 from moeclip_cli.images.decode import DEFAULT_DECODE_SECONDS, DEFAULT_MAX_PIXELS
-from moeclip_cli.images.pipeline import prefetch
-from moeclip_cli.inspection.forward import ForwardPass, finite_images, text_encoder
-from moeclip_cli.inspection.grading import Grading
-from moeclip_cli.inspection.layout import Layout
-from moeclip_cli.inspection.placed import PlacedModel
-from moeclip_cli.inspection.prepared import (
-    PreparedImage,
-    cut_batches,
-    match_reference,
-    prepare,
+from moeclip_cli.inspection.forward import (
+    ForwardPass,
+    finite_images,
+    score_arrays,
+    text_encoder,
 )
+from moeclip_cli.inspection.good_scores import GoodScores
+from moeclip_cli.inspection.grading import Grading
+from moeclip_cli.inspection.image_like import ImageLike, listed
+from moeclip_cli.inspection.layout import Layout
+from moeclip_cli.inspection.network_input import network_inputs
+from moeclip_cli.inspection.placed import PlacedModel
+from moeclip_cli.inspection.prepared import PreparedImage, match_reference, prepare
 from moeclip_cli.inspection.profile import Profile, ReferenceProfile
 from moeclip_cli.inspection.reference_builder import ReferenceBuilder
 from moeclip_cli.inspection.references import (
     GoodParts,
-    ImageLike,
     References,
-    listed,
 )
 from moeclip_cli.inspection.result import Result
 from moeclip_cli.inspection.scored_batch import ScoredBatch
+from moeclip_cli.inspection.scoring_loop import ScoringLoop
 from moeclip_cli.inspection.thresholds import choose_threshold
 from moeclip_cli.inspection.window_bank import WindowReferences
 from moeclip_cli.inspection.window_scorer import WindowedScores, WindowScorer
@@ -79,6 +80,7 @@ class Inspector(PlacedModel):
         sizes: sides in pixels of all network inputs, for a square image.
         references: the good parts that images are compared with, if any.
         layout: tiles and region of interest of each image, if there are any.
+        good_scores: of good parts, which percentiles refer to.
     """
 
     def __init__(
@@ -123,8 +125,7 @@ class Inspector(PlacedModel):
             references, profile, reference_rotations, reference_patches
         )
         self._forward = replace(forward, references=self.references)
-        good = profile or self.references
-        scores = tuple(sorted(good.scores)) if good is not None else ()
+        self.good_scores = GoodScores.known(profile, self.references)
         tiled = layout is not None and layout.tiling is not None
         self.threshold = choose_threshold(
             threshold, profile, model.config, self.references, tiled=tiled
@@ -132,7 +133,7 @@ class Inspector(PlacedModel):
         if profile is not None:
             profile.check(self.settings)
         compared = 0 if self.references is None else len(self.references.names)
-        self._grading = Grading(model.name, self.threshold.value, compared, scores)
+        self._grading = Grading(model.name, self.threshold.value, compared, self.good_scores)
 
     @classmethod
     def load(
@@ -311,8 +312,7 @@ class Inspector(PlacedModel):
             prepared = prepare(
                 image,
                 prompt if isinstance(prompt, str) else prompt(image),
-                self.sizes,
-                self._network,
+                lambda pixels: network_inputs(pixels, self._network, self.sizes),
                 max_pixels=self.max_pixels,
                 decode_seconds=self.decode_seconds,
             )
@@ -320,20 +320,13 @@ class Inspector(PlacedModel):
                 return prepared
             return match_reference(prepared, self.references)
 
-        # One batch is in the network, the next one is ready.
-        with closing(prefetch(images, load, workers=workers, ahead=2 * batch_size)) as prepared:
-            for batch in cut_batches(prepared, batch_size, ends_batch):
-                yield from self._inspect(batch, adapter)
-
-    def _inspect(self, batch: list[PreparedImage], adapter: int | None) -> Iterator[Result]:
-        good = [item for item in batch if item.error is None]
-        results = iter(
-            self._in_passes(
-                good, lambda part: list(self._unpack(part, *self._forward(part, adapter)))
+        def inspect(items: list[PreparedImage]) -> list[Result]:
+            return self._in_passes(
+                items, lambda part: list(self._unpack(part, *self._forward(part, adapter)))
             )
-        )
-        for item in batch:
-            yield next(results) if item.error is None else self._grading.unread(item)
+
+        loop = ScoringLoop(self._grading, load, inspect, batch_size, workers, ends_batch)
+        return loop.results(images)
 
     def _score_windows(self, scored: Generator[WindowedScores, None, None]) -> Iterator[Result]:
         with closing(scored):
@@ -363,7 +356,7 @@ class Inspector(PlacedModel):
     def _unpack(
         self, items: list[PreparedImage], scores: Scores, experts: torch.Tensor | None
     ) -> Iterator[Result]:
-        batch = ScoredBatch(scores, experts)
+        batch = ScoredBatch(score_arrays(scores, experts))
         for i, item in enumerate(items):
             if not batch.finite[i]:
                 yield self._not_finite(item)
@@ -376,9 +369,9 @@ class Inspector(PlacedModel):
         return self._grading.failed(item, error)
 
     @property
-    def good_parts(self) -> int:
-        """Number of good parts with known scores, which percentiles refer to; 0 for none."""
-        return len(self._grading.good_scores)
+    def experts(self) -> int:
+        """Number of experts of each adapter."""
+        return self._network.config.experts
 
     def _check_with_test_image(self, prompt: str) -> None:
         """Stop if the network yields numbers that are not finite for an ordinary image, too."""

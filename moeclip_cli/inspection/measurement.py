@@ -63,9 +63,8 @@ def measure_regions(
     """
     rows, columns = probability.shape
     scale = np.array((width / columns, height / rows))
-    measured = (
-        _measured(part, scale, width, height) for part in components(probability, threshold)
-    )
+    parts = components(probability >= threshold, probability)
+    measured = (_measured(part, scale, width, height) for part in parts)
     kept = [region for region in measured if region.area >= min_area]
     return tuple(sorted(kept, key=lambda region: region.area, reverse=True))
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeAlias
 
+import numpy as np
 import torch
 
 from moeclip_cli.checkpoints.builtin import DEFAULT_TOWER
@@ -20,9 +21,11 @@ from moeclip_cli.errors import UsageError
 from moeclip_cli.images.decode import DEFAULT_DECODE_SECONDS, DEFAULT_MAX_PIXELS
 from moeclip_cli.images.pipeline import prefetch
 from moeclip_cli.inspection.forecast import StepTimes
+from moeclip_cli.inspection.forward import score_arrays
+from moeclip_cli.inspection.image_like import ImageLike, listed
+from moeclip_cli.inspection.network_input import network_inputs
 from moeclip_cli.inspection.placed import PlacedModel
 from moeclip_cli.inspection.prepared import PreparedImage, batches, prepare
-from moeclip_cli.inspection.references import ImageLike, listed
 from moeclip_cli.inspection.result import Result
 from moeclip_cli.inspection.scored_batch import ScoredBatch
 from moeclip_cli.inspection.subsets import LARGEST_SUBSET, SEED, subsets
@@ -340,7 +343,7 @@ class MutualInspector(PlacedModel):
         )
         item = PreparedImage(image.path, prompt, (), image.width, image.height, image.notes)
         return (
-            ScoredBatch(scores)
+            ScoredBatch(score_arrays(scores))
             .image(0)
             .result(item, model=self.model.name, threshold=threshold.value, references=image.others)
         )
@@ -354,8 +357,7 @@ class MutualInspector(PlacedModel):
             return prepare(
                 image,
                 "",
-                (self.image_size,),
-                self._network,
+                lambda pixels: network_inputs(pixels, self._network, (self.image_size,)),
                 max_pixels=self.max_pixels,
                 decode_seconds=self.decode_seconds,
             )
@@ -371,8 +373,8 @@ class MutualInspector(PlacedModel):
 
     @torch.inference_mode()
     def _tokens(self, items: list[PreparedImage]) -> list[PatchTokens]:
-        pixels = torch.stack([item.pixels[0] for item in items]).to(self.device, non_blocking=True)
-        found = self._network.levels(pixels)
+        pixels = torch.from_numpy(np.stack([item.pixels[0] for item in items]))
+        found = self._network.levels(pixels.to(self.device, non_blocking=True))
         return [
             PatchTokens.of([level[i] for level in found.tokens], found.grid)
             for i in range(len(items))

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TypeAlias
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from moeclip_cli.images.preprocess import preprocess
+from moeclip_cli.images.resized import normalised
 from moeclip_cli.model.frozen_tower import FrozenTower
 from moeclip_cli.model.moeclip import MoECLIP
 
@@ -29,6 +30,20 @@ def network_input(
     Returns:
         (3, H, W) float32.
     """
+    (found,) = network_inputs(pixels, network, (side or network.config.image_size,))
+    return torch.from_numpy(found)
+
+
+def network_inputs(
+    pixels: NDArray[np.uint8], network: LeveledNetwork, sides: Sequence[int]
+) -> tuple[NDArray[np.float32], ...]:
+    """An image as `network_input` gives it, at several sizes and as arrays.
+
+    Args:
+        pixels: (h, w, 3) uint8 RGB.
+        network: see `network_input`.
+        sides: sides in pixels of the network inputs of a square image.
+    """
     height, width = pixels.shape[:2]
-    size = network.input_size(height, width, side or network.config.image_size)
-    return preprocess(pixels, size, network.preprocessing)
+    sizes = (network.input_size(height, width, side) for side in sides)
+    return tuple(normalised(pixels, *size, network.preprocessing) for size in sizes)

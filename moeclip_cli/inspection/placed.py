@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from moeclip_cli.arguments import require_batch_size
 from moeclip_cli.checkpoints.loading import LoadedModel
 from moeclip_cli.errors import ModelError, UsageError
 from moeclip_cli.images.decode import decode
@@ -24,11 +25,10 @@ from moeclip_cli.parallel.device import (
     describe_device,
 )
 from moeclip_cli.parallel.memory import memory_errors, ran_out_of_memory
+from moeclip_cli.parallel.versions import torch_versions
 
 _T = TypeVar("_T")
 _R = TypeVar("_R")
-
-_LARGEST_BATCH = 4096
 
 
 class PlacedModel:
@@ -102,7 +102,22 @@ class PlacedModel:
     @property
     def where(self) -> str:
         """Device and precision in words."""
-        return f"{describe_device(self.device)}, {self.precision}"
+        return f"{self.device_name}, {self.precision}"
+
+    @property
+    def device_name(self) -> str:
+        """The device in words, such as "cpu, 8 threads"."""
+        return describe_device(self.device)
+
+    @property
+    def default_batch_size(self) -> int:
+        """Images per forward pass, unless the user chooses otherwise."""
+        return default_batch_size(self.device)
+
+    @property
+    def versions(self) -> dict[str, str]:
+        """Versions of the packages that run the network."""
+        return torch_versions()
 
     def read_pixels(self, path: Path) -> NDArray[np.uint8]:
         """Decode an image file within the limits of this inspector, (H, W, 3) uint8 RGB.
@@ -118,10 +133,7 @@ class PlacedModel:
 
     def _batch_size(self, given: int | None) -> int:
         """Images per forward pass: as given, or the default of the device."""
-        size = default_batch_size(self.device) if given is None else given
-        if not 1 <= size <= _LARGEST_BATCH:
-            raise UsageError(f"`batch_size` must be from 1 to {_LARGEST_BATCH}, not {size}.")
-        return size
+        return require_batch_size(self.default_batch_size if given is None else given)
 
     def _in_passes(
         self, items: Sequence[PreparedImage], work: Callable[[list[PreparedImage]], list[_R]]

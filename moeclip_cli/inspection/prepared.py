@@ -7,14 +7,17 @@ from collections.abc import Callable, Hashable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
-import torch
+import numpy as np
+from numpy.typing import NDArray
 
 from moeclip_cli.errors import ImageError
 from moeclip_cli.images.decode import decoding
-from moeclip_cli.inspection.network_input import LeveledNetwork, network_input
-from moeclip_cli.inspection.references import ImageLike, References, input_digest
+from moeclip_cli.inspection.image_like import ImageLike, input_digest
+
+if TYPE_CHECKING:
+    from moeclip_cli.inspection.references import References
 
 _T = TypeVar("_T")
 
@@ -26,7 +29,8 @@ class PreparedImage:
     Attributes:
         path: path of the image; "" for one in memory.
         prompt: name of the object.
-        pixels: network inputs (3, H, W), one for each size.
+        pixels: what enters the network: normalised (3, H, W) float32, one for each size, or for a
+            graph that resizes images itself one (H, W, 3) uint8.
         width, height: size of the original image in pixels.
         notes: remarks on how the image was read.
         error: one sentence, if the image cannot be scored.
@@ -37,32 +41,30 @@ class PreparedImage:
 
     path: str
     prompt: str
-    pixels: tuple[torch.Tensor, ...] = ()
+    pixels: tuple[NDArray[Any], ...] = ()
     width: int = 0
     height: int = 0
     notes: tuple[str, ...] = ()
     error: str | None = None
     owner: int = -1
     temporary: bool = False
-    inside: torch.Tensor | None = None
+    inside: NDArray[np.bool_] | None = None
 
 
 def prepare(
     image: ImageLike,
     prompt: str,
-    sizes: tuple[int, ...],
-    network: LeveledNetwork,
+    inputs: Callable[[NDArray[np.uint8]], tuple[NDArray[Any], ...]],
     *,
     max_pixels: int,
     decode_seconds: float,
 ) -> PreparedImage:
-    """Decode an image and resize it to the network's input sizes. Thread-safe.
+    """Decode an image and make the network's inputs of it. Thread-safe.
 
     Args:
         image: see `Inspector.score`.
         prompt: name of the object.
-        sizes: sides in pixels of the network inputs of a square image.
-        network: determines resizing and normalisation.
+        inputs: gives the network inputs of an image (H, W, 3) uint8 RGB.
         max_pixels: images with more pixels are refused.
         decode_seconds: limit on the time to decode.
     """
@@ -71,7 +73,7 @@ def prepare(
     try:
         with decoding(source, max_pixels=max_pixels, decode_seconds=decode_seconds) as decoded:
             height, width = decoded.pixels.shape[:2]
-            pixels = tuple(network_input(decoded.pixels, network, side) for side in sizes)
+            pixels = inputs(decoded.pixels)
     except ImageError as error:
         return PreparedImage(path, prompt, error=str(error), temporary=error.temporary)
     return PreparedImage(path, prompt, pixels, width, height, decoded.notes)

@@ -10,11 +10,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from moeclip_cli._version import __version__
-from moeclip_cli.bounded_text import read_small_text, require_regular_file, shortened
+from moeclip_cli.bounded_text import read_small_text, require_regular_file
 from moeclip_cli.checkpoints.configuration import read_record
 from moeclip_cli.errors import ModelError, UsageError
 from moeclip_cli.files import replacing
-from moeclip_cli.inspection.conformal import attainable_rate, conformal_threshold
+from moeclip_cli.inspection.conformal import attainable_rate, conformal_threshold, in_words
+from moeclip_cli.inspection.setting_names import label, shown
 from moeclip_cli.model.config import Domain
 
 if TYPE_CHECKING:
@@ -62,23 +63,21 @@ class Profile:
     @property
     def source(self) -> str:
         """Origin of the threshold, in a few words for tables and reports."""
-        found = f"profile: {self._rate} false alarms on {self.images}"
-        if self.rule == "split":
-            return f"{found} good images"
-        return f"{found} references, each left out in turn"
+        words = in_words(self.false_alarms, self.images, left_out=self.rule == "jackknife+")
+        return f"profile: {words}"
 
     @property
     def guarantee(self) -> str:
         """The meaning of the rate of false alarms, in one sentence."""
         if self.rule == "split":
             return (
-                f"Split conformal: a further good part is flagged with a probability of "
-                f"{self._rate} at most, on average over calibrations."
+                f"At most {self._rate} of further good parts are flagged, on average: one "
+                "calibration may be off, and more images make that rarer (split conformal)."
             )
         return (
-            "Jackknife+: each good part was scored against the others; a further one is flagged "
-            f"with a probability near {self._rate} if there are many parts, and of "
-            f"{100 * min(1, 2 * self.false_alarms):.3g}% in the worst case."
+            f"About {self._rate} of further good parts are flagged if there are many parts, and "
+            f"{100 * min(1, 2 * self.false_alarms):.3g}% in the worst case: each part was scored "
+            "against the others (jackknife+)."
         )
 
     @property
@@ -134,6 +133,24 @@ class Profile:
         except _READING_ERRORS as error:
             raise _not_a_profile(path) from error
 
+    @classmethod
+    def load_threshold(cls, path: str | os.PathLike[str]) -> Profile:
+        """Read a profile without its references, which takes no PyTorch.
+
+        Raises:
+            UsageError: see `load`.
+        """
+        path = Path(path)
+        try:
+            if _has_references(path):
+                # Without references, this works where safetensors is not installed.
+                from moeclip_cli.inspection.bundle_text import read_profile_text
+
+                return cls.from_json(read_profile_text(path))
+            return cls.from_json(read_small_text(path, "profile"))
+        except _READING_ERRORS as error:
+            raise _not_a_profile(path) from error
+
     def check(self, settings: Mapping[str, Any]) -> None:
         """Refuse settings that give other scores than those of the calibration.
 
@@ -143,13 +160,12 @@ class Profile:
         Raises:
             UsageError: if a setting differs.
         """
+        before, now = {**_ABSENT, **self.settings}, {**_ABSENT, **settings}
         for key in {**settings, **self.settings}:
-            before, now = (held.get(key, _ABSENT.get(key)) for held in (self.settings, settings))
-            if now != before and key not in _NAMES:
+            if now.get(key) != before.get(key) and key not in _NAMES:
                 raise UsageError(
-                    f"The profile does not fit: its {key.replace('_', ' ')} is "
-                    f"{shortened(before)}, but here it is {shortened(now)}. Use the same settings, "
-                    "or calibrate again."
+                    f"The profile does not fit: its {label(key)} is {shown(key, before)}, but here "
+                    f"it is {shown(key, now)}. Use the same settings, or calibrate again."
                 )
 
 

@@ -3,27 +3,19 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO, TypeAlias, cast
+from typing import TypeAlias
 
 import cv2
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from PIL import Image
 
 from moeclip_cli.errors import UsageError
-from moeclip_cli.images.in_memory import is_array, is_encoded
+from moeclip_cli.inspection.image_like import ImageLike
 from moeclip_cli.inspection.outliers import outlier_limit
 from moeclip_cli.model.bank import PatchBank
-
-ImageLike: TypeAlias = (
-    "str | os.PathLike[str] | bytes | BinaryIO | Image.Image | NDArray[Any] | torch.Tensor"
-)
-"""A path, the content of a file (bytes or a stream), a Pillow image, an array or a tensor."""
 
 # Leave-one-out scores this many deviations above the median are suspicious.
 _OUTLIER = 6.0
@@ -116,7 +108,7 @@ class References:
             return ["With a single reference, no threshold follows; the default is a guess."]
         found = [
             f"{self.names[i]} differs from the other references (score {self.scores[i]:.3f}); is "
-            "it a good part?"
+            "it a good part? If not, leave this file out."
             for i in self.suspicious()
         ]
         near = [name for name, score in zip(self.names, self.scores, strict=True)
@@ -128,6 +120,10 @@ class References:
             )
         return found
 
+    def suspicious_names(self) -> list[str]:
+        """Names of references whose score stands out, highest first."""
+        return [self.names[number] for number in self.suspicious()]
+
     def suspicious(self) -> list[int]:
         """Numbers of references whose score stands out, highest first."""
         scores = np.array(self.scores)
@@ -135,14 +131,6 @@ class References:
             return []
         limit = outlier_limit(self.scores, _OUTLIER, _NEAR_DUPLICATE)
         return [int(i) for i in np.argsort(-scores, kind="stable") if scores[i] > limit]
-
-
-def listed(images: Iterable[ImageLike] | ImageLike) -> Iterable[ImageLike]:
-    """Several images as they are, a single one as a list."""
-    single = isinstance(images, (str, os.PathLike, Image.Image))
-    if single or is_array(images) or is_encoded(images):
-        return [cast(ImageLike, images)]
-    return cast("Iterable[ImageLike]", images)
 
 
 @dataclass(frozen=True)
@@ -162,11 +150,6 @@ class Subsets:
 
 GoodParts: TypeAlias = "Iterable[ImageLike] | Subsets | References"
 """Images of good parts, sets of them, or references that were made of them before."""
-
-
-def input_digest(pixels: torch.Tensor) -> str:
-    """SHA-256 of a network input (3, H, W), by which a reference is recognised."""
-    return hashlib.sha256(pixels.contiguous().numpy().tobytes()).hexdigest()
 
 
 def turned(pixels: NDArray[np.uint8], degrees: float) -> NDArray[np.uint8]:

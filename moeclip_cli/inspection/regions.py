@@ -16,19 +16,33 @@ def find_regions(
 ) -> tuple[Region, ...]:
     """Connected regions at or above `threshold`, largest first.
 
-    They are found at the resolution of the map, so a 100-megapixel image takes no longer than a
-    small one; boxes are scaled to the original and rounded outwards.
-
     Args:
         probability: (H, W) anomaly map in [0, 1].
         threshold: value at which a pixel belongs to a region.
         width: width of the original image in pixels.
         height: height of the original image in pixels.
     """
+    return regions_of(probability >= threshold, probability, width, height)
+
+
+def regions_of(
+    above: NDArray[np.bool_], probability: NDArray[np.float32], width: int, height: int
+) -> tuple[Region, ...]:
+    """The connected parts of a mask, largest first.
+
+    They are found at the resolution of the map, so a 100-megapixel image takes no longer than a
+    small one; boxes are scaled to the original and rounded outwards.
+
+    Args:
+        above: (H, W), True where a pixel belongs to a region.
+        probability: (H, W) anomaly map in [0, 1], for the peaks.
+        width: width of the original image in pixels.
+        height: height of the original image in pixels.
+    """
     rows, columns = probability.shape
     x_scale, y_scale = width / columns, height / rows
     regions = []
-    for part in components(probability, threshold):
+    for part in components(above, probability):
         h, w = part.inside.shape
         regions.append(
             Region(

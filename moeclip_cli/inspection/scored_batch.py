@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
-from moeclip_cli.inspection.forward import finite_images
 from moeclip_cli.inspection.prepared import PreparedImage
 from moeclip_cli.inspection.regions import find_regions
 from moeclip_cli.inspection.result import ANOMALOUS, NORMAL, Result
 from moeclip_cli.inspection.roi import RegionOfInterest
-from moeclip_cli.model.scoring import Scores
 from moeclip_cli.pictures.peak import find_peak
 from moeclip_cli.tiles.grid import Box
 
@@ -97,30 +95,51 @@ class ImageScores:
         )
 
 
+@dataclass(frozen=True, eq=False)
+class ScoreArrays:
+    """Scores of a batch as arrays, float32.
+
+    Attributes:
+        score, probability, map_max, image_score, raw_map, image_part, zero_shot, distances: as in
+            `moeclip_cli.model.scoring.Scores`.
+        finite: (B,) bool, for each image whether all its scores and maps are finite.
+        experts: first choices of experts (B, g, g), if they are wanted.
+    """
+
+    score: NDArray[Any]
+    probability: NDArray[Any]
+    map_max: NDArray[Any]
+    image_score: NDArray[Any]
+    raw_map: NDArray[Any]
+    image_part: NDArray[Any]
+    finite: NDArray[np.bool_]
+    zero_shot: NDArray[Any] | None = None
+    distances: NDArray[Any] | None = None
+    experts: NDArray[Any] | None = None
+
+
 class ScoredBatch:
-    """Scores of a batch, on the CPU.
+    """Scores of a batch.
 
     Args:
         scores: of the images.
-        experts: first choices of experts (B, g, g), if they are wanted.
 
     Attributes:
         finite: for each image, whether all its numbers are finite.
     """
 
-    def __init__(self, scores: Scores, experts: torch.Tensor | None = None) -> None:
-        self._probability = scores.probability.cpu().numpy()
-        self._raw_map = scores.raw_map.cpu().numpy()
+    def __init__(self, scores: ScoreArrays) -> None:
+        self._probability = scores.probability
+        self._raw_map = scores.raw_map
         self._score: list[float] = scores.score.tolist()
         self._map_max: list[float] = scores.map_max.tolist()
         self._image_score: list[float] = scores.image_score.tolist()
         self._image_part: list[float] = scores.image_part.tolist()
         zero_shot = scores.zero_shot
         self._zero_shot = None if zero_shot is None else zero_shot.tolist()
-        self._experts = experts
-        distances = scores.distances
-        self._distances = None if distances is None else distances.cpu().numpy()
-        self.finite: list[bool] = finite_images(scores).tolist()
+        self._experts = scores.experts
+        self._distances = scores.distances
+        self.finite: list[bool] = scores.finite.tolist()
 
     def image(self, i: int) -> ImageScores:
         """The scores of image `i`."""
@@ -132,6 +151,13 @@ class ScoredBatch:
             zero_shot=None if self._zero_shot is None else self._zero_shot[i],
             probability=self._probability[i],
             raw_map=self._raw_map[i],
-            experts=None if self._experts is None else self._experts[i].numpy(),
+            experts=None if self._experts is None else self._experts[i],
             distances=None if self._distances is None else self._distances[i],
         )
+
+
+def ordinary_image() -> NDArray[np.uint8]:
+    """An image (64, 64, 3) with edges, a gradient and colours, like any photo."""
+    rows, columns = np.mgrid[0:64, 0:64]
+    squares = 128 * ((rows // 8 + columns // 8) % 2)
+    return np.stack([squares + columns, squares + rows, 2 * rows + 2], axis=-1).astype(np.uint8)

@@ -4,35 +4,45 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
-from moeclip_cli.checkpoints.loading import LoadedModel
 from moeclip_cli.inspection.result import Result
-from moeclip_cli.inspection.thresholds import AppliedThreshold
+
+if TYPE_CHECKING:
+    from moeclip_cli.inspection.good_scores import GoodScores
+    from moeclip_cli.inspection.thresholds import AppliedThreshold
 
 
+class Named(Protocol):
+    """A model with a name."""
+
+    @property
+    def name(self) -> str:
+        """Of the model in tables."""
+
+
+@runtime_checkable
 class Scorer(Protocol):
     """A source of results: the network, or an earlier comparison of the images."""
 
     @property
-    def model(self) -> LoadedModel:
+    def model(self) -> Named:
         """The model and its name in tables."""
 
     @property
-    def device(self) -> torch.device:
-        """Device of the network."""
+    def device_name(self) -> str:
+        """Device of the network in words."""
 
     @property
     def threshold(self) -> AppliedThreshold:
         """The threshold of the verdicts and its origin."""
 
     @property
-    def good_parts(self) -> int:
-        """Number of good parts with known scores, which percentiles refer to; 0 for none."""
+    def good_scores(self) -> GoodScores:
+        """Scores of good parts, which percentiles refer to."""
 
     def read_pixels(self, path: Path) -> NDArray[np.uint8]:
         """Decode an image file, (H, W, 3) uint8 RGB; raises `ImageError`."""

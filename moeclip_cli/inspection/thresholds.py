@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from moeclip_cli.arguments import require_threshold
 from moeclip_cli.checkpoints.configuration import CheckpointConfig
 from moeclip_cli.choices import FALSE_ALARMS
-from moeclip_cli.inspection.conformal import attainable_rate, conformal_threshold
+from moeclip_cli.inspection.conformal import attainable_rate, conformal_threshold, in_words
 from moeclip_cli.inspection.outliers import outlier_limit
 from moeclip_cli.inspection.profile import Profile
-from moeclip_cli.inspection.references import References
+
+if TYPE_CHECKING:
+    from moeclip_cli.inspection.references import References
 
 # Used where none was measured: scores of an uncalibrated checkpoint have no natural cut.
 FALLBACK = 0.5
@@ -105,5 +108,5 @@ def _reference_threshold(references: References) -> AppliedThreshold:
             SINGLE_REFERENCE, f"not calibrated: one reference, {SINGLE_REFERENCE:g} is a guess"
         )
     rate = attainable_rate(len(scores), FALSE_ALARMS)
-    source = f"{100 * rate:.3g}% false alarms on {len(scores)} references, each left out in turn"
+    source = in_words(rate, len(scores), left_out=True)
     return AppliedThreshold(conformal_threshold(scores, rate), source)

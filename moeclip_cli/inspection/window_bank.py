@@ -13,13 +13,12 @@ from moeclip_cli.discovery.prompts_file import DEFAULT_PROMPT
 from moeclip_cli.errors import UsageError
 from moeclip_cli.inspection.building import Rows, kept, name_of, tokens_of, unreadable
 from moeclip_cli.inspection.forward import ForwardPass
+from moeclip_cli.inspection.image_like import ImageLike, listed
 from moeclip_cli.inspection.prepared import batches
 from moeclip_cli.inspection.references import (
     GoodParts,
-    ImageLike,
     References,
     Subsets,
-    listed,
 )
 from moeclip_cli.inspection.window_scorer import Passes, WindowScorer
 from moeclip_cli.inspection.windows import Window, WindowReader
@@ -108,7 +107,7 @@ class WindowReferences:
                     raise unreadable(name, whole.item.error)
                 if not bank.accepts(name, whole.digest):
                     return False
-                inputs = [window.item.pixels[0] for window in batch]
+                inputs = [torch.from_numpy(window.item.pixels[0]) for window in batch]
                 network = self.reader.network
                 found = tokens_of(network, inputs, self.forward.device)
                 for window, patches in zip(batch, found, strict=True):
@@ -123,7 +122,7 @@ class WindowReferences:
             return patches
         side = self.reader.network.backbone.architecture.patch_size
         grid = inside.shape[0] // side, inside.shape[1] // side
-        counted = patches_inside(inside[None], grid)[0]
+        counted = patches_inside(torch.from_numpy(inside)[None], grid)[0]
         return [level[counted.to(level.device)] for level in patches]
 
     def _windows(

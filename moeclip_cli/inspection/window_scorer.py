@@ -9,9 +9,9 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from moeclip_cli.inspection.forward import ForwardPass
+from moeclip_cli.inspection.forward import ForwardPass, score_arrays
+from moeclip_cli.inspection.image_like import ImageLike
 from moeclip_cli.inspection.prepared import PreparedImage, match_reference
-from moeclip_cli.inspection.references import ImageLike
 from moeclip_cli.inspection.scored_batch import ImageScores, ScoredBatch
 from moeclip_cli.inspection.windows import (
     Window,
@@ -177,7 +177,7 @@ class WindowScorer:
 
     def _scored(self, items: list[PreparedImage]) -> list[tuple[ScoredBatch, int]]:
         scores, experts = self.forward(items)
-        batch = ScoredBatch(scores, experts)
+        batch = ScoredBatch(score_arrays(scores, experts))
         return [(batch, i) for i in range(len(items))]
 
     def _owned(self, image: WindowedImage) -> PreparedImage:

@@ -15,17 +15,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from moeclip_cli.errors import ImageError
 from moeclip_cli.images.decode import decoding
 from moeclip_cli.images.fill import fill_outside
 from moeclip_cli.images.pipeline import prefetch
+from moeclip_cli.inspection.image_like import ImageLike
 from moeclip_cli.inspection.layout import Layout
-from moeclip_cli.inspection.network_input import LeveledNetwork, network_input
+from moeclip_cli.inspection.network_input import LeveledNetwork, network_inputs
 from moeclip_cli.inspection.prepared import PreparedImage
-from moeclip_cli.inspection.references import ImageLike, turned
+from moeclip_cli.inspection.references import turned
 from moeclip_cli.inspection.roi import any_in_cells
 from moeclip_cli.tiles.grid import Box
 
@@ -182,7 +182,7 @@ class WindowReader:
             inside = image.inside(box)
             if inside is not None:
                 part = fill_outside(part, inside)
-            inputs = tuple(network_input(part, self.network, side) for side in self.sizes)
+            inputs = network_inputs(part, self.network, self.sizes)
             item = PreparedImage(
                 whole.path,
                 whole.prompt,
@@ -190,7 +190,7 @@ class WindowReader:
                 box.width,
                 box.height,
                 owner=whole.owner,
-                inside=None if inside is None else _at_input(inside, inputs[0]),
+                inside=None if inside is None else any_in_cells(inside, *inputs[0].shape[-2:]),
             )
             return Window(image, box, item, last=box is image.boxes[-1])
 
@@ -225,12 +225,6 @@ def cut_window_batches(
             batch = []
     if batch:
         yield batch
-
-
-def _at_input(inside: NDArray[np.bool_], pixels: torch.Tensor) -> torch.Tensor:
-    """The pixels (H, W) of a network input (3, H, W) that contain a pixel that counts."""
-    rows, columns = pixels.shape[-2:]
-    return torch.from_numpy(any_in_cells(inside, rows, columns))
 
 
 def pixel_digest(pixels: NDArray[np.uint8]) -> str:

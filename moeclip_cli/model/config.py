@@ -54,6 +54,8 @@ class NetworkConfig:
             levels of an image instead of computing them again. Not part of the paper.
         self_comparison: add to each token a learned function of its distances to the other patches
             of its image; without `adapted_tower` only. Not part of the paper.
+        detail: put the tokens of a small second tower beside those of every level; without
+            `adapted_tower` only. Not part of the paper.
     """
 
     layers: tuple[int, ...] = (6, 12, 18, 24)
@@ -72,6 +74,7 @@ class NetworkConfig:
     moe_layers: tuple[int, ...] | None = None
     adapted_tower: bool = True
     self_comparison: bool = False
+    detail: bool = False
 
     def __post_init__(self) -> None:
         _require_blocks("layers", self.layers)
@@ -94,6 +97,10 @@ class NetworkConfig:
             raise ModelError(
                 "`self_comparison` compares the patches of a frozen tower; set `adapted_tower` to "
                 "False."
+            )
+        if self.detail and self.adapted_tower:
+            raise ModelError(
+                "`detail` adds to the levels of a frozen tower; set `adapted_tower` to False."
             )
         if self.top_k > self.experts:
             raise ModelError(

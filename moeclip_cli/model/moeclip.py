@@ -20,6 +20,7 @@ from moeclip_cli.model.adapters import Adapters
 from moeclip_cli.model.aggregation import WINDOWS, aggregate
 from moeclip_cli.model.backbones.family import Backbone
 from moeclip_cli.model.config import NetworkConfig
+from moeclip_cli.model.detail import check_detail
 from moeclip_cli.model.experts import Routing
 from moeclip_cli.model.finite import is_finite, unit_vectors
 from moeclip_cli.model.heads import TextLayer
@@ -66,11 +67,13 @@ class Levels(NamedTuple):
         routing: the router's decisions for all tokens, one per adapter; none yet if the tower stays
             frozen.
         grid: rows and columns of the patches, whose product is L.
+        detail: tokens (B, L, E) of the detail tower, if the network has one.
     """
 
     tokens: list[Tensor]
     routing: tuple[Routing, ...]
     grid: tuple[int, int]
+    detail: Tensor | None = None
 
 
 class MoECLIP(nn.Module):
@@ -80,12 +83,19 @@ class MoECLIP(nn.Module):
         config: the network's configuration.
         backbone: the frozen towers.
         adapters: the trained parts, built for the same configuration.
+        detail: the backbone whose vision tower is the second one, if the network has one.
 
     Raises:
         ModelError: if the configuration does not fit the backbone.
     """
 
-    def __init__(self, config: NetworkConfig, backbone: Backbone, adapters: Adapters) -> None:
+    def __init__(
+        self,
+        config: NetworkConfig,
+        backbone: Backbone,
+        adapters: Adapters,
+        detail: Backbone | None = None,
+    ) -> None:
         super().__init__()
         architecture = backbone.architecture
         check_image_size(config.image_size, architecture.patch_size)
@@ -93,6 +103,8 @@ class MoECLIP(nn.Module):
         self.config = config
         self.backbone = backbone
         self.adapters = adapters
+        check_detail(detail, config.detail)
+        self.detail = detail
 
     @property
     def preprocessing(self) -> Preprocessing:
@@ -112,6 +124,8 @@ class MoECLIP(nn.Module):
         """Set the training mode of the adapters; the frozen backbone always evaluates."""
         super().train(mode)
         self.backbone.eval()
+        if self.detail is not None:
+            self.detail.eval()
         return self
 
     def set_precision(self, dtype: torch.dtype) -> None:
@@ -123,7 +137,10 @@ class MoECLIP(nn.Module):
         self.backbone.vision.to(dtype)
         self.adapters.projections.to(dtype)
         self.adapters.image_head.to(dtype)
-        for adapter in self.adapters.moe:
+        if self.detail is not None:
+            self.detail.vision.to(dtype)
+        detail = self.adapters.detail
+        for adapter in (*self.adapters.moe, *(detail.moe if detail is not None else ())):
             adapter.lora_a.data = adapter.lora_a.data.to(dtype)
             adapter.lora_b.data = adapter.lora_b.data.to(dtype)
         for name, weight in self.named_parameters():
@@ -210,7 +227,11 @@ class MoECLIP(nn.Module):
         adapters: dict[int, nn.Module] = {}
         if self.config.adapted_tower:
             adapters = dict(zip(self.config.adapter_blocks, self.adapters.moe, strict=True))
-        return tower_levels(self.backbone, self.config.layers, images, adapters)
+        levels = tower_levels(self.backbone, self.config.layers, images, adapters)
+        if self.adapters.detail is None or self.detail is None:
+            return levels
+        detail = self.adapters.detail(self.detail, images, self.preprocessing, levels.grid[0])
+        return levels._replace(detail=detail)
 
     def _adapted(self, levels: Levels) -> Levels:
         """The levels after the adapters, if they are those of a frozen tower."""
@@ -223,6 +244,8 @@ class MoECLIP(nn.Module):
             if self.config.self_comparison:
                 added = self.adapters.self_comparison[number](tokens)
                 tokens = tokens + added.to(tokens.dtype)
+            if levels.detail is not None:
+                tokens = torch.cat([tokens, levels.detail.to(tokens.dtype)], dim=-1)
             tokens, decided = adapter(tokens)
             adapted.append(tokens)
             routing.append(decided)
@@ -233,7 +256,15 @@ class MoECLIP(nn.Module):
         windows = WINDOWS if self.config.aggregation else WINDOWS[:1]
         for level in levels:
             for pooled in aggregate(level, windows):
-                yield self.backbone.vision.norm(pooled)
+                yield self._norm(pooled)
+
+    def _norm(self, tokens: Tensor) -> Tensor:
+        """The tower's last layer norm on tokens (B, L, D or D + E); detail keeps its own scale."""
+        norm = self.backbone.vision.norm
+        if self.adapters.detail is None:
+            return cast(Tensor, norm(tokens))
+        width = self.backbone.architecture.vision_width
+        return torch.cat([norm(tokens[..., :width]), tokens[..., width:]], dim=-1)
 
     def _project(self, number: int, tokens: Tensor) -> Tensor:
         """Patch features (B, L, C) of map `number`, unit vectors."""

@@ -14,7 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from moeclip_cli.model.finite import unit_vectors
-from moeclip_cli.model.largest import largest
+from moeclip_cli.model.largest import largest, lower_diagonal
 from moeclip_cli.model.precision import without_autocast
 
 # The distances to these neighbours, nearest first.
@@ -88,7 +88,7 @@ def _distances(vectors: Tensor) -> Tensor:
     similar = directions @ directions.transpose(1, 2)
     mean = similar.mean(-1, keepdim=True)
     # Below any cosine, so that no patch is its own neighbour.
-    similar.diagonal(dim1=-2, dim2=-1).sub_(2.5)
+    similar = lower_diagonal(similar, 2.5)
     patches = similar.shape[-1]
     ranks = [*_RANKS, *(max(_RANKS[-1], patches // share) for share in _SHARES)]
     # Finding so many is faster than sorting them all.

@@ -14,6 +14,7 @@ from moeclip_cli.checkpoints.formats import file_digest
 from moeclip_cli.discovery.walk import OUTPUT_MARKER
 from moeclip_cli.errors import ModelError, UsageError
 from moeclip_cli.files import Closable, is_present, partial_files, write_errors
+from moeclip_cli.inspection.setting_names import file_of, label, shown
 from moeclip_cli.runs.lock import WriterLock
 from moeclip_cli.runs.run_card import CARD, RunCard, make_output_folder, read_card
 
@@ -118,13 +119,7 @@ class RunFolder(Closable):
             UsageError: if the folder was removed during the run, or cannot be written.
         """
         self._lock.require_held()
-        with write_errors(self.path):
-            digests = {
-                name: _digest(self.path / name)
-                for name in self._kind.files
-                if (self.path / name).exists()
-            }
-        self.card.finish(summary, digests)
+        self.card.finish(summary, file_digests(self.path, self._kind))
 
     def close(self) -> None:
         """Let other processes write to the folder. Closing it twice is harmless."""
@@ -143,6 +138,21 @@ def require_usable(path: Path, kind: RunKind, *, overwrite: bool, resume: bool) 
         if is_present(path / OUTPUT_MARKER):
             stack.enter_context(WriterLock.of_folder(path))
         _check(path, kind, None, overwrite=overwrite, resume=resume)
+
+
+def file_digests(path: Path, kind: RunKind) -> dict[str, str]:
+    """SHA-256 of the files of a run that exist, by name.
+
+    Args:
+        path: the output folder.
+        kind: the command's.
+
+    Raises:
+        UsageError: if one cannot be read.
+    """
+    with write_errors(path):
+        found = [name for name in kind.files if (path / name).exists()]
+    return {name: _digest(path / name) for name in found}
 
 
 def _digest(path: Path) -> str:
@@ -229,16 +239,27 @@ def _require_equal(
 ) -> None:
     old = dict(_leaves(before))
     new = dict(_leaves(json.loads(json.dumps(settings))))  # in the types of the card
-    different = [
-        f"{names[-1].replace('_', ' ')} was {old.get(names)}, now it is {new.get(names)}"
+    keys = [
+        names
         for names in sorted(old.keys() | new.keys())
         if old.get(names) != new.get(names) and names[-1] not in kind.may_differ
+    ]
+    different = [
+        f"{label(names[-1])} was {_told(names, old)}, now it is {_told(names, new)}"
+        for names in keys
+        if (*names[:-1], file_of(names[-1])) not in keys  # the names of the files differ, too
     ]
     if different:
         raise UsageError(
             f"The {kind.noun} in {path} cannot be resumed: its {'; its '.join(different[:_NAMED])}."
             f" Use the settings in {path / kind.settings_file}, `overwrite`, or another `out`."
         )
+
+
+def _told(names: tuple[str, ...], leaves: Mapping[tuple[str, ...], Any]) -> str:
+    """The value of a setting, with the settings beside it."""
+    beside = {each[-1]: value for each, value in leaves.items() if each[:-1] == names[:-1]}
+    return shown(names[-1], beside)
 
 
 def _leaves(

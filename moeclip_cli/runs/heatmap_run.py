@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +13,6 @@ from moeclip_cli.discovery.disk_list import DiskList
 from moeclip_cli.discovery.inputs import ImageRef
 from moeclip_cli.errors import ImageError, UsageError
 from moeclip_cli.images.decode import decode_mask
-from moeclip_cli.inspection.inspector import Inspector
 from moeclip_cli.inspection.result import ANOMALOUS, Result
 from moeclip_cli.pictures.experts import render_experts
 from moeclip_cli.pictures.overlay import caption
@@ -25,9 +25,13 @@ from moeclip_cli.runs.run_card import make_output_folder
 from moeclip_cli.runs.stream import Pace, PromptFunction, results_with_files
 from moeclip_cli.runs.summary import Summary
 
+if TYPE_CHECKING:
+    from moeclip_cli.exports.onnx_inspector import OnnxInspector
+    from moeclip_cli.inspection.inspector import Inspector
+
 
 def run_heatmap(
-    inspector: Inspector,
+    inspector: Inspector | OnnxInspector,
     refs: Iterable[ImageRef],
     prompt: PromptFunction,
     pictures: Pictures,
@@ -60,7 +64,7 @@ def run_heatmap(
 
 
 def _draw(
-    inspector: Inspector,
+    inspector: Inspector | OnnxInspector,
     refs: Iterable[ImageRef],
     prompt: PromptFunction,
     pictures: Pictures,
@@ -76,7 +80,8 @@ def _draw(
             mask = None if mask_path is None else _read_mask(mask_path)
             pictures.save(SHEETS, ref.name, _sheet_of(pixels, result, mask))
         if EXPERTS in pictures.kinds:
-            pictures.save(EXPERTS, ref.name, _experts_of(pixels, result, inspector, pictures))
+            drawn = _experts_of(pixels, result, inspector.experts, pictures)
+            pictures.save(EXPERTS, ref.name, drawn)
 
     summary = Summary()
 
@@ -122,11 +127,10 @@ def _sheet_of(
 
 
 def _experts_of(
-    pixels: NDArray[np.uint8], result: Result, inspector: Inspector, pictures: Pictures
+    pixels: NDArray[np.uint8], result: Result, experts: int, pictures: Pictures
 ) -> NDArray[np.uint8]:
     if result.experts is None or pictures.experts_layer is None:
         raise ValueError("the experts of this result were not requested")
-    experts = inspector.model.config.network.experts
     return render_experts(pixels, result.experts, experts, pictures.experts_layer)
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from moeclip_cli.runs.folder import RunKind
-from moeclip_cli.runs.image_files import HEATMAPS, MAPS, REGIONS
+from moeclip_cli.runs.good_scores_file import GOOD_SCORES
+from moeclip_cli.runs.image_files import COMPACT_MAPS, HEATMAPS, MAPS, REGIONS
 from moeclip_cli.runs.input_log import INPUTS
 from moeclip_cli.runs.region_run import COCO, TABLE
 from moeclip_cli.runs.run_card import read_card
@@ -13,14 +14,26 @@ from moeclip_cli.runs.run_card import read_card
 MUTUAL = "mutual"
 """Folder with what the comparison of each subset of images gave."""
 
+RECUT = ".recut"
+"""Folder in which `moeclip recut` prepares its files."""
+
 CATEGORIES = "categories"
 """Folder with the results of finished categories."""
 
 SCORE = RunKind(
     noun="run",
     setting="prompt",
-    files=("results.csv", "results.jsonl", "results.parquet", "report.html", INPUTS, TABLE, COCO),
-    folders=(HEATMAPS, MAPS, REGIONS, MUTUAL),
+    files=(
+        "results.csv",
+        "results.jsonl",
+        "results.parquet",
+        "report.html",
+        INPUTS,
+        GOOD_SCORES,
+        TABLE,
+        COCO,
+    ),
+    folders=(HEATMAPS, MAPS, COMPACT_MAPS, REGIONS, MUTUAL, RECUT),
     how_to_resume="`resume` to continue it",
 )
 

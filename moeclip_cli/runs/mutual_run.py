@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from moeclip_cli.checkpoints.loading import LoadedModel
 from moeclip_cli.discovery.inputs import ImageRef
 from moeclip_cli.files import size_and_time
+from moeclip_cli.inspection.good_scores import GoodScores
 from moeclip_cli.inspection.mutual import ComparedImage, MutualInspector
 from moeclip_cli.inspection.result import Result
 from moeclip_cli.inspection.subsets import subsets
@@ -87,14 +87,14 @@ class ComparedFolder:
         return self._inspector.model
 
     @property
-    def device(self) -> torch.device:
-        """Device of the network."""
-        return self._inspector.device
+    def device_name(self) -> str:
+        """Device of the network in words."""
+        return self._inspector.device_name
 
     @property
-    def good_parts(self) -> int:
-        """0: the scores of good parts are not known."""
-        return 0
+    def good_scores(self) -> GoodScores:
+        """None: no image is known to be good."""
+        return GoodScores()
 
     def read_pixels(self, path: Path) -> NDArray[np.uint8]:
         """Decode an image file, (H, W, 3) uint8 RGB.

@@ -36,7 +36,7 @@ class RunCard:
     ) -> None:
         make_output_folder(folder)
         self.environment = dict(environment)
-        self._path = folder / CARD
+        self._folder = folder
         self._content = {
             "state": "running",
             "settings": dict(settings),
@@ -62,11 +62,20 @@ class RunCard:
         self._write()
 
     def _write(self) -> None:
-        text = json.dumps(self._content, indent=2, ensure_ascii=False)
-        # An undecodable byte of a path or an argument is a lone surrogate. "backslashreplace"
-        # writes it as the JSON escape that is read back as the same surrogate.
-        with replacing(self._path, durable=True) as stream:
-            stream.write(text.encode("utf-8", "backslashreplace") + b"\n")
+        write_card(self._folder, self._content)
+
+
+def write_card(folder: Path, content: Mapping[str, Any]) -> None:
+    """Replace the run card in `folder`.
+
+    Raises:
+        UsageError: if it cannot be written.
+    """
+    text = json.dumps(content, indent=2, ensure_ascii=False)
+    # An undecodable byte of a path or an argument is a lone surrogate. "backslashreplace" writes it
+    # as the JSON escape that is read back as the same surrogate.
+    with replacing(folder / CARD, durable=True) as stream:
+        stream.write(text.encode("utf-8", "backslashreplace") + b"\n")
 
 
 def read_card(folder: Path) -> dict[str, Any] | None:

@@ -8,7 +8,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -17,15 +17,14 @@ from moeclip_cli.choices import PictureChoice, TableFormat
 from moeclip_cli.discovery.inputs import ImageRef
 from moeclip_cli.errors import ImageError
 from moeclip_cli.files import replacing
-from moeclip_cli.inspection.inspector import Inspector
-from moeclip_cli.inspection.mutual import MutualInspector
+from moeclip_cli.inspection.compact_map import CompactMap
 from moeclip_cli.inspection.result import Result
 from moeclip_cli.inspection.scorer import Scorer
-from moeclip_cli.parallel.device import describe_device
-from moeclip_cli.reports.pages.score_page import RunFacts
+from moeclip_cli.reports.pages.score_content import ReportText, RunFacts
 from moeclip_cli.reports.pages.score_report import ReportWriter
 from moeclip_cli.reports.tables.results_table import open_table
 from moeclip_cli.runs.folder import RunFolder
+from moeclip_cli.runs.good_scores_file import write_good_scores
 from moeclip_cli.runs.image_files import ImageFiles
 from moeclip_cli.runs.input_log import (
     Describe,
@@ -39,6 +38,11 @@ from moeclip_cli.runs.resumption import InputOrder, keep_valid_rows
 from moeclip_cli.runs.stream import FileJob, Pace, PromptFunction, results_with_files
 from moeclip_cli.runs.summary import Summary
 
+if TYPE_CHECKING:
+    from moeclip_cli.exports.onnx_inspector import OnnxInspector
+    from moeclip_cli.inspection.inspector import Inspector
+    from moeclip_cli.inspection.mutual import MutualInspector
+
 
 @dataclass(frozen=True)
 class Outputs:
@@ -49,6 +53,7 @@ class Outputs:
         heatmaps: format of the overlays, or None for no overlays.
         anomalous_only: whether only anomalous images get an overlay.
         save_maps: whether each image's raw map is written to `maps/NAME.npy`.
+        keep_maps: whether each image's compact map is written to `compact-maps/NAME.png`.
         report: head of `report.html`, or None for no report.
         regions: what is written about regions, or None for nothing.
     """
@@ -57,12 +62,13 @@ class Outputs:
     heatmaps: PictureChoice | None = None
     anomalous_only: bool = False
     save_maps: bool = False
+    keep_maps: bool = False
     report: RunFacts | None = None
     regions: RegionOutput | None = None
 
 
 def score_settings(
-    inspector: Inspector | MutualInspector,
+    inspector: Inspector | MutualInspector | OnnxInspector,
     outputs: Outputs,
     *,
     prompt: str,
@@ -80,9 +86,10 @@ def score_settings(
         prompt_rules: text of the file of prompt rules, if there is one.
     """
     threshold = inspector.threshold
-    limits: dict[str, Any] = {"heatmaps_of": "anomalous"} if outputs.anomalous_only else {}
-    if outputs.regions is not None:
-        limits["regions"] = vars(outputs.regions)
+    # Keys of later versions are left out at their defaults, so that earlier runs can be resumed.
+    more: dict[str, Any] = {"heatmaps_of": "anomalous"} if outputs.anomalous_only else {}
+    more |= {"keep_maps": True} if outputs.keep_maps else {}
+    more |= {} if outputs.regions is None else {"regions": vars(outputs.regions)}
     return {
         **inspector.settings,
         "threshold": None if threshold is None else threshold.value,
@@ -93,16 +100,19 @@ def score_settings(
         "table_format": outputs.table_format,
         "heatmaps": outputs.heatmaps,
         "save_maps": outputs.save_maps,
-        **limits,
+        **more,
     }
 
 
-def report_facts(scorer: Scorer, prompt: str, *, mixed: bool) -> RunFacts:
+def report_facts(
+    scorer: Scorer, prompt: str, text: ReportText | None = None, *, mixed: bool
+) -> RunFacts:
     """The head of a report.
 
     Args:
         scorer: gives the results.
         prompt: the prompt of images without a rule.
+        text: what the user adds.
         mixed: whether rules give some images other prompts.
     """
     return RunFacts(
@@ -110,10 +120,11 @@ def report_facts(scorer: Scorer, prompt: str, *, mixed: bool) -> RunFacts:
         prompt=f"{prompt}, and others by rule" if mixed else prompt,
         threshold=scorer.threshold.value,
         threshold_source=scorer.threshold.source,
-        good_parts=scorer.good_parts,
-        device=describe_device(scorer.device),
+        good_parts=len(scorer.good_scores),
+        device=scorer.device_name,
         started=datetime.now(timezone.utc).astimezone(),
         version=__version__,
+        text=text or ReportText(),
     )
 
 
@@ -158,9 +169,11 @@ def run_score(
         outputs.heatmaps,
         save_maps=outputs.save_maps,
         anomalous_only=outputs.anomalous_only,
+        keep_maps=outputs.keep_maps,
         regions=outputs.regions is not None,
     )
     with folder, ExitStack() as stack:
+        write_good_scores(folder.path, scorer.good_scores)
         resume, size = folder.resumed, pace.batch_size
         table = stack.enter_context(open_table(folder.path, outputs.table_format, resume=resume))
         log = stack.enter_context(InputLog(folder.path, resume=resume))
@@ -246,11 +259,18 @@ def _file_jobs(scorer: Scorer, files: ImageFiles, outputs: Outputs) -> list[File
         with replacing(files.raw_map(ref.name)) as stream:
             stream.write(buffer.getbuffer())
 
+    def save_compact_map(ref: ImageRef, result: Result) -> None:
+        compact = CompactMap.of(np.asarray(result.probability), scorer.threshold.value)
+        with replacing(files.compact_map(ref.name)) as stream:
+            stream.write(compact.to_png())
+
     jobs: list[FileJob] = []
     if files.heatmaps is not None:
         jobs.append(save_overlay)
     if files.save_maps:
         jobs.append(save_map)
+    if files.keep_maps:
+        jobs.append(save_compact_map)
     if (regions := outputs.regions) is not None:
         jobs.append(lambda ref, result: save_regions(files, ref, result, regions))
     return jobs

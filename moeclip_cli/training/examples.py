@@ -16,7 +16,7 @@ from moeclip_cli.datasets.opening import open_dataset
 from moeclip_cli.datasets.synthetic import TRAINING_DEFECTS, TRAINING_FAMILIES, generate
 from moeclip_cli.errors import DatasetError, ImageError
 from moeclip_cli.images.decode import decode
-from moeclip_cli.images.preprocess import resize_to_square
+from moeclip_cli.images.resized import resize_to_square
 from moeclip_cli.model.config import Domain
 from moeclip_cli.model.preprocessing import Preprocessing
 from moeclip_cli.training.configuration import SYNTHETIC, TrainingConfig

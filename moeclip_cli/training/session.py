@@ -14,6 +14,8 @@ import torch
 from moeclip_cli.checkpoints.configuration import BackboneRef
 from moeclip_cli.errors import UsageError
 from moeclip_cli.model.moeclip import MoECLIP
+from moeclip_cli.parallel.device import describe_device
+from moeclip_cli.parallel.versions import torch_versions
 from moeclip_cli.parallel.world import is_main_process, process_count
 from moeclip_cli.runs.environment import describe_environment
 from moeclip_cli.runs.folder import RunFolder
@@ -154,7 +156,9 @@ def prepare_run(
 def _claim(
     destination: Destination, settings: Mapping[str, Any], device: torch.device
 ) -> RunFolder:
-    environment = describe_environment(device, destination.command)
+    environment = describe_environment(
+        describe_device(device), destination.command, torch_versions()
+    )
     return RunFolder.claim(
         destination.path,
         TRAINING,

@@ -22,6 +22,7 @@ COMMANDS = [
     "models show",
     "models pull",
     "models convert",
+    "export",
     "datasets",
     "datasets list",
     "datasets check",

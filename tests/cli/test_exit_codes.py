@@ -26,6 +26,7 @@ COMMANDS = [
     "models show",
     "models pull",
     "models convert",
+    "export",
     "datasets list",
     "datasets check",
     "datasets synthesize",

@@ -32,7 +32,9 @@ def test_the_mode_is_named_everywhere(score, parts):
     assert {row["model"] for row in rows} == {"standin.pth, mutual"}
     assert {row["references"] for row in rows} == {"4"}
     assert len({row["threshold"] for row in rows}) == 1
-    assert "mutual: outlier limit" in (OUT / "report.html").read_text(encoding="utf-8")
+    assert "the limit from which an image stands out" in (OUT / "report.html").read_text(
+        encoding="utf-8"
+    )
     settings = json.loads((OUT / "run.json").read_bytes())["settings"]
     assert (settings["mode"], settings["subset_size"], settings["subset_seed"]) == (
         "mutual", 200, 0,

@@ -67,7 +67,7 @@ def test_a_line_needs_the_profile_alone(moeclip, made, good):
     [
         (("--reference", "good"), "contains its references; omit --reference"),
         (("--image-size", 84), "its image size is 70, but here it is 84"),
-        (("--model", "moeclip-mini"), "its model digest is"),
+        (("--model", "moeclip-mini"), "its model is dinov2-vits14 (SHA-256"),
     ],
     ids=["reference", "image size", "model"],
 )
@@ -98,7 +98,7 @@ def test_half_of_the_images_calibrate_exactly(moeclip, good):
 
     assert result.exit_code == 0, result.stderr
     assert "40% false alarms on 2 good images" in result.stdout
-    assert "Split conformal" in result.stderr
+    assert "split conformal" in result.stderr
     content = shown(moeclip)
     assert content["rule"] == "split"
     assert [Path(entry["name"]).name for entry in content["references"]] == [
@@ -159,6 +159,23 @@ def test_check_compares_the_model_and_names_suspicious_parts(moeclip, made, good
     assert "is not the model of the profile" in other.stderr
     Path("text.moeclip").write_text("{}", encoding="utf-8")
     assert moeclip("profile", "check", "text.moeclip").exit_code == 2
+
+
+def test_a_suspicious_part_is_named_with_the_command_that_removes_it(moeclip):
+    Path("alike").mkdir()
+    save_image(Path("alike/0.png"), width=90, height=90)
+    pixels = np.asarray(Image.open("alike/0.png"))
+    for number in range(1, 6):
+        brighter = np.minimum(pixels.astype(int) + 4 * number, 255).astype(np.uint8)
+        Image.fromarray(brighter).save(f"alike/{number}.png")
+    noise = np.random.default_rng(0).integers(0, 256, (90, 90, 3), np.uint8)
+    Image.fromarray(noise).save("alike/odd part.png")
+
+    command = "moeclip calibrate profile.moeclip --remove 'alike/odd part.png'"
+    result = moeclip("calibrate", "alike", "--references", *SMALL)
+    assert result.exit_code == 0, result.stderr
+    assert f"If alike/odd part.png is not a good part, remove it: {command}\n" in result.stderr
+    assert f"To remove it: {command}\n" in moeclip("profile", "check", PROFILE).stderr
 
 
 def test_parts_are_added_and_removed(moeclip, made):

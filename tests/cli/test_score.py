@@ -80,6 +80,16 @@ def test_quiet_says_nothing(score, parts):
     assert len(read_rows()) == 5
 
 
+def test_quiet_still_counts_what_could_not_be_read(score, parts):
+    (parts / "broken.png").write_text("not an image")
+    result = score("parts", "--quiet")
+    assert result.exit_code == 3
+    assert result.stdout == ""
+    assert result.stderr == (
+        "Warning: 1 image could not be read; moeclip-out says which and why.\n"
+    )
+
+
 def test_json_is_one_object_per_image_on_standard_output(score, parts):
     result = score("parts", "--json")
     objects = [json.loads(line) for line in result.stdout.splitlines()]
@@ -267,7 +277,7 @@ def overlays(folder=OUT):
 def test_overlays_of_large_photographs_are_jpeg(score, moeclip, photographs):
     assert score("photos", "--heatmaps", "--report").exit_code == 0
     assert overlays() == ["large.jpg", "small.jpg.png"]
-    assert 'href="heatmaps/large.jpg"' in (OUT / "report.html").read_text()
+    assert 'data-link="heatmaps/large.jpg"' in (OUT / "report.html").read_text()
     assert moeclip("verify", OUT).exit_code == 0
     before = (OUT / "results.csv").read_bytes()
     (OUT / "heatmaps" / "large.jpg").unlink()
@@ -370,7 +380,7 @@ def test_report_after_resume_shows_the_overlays_of_the_earlier_images(score, par
     page = (OUT / "report.html").read_text(encoding="utf-8")
     rows = [row for row in read_rows() if not row["error"]]
     assert len(rows) > 2
-    assert page.count("data:image/jpeg;base64") == len(rows)
+    assert page.count('src="data:image/jpeg;base64') == len(rows)
     assert "No picture" not in page
 
 

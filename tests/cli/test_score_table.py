@@ -3,8 +3,9 @@ from __future__ import annotations
 import pytest
 from rich.cells import cell_len
 
-from moeclip_cli.cli.score_table import common_folder, print_highest, shorten_middle
+from moeclip_cli.cli.score_table import print_highest, shorten_middle
 from moeclip_cli.inspection.result import Row
+from moeclip_cli.reports.common_folder import common_folder
 from moeclip_cli.runs.summary import Summary
 
 

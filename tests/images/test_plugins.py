@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import importlib.machinery
 import sys
+import types
 
 import numpy as np
 import pytest
@@ -73,3 +75,17 @@ def test_a_pillow_without_avif_is_to_be_updated(tmp_path, monkeypatch):
     with pytest.raises(ImageError, match=r'pip install "pillow>=11.3"') as caught:
         decode(tmp_path / "a.avif")
     assert caught.value.temporary
+
+
+@pytest.mark.parametrize("installed", [True, False])
+def test_heic_is_among_the_supported_formats_where_it_can_be_read(tmp_path, monkeypatch, installed):
+    # `None` makes an import fail as if the package were not installed.
+    module = types.ModuleType("pillow_heif")
+    module.__spec__ = importlib.machinery.ModuleSpec("pillow_heif", None)
+    monkeypatch.setitem(sys.modules, "pillow_heif", module if installed else None)
+    (tmp_path / "notes.png").write_text("no image")
+    with pytest.raises(ImageError) as refused:
+        decode(tmp_path / "notes.png")
+    listed, _, remedy = str(refused.value).partition("; ")
+    assert ("HEIC" in listed) is installed
+    assert ('HEIC photos need pip install "moeclip[heif]"' in remedy) is not installed

@@ -3,7 +3,8 @@ import pytest
 import torch
 from PIL import Image
 
-from moeclip_cli.images.preprocess import preprocess, resize_to_square
+from moeclip_cli.images.preprocess import preprocess
+from moeclip_cli.images.resized import resize_to_square
 from moeclip_cli.model.backbones.clip import CLIP
 from moeclip_cli.model.preprocessing import Preprocessing
 

@@ -282,3 +282,16 @@ def test_the_rate_improves_with_the_number_of_references(inspector):
     more = few.updated(found.joined(dataclasses.replace(found, digests=digests)))
     assert more.false_alarms == pytest.approx(1 / 9)
     assert np.isclose(more.threshold, few.threshold)
+
+
+def test_the_threshold_is_read_without_the_references(file, tmp_path):
+    read = Profile.load_threshold(file)
+    whole = Profile.load(file)
+    assert type(read) is Profile
+    assert (read.threshold, read.scores, read.settings) == (
+        whole.threshold, whole.scores, whole.settings,
+    )  # fmt: skip
+    other = tmp_path / "other.moeclip"
+    save_file({"level.0": torch.zeros(1)}, other)
+    with pytest.raises(UsageError, match="is not a profile"):
+        Profile.load_threshold(other)

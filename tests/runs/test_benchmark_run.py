@@ -4,12 +4,12 @@ import json
 from dataclasses import replace
 
 import pytest
-import torch
 from PIL import Image
 from support.benchmark_data import own_folder
 
 from moeclip_cli.errors import UsageError
 from moeclip_cli.evaluation.plan import select_datasets
+from moeclip_cli.parallel.versions import torch_versions
 from moeclip_cli.runs.benchmark_job import BenchmarkJob, Choices, Execution
 from moeclip_cli.runs.benchmark_models import load_models
 from moeclip_cli.runs.benchmark_run import claim_folder, evaluate, run_benchmark
@@ -32,7 +32,7 @@ def job(models, tmp_path):
 
 
 def claim(job, out, **options):
-    environment = describe_environment(torch.device("cpu"), "a test")
+    environment = describe_environment("cpu, 1 thread", "a test", torch_versions())
     environment |= {"started": "today", "processes": 1}
     return claim_folder(out, job.settings, environment, **{"overwrite": False} | options)
 

@@ -112,6 +112,21 @@ def test_a_kind_that_needs_a_card_has_nothing_to_resume_without_one(tmp_path):
     assert not (tmp_path / "none").exists()
 
 
+def test_a_refusal_to_resume_names_files_beside_their_digests(tmp_path):
+    before = {"prompt": "nut", "model": "a.pth", "model_digest": "1" * 64}
+    claim(tmp_path, PLAIN, before).close()
+
+    def refusal(**changes):
+        with pytest.raises(UsageError) as refused:
+            claim(tmp_path, PLAIN, before | changes, resume=True)
+        return str(refused.value)
+
+    other = refusal(model_digest="2" * 64)
+    assert "model was a.pth (SHA-256 11111111...), now it is a.pth (SHA-256 22222222...)" in other
+    named = refusal(model="b.pth", model_digest="2" * 64)
+    assert "its model was a.pth, now it is b.pth. Use" in named
+
+
 def test_resume_requires_equal_settings_and_names_those_that_differ(tmp_path):
     leave_results(tmp_path, CAREFUL)
     other = {"training": {"rate": 0.1, "net": {"rank": 8}, "size": 5}}

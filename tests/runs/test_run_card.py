@@ -5,6 +5,7 @@ import torch
 
 from moeclip_cli.discovery.walk import OUTPUT_MARKER
 from moeclip_cli.errors import UsageError
+from moeclip_cli.parallel.versions import torch_versions
 from moeclip_cli.runs.environment import describe_environment
 from moeclip_cli.runs.run_card import CARD, RunCard, read_card
 
@@ -38,8 +39,8 @@ def test_a_folder_that_cannot_be_made_is_one_sentence(tmp_path):
 
 
 def test_the_environment_has_versions_device_and_command():
-    environment = describe_environment(torch.device("cpu"), "moeclip score parts")
+    environment = describe_environment("cpu, 1 thread", "moeclip score parts", torch_versions())
     assert environment["torch"] == torch.__version__
     assert environment["command"] == "moeclip score parts"
-    assert environment["device"].startswith("cpu")
+    assert environment["device"] == "cpu, 1 thread"
     assert environment["started"].endswith("+00:00")

@@ -7,7 +7,7 @@ FLOORS = (
     {"discovery", "model", "parallel", "tiles"},
     {"checkpoints", "images", "pictures"},
     {"datasets", "inspection"},
-    {"doctor", "evaluation"},
+    {"doctor", "evaluation", "exports"},
     {"reports"},
     {"runs"},
     {"training"},

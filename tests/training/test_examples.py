@@ -11,7 +11,8 @@ from support.trainings import CONFIG
 
 from moeclip_cli.datasets.opening import open_dataset
 from moeclip_cli.errors import DatasetError
-from moeclip_cli.images.preprocess import preprocess, resize_to_square
+from moeclip_cli.images.preprocess import preprocess
+from moeclip_cli.images.resized import resize_to_square
 from moeclip_cli.model.backbones.clip import CLIP
 from moeclip_cli.model.preprocessing import Preprocessing
 from moeclip_cli.training.batch import prepare, to_batch

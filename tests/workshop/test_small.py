@@ -14,17 +14,17 @@ from small.network import compare, finished, fresh_network
 from small.photographs import Photographs, photographs
 from small.pictures import make_pair
 from small.recipe import Recipe
-from small.tokens import Cache, Pairs, statistics, write_cache, write_distances
+from small.tokens import Cache, detail_statistics, statistics, write_cache
 from small.training import Trainer
-from train_small import write_model
+from train_small import training_pairs, write_model
 
 from moeclip_cli import Inspector
 from moeclip_cli.checkpoints.loading import load_model
 from moeclip_cli.images.preprocess import preprocess
 
 TINY = Recipe(
-    layers=(2, 4), size=70, pairs=3, photographs=0.5, steps=6, batch=1, warmup=1, choosing=10,
-    image_size=70, learning_rate=3e-3,
+    layers=(2, 4), size=70, pairs=3, photographs=0.5, steps=6, batch=1, window=4, windows=0.5,
+    warmup=1, choosing=10, learning_rate=3e-3,
 )  # fmt: skip
 
 
@@ -38,17 +38,30 @@ def sources():
 
 
 @pytest.fixture(scope="module")
-def shards(sources, tmp_path_factory):
-    folder = tmp_path_factory.mktemp("tokens")
-    pairs = Pairs(TINY.seed, 0, TINY.pairs, TINY.size, TINY.photographs)
-    found = write_cache(folder, pairs, sources, TINY.layers, workers=1)
-    write_distances(found, statistics(found), workers=1)
-    return found
+def folder(tmp_path_factory):
+    return tmp_path_factory.mktemp("tokens")
+
+
+@pytest.fixture(scope="module")
+def shards(sources, folder):
+    return write_cache(folder, training_pairs(TINY), sources, TINY.layers, workers=1)
 
 
 @pytest.fixture
-def trainer(shards):
-    return Trainer(TINY, fresh_network(TINY, statistics(shards)), Cache(shards))
+def fresh(sources, folder, shards):
+    """Makes a trainer of a recipe."""
+    cache = Cache(shards, in_memory=True)
+    measured = statistics(folder, training_pairs(TINY), sources, TINY.layers)
+
+    def make(recipe=TINY):
+        return Trainer(recipe, fresh_network(recipe, measured, detail_statistics(cache)), cache)
+
+    return make
+
+
+@pytest.fixture
+def trainer(fresh):
+    return fresh()
 
 
 def weights(trainer):
@@ -86,10 +99,13 @@ def test_the_cache_has_the_tokens_of_the_tower(sources, shards, trainer):
     pair = make_pair(TINY.seed, 2, TINY.size, sources, TINY.photographs)
     image = preprocess(pair.defective, TINY.size, trainer.network.preprocessing)
     with torch.inference_mode():
-        levels = torch.cat(trainer.network.levels(image[None]).tokens)
+        levels = trainer.network.levels(image[None])
+        detail = trainer.network.adapters.detail.standardised(batch.detail[1])
     assert batch.tokens.shape == (2, 2, 25, 384)
     # The cache is made in bfloat16.
-    assert torch.cosine_similarity(batch.tokens[1], levels, dim=-1).min() > 0.99
+    similar = torch.cosine_similarity(batch.tokens[1].float(), torch.cat(levels.tokens), dim=-1)
+    assert similar.min() > 0.99
+    assert torch.cosine_similarity(detail, levels.detail[0], dim=-1).min() > 0.999
     assert (batch.covered[0] == 0).all()
     assert batch.covered[1].max() > 0
 
@@ -99,23 +115,50 @@ def test_cached_distances_give_what_the_network_computes_itself(shards, trainer)
     for part in trainer.network.adapters.self_comparison:
         torch.nn.init.normal_(part.out.weight)
     batch = Cache(shards).read([0])
-    cached = compare(trainer.network.eval(), batch)
-    computed = compare(finished(trainer.network), batch)
+    with torch.autocast("cpu", torch.bfloat16):
+        cached = compare(trainer.network.eval(), batch)
+        computed = compare(finished(trainer.network), batch)
     assert torch.allclose(cached.patches, computed.patches, atol=2e-3)
 
 
-def test_steps_reduce_the_loss(trainer):
+def test_windows_are_parts_of_the_pictures_and_often_show_the_defect(shards):
+    cache = Cache(shards)
+    whole = cache.read([1])
+    rng = np.random.default_rng(0)
+    shown = 0
+    for _ in range(20):
+        part = cache.windows([1], 3, rng)
+        assert part.tokens.shape == (2, 2, 9, 384)
+        places = [
+            (top, left)
+            for top in range(3)
+            for left in range(3)
+            if torch.equal(window(whole.detail, top, left), part.detail)
+        ]
+        assert len(places) == 1
+        assert torch.equal(window(whole.covered, *places[0]), part.covered)
+        assert torch.equal(window(whole.tokens[:, 1], *places[0]), part.tokens[:, 1])
+        shown += bool(part.covered[1].max() > 0)
+    assert shown >= 10
+
+
+def window(values, top, left):
+    grid = values.unflatten(1, (5, 5))
+    return grid[:, top : top + 3, left : left + 3].flatten(1, 2)
+
+
+def test_steps_reduce_the_loss(fresh):
     reports = []
-    trainer.run(reports.append, 1, None)
-    assert [report.step for report in reports] == [1, 2, 3, 4, 5, 6]
+    fresh(replace(TINY, steps=12, windows=0.0)).run(reports.append, 1, None)
+    assert [report.step for report in reports] == list(range(1, 13))
     totals = [sum(report.losses.values()) for report in reports]
-    assert sum(totals[3:]) < sum(totals[:3])
+    assert sum(totals[6:]) < sum(totals[:6])
 
 
-def test_an_interrupted_training_goes_on_as_if_it_had_not_been(trainer, shards, tmp_path):
+def test_an_interrupted_training_goes_on_as_if_it_had_not_been(trainer, fresh, tmp_path):
     trainer.run(lambda progress: None, 6, None)
     state = tmp_path / "state.pt"
-    other = Trainer(TINY, fresh_network(TINY, statistics(shards)), Cache(shards))
+    other = fresh()
 
     def interrupt(progress):
         if progress.step == 2:
@@ -123,7 +166,7 @@ def test_an_interrupted_training_goes_on_as_if_it_had_not_been(trainer, shards, 
 
     with pytest.raises(KeyboardInterrupt):
         other.run(interrupt, 2, state)
-    resumed = Trainer(TINY, fresh_network(TINY, statistics(shards)), Cache(shards))
+    resumed = fresh()
     resumed.restore(state)
     assert 2 <= resumed.step < 6
     resumed.run(lambda progress: None, 6, None)
@@ -137,6 +180,7 @@ def test_the_written_model_scores(trainer, sources, tmp_path):
     file = tmp_path / "moeclip-small.safetensors"
     loaded = load_model(str(file))
     assert loaded.network.adapters.learned_text is not None
+    assert loaded.config.detail.name == "moeclip-mini"
     assert loaded.config.threshold.value > 0
     inspector = Inspector.load(file, device="cpu")
     results = list(inspector.score([sources.surfaces[0]], prompt="nut"))
@@ -151,11 +195,9 @@ def test_a_defect_that_covers_no_patch_much_has_the_one_that_it_covers_most():
     assert weight.tolist() == [[1, 0, 1, 1], [1, 1, 0, 0], [1, 1, 1, 1]]
 
 
-def test_variants_of_the_ablation_exist(shards):
+def test_variants_of_the_ablation_exist(fresh):
     from ablate_small import VARIANTS
 
     for changes in VARIANTS.values():
         recipe = replace(TINY, steps=1, **changes | {"layers": TINY.layers})
-        Trainer(recipe, fresh_network(recipe, statistics(shards)), Cache(shards)).run(
-            lambda progress: None, 1, None
-        )
+        fresh(recipe).run(lambda progress: None, 1, None)

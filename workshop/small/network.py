@@ -6,12 +6,15 @@ import torch
 from torch import Tensor, nn
 
 from moeclip_cli.checkpoints.builtin import DEFAULT_TOWER
+from moeclip_cli.model.adapters import Adapters
+from moeclip_cli.model.backbones.table import build_backbone
 from moeclip_cli.model.config import NetworkConfig
 from moeclip_cli.model.moeclip import Comparison, Levels, MoECLIP
 from moeclip_cli.model.self_comparison import SelfComparison
-from moeclip_cli.training.network import build_untrained, find_training_backbone
+from moeclip_cli.training.network import find_training_backbone
+from small.detail import detail_of_mini
 from small.recipe import Recipe
-from small.tokens import Cached
+from small.tokens import Cached, Statistics
 
 # Far from 0, where the adapter divides by the length of the experts' output.
 _EXPERT_DEVIATION = 0.02
@@ -30,43 +33,52 @@ class CachedComparison(SelfComparison):
         return self.added(self.distances)
 
 
-def fresh_network(recipe: Recipe, statistics: tuple[Tensor, Tensor]) -> MoECLIP:
+def fresh_network(recipe: Recipe, tokens: Statistics, detail: Statistics) -> MoECLIP:
     """The untrained network.
 
     Args:
         recipe: of the training.
-        statistics: mean and deviation (N, D) of the tokens of each level.
+        tokens: mean and deviation (N, D) of the tokens of each level.
+        detail: mean and deviation (E,) of the detail tower's tokens.
     """
     config = NetworkConfig(
         layers=recipe.layers,
         dropout=0.0,
         mix=recipe.mix,
         aggregation=recipe.aggregation,
+        relu=recipe.relu,
         image_size=recipe.size,
         adapted_tower=False,
         self_comparison=recipe.self_comparison,
+        detail=recipe.detail,
     )
-    network = build_untrained(
-        config, find_training_backbone(DEFAULT_TOWER, None, None), recipe.seed
-    )
+    weights = find_training_backbone(DEFAULT_TOWER, None, None)
+    backbone = build_backbone(weights.architecture, weights.state, quick_gelu=False)
     torch.manual_seed(recipe.seed)
-    for adapter in network.adapters.moe:
+    adapters = Adapters(config, weights.architecture.vision_width, None, recipe.joint_dim)
+    for adapter in adapters.moe:
         nn.init.normal_(adapter.lora_b, std=_EXPERT_DEVIATION)
-    for level, compared in enumerate(network.adapters.self_comparison):
-        compared.mean.copy_(statistics[0][level])
-        compared.deviation.copy_(statistics[1][level])
+    for level, compared in enumerate(adapters.self_comparison):
+        compared.mean.copy_(tokens[0][level])
+        compared.deviation.copy_(tokens[1][level])
         compared.__class__ = CachedComparison
-    return network
+    second = None
+    if recipe.detail:
+        second, adapters.detail = detail_of_mini()
+        adapters.detail.mean.copy_(detail[0])
+        adapters.detail.deviation.copy_(detail[1])
+    return MoECLIP(config, backbone, adapters, second).train()
 
 
 def compare(network: MoECLIP, batch: Cached) -> Comparison:
     """What the network makes of pictures whose tokens were computed before."""
-    for level, compared in enumerate(network.adapters.self_comparison):
+    adapters = network.adapters
+    for level, compared in enumerate(adapters.self_comparison):
         compared.distances = batch.distances[:, level]
-    levels = list(batch.tokens.unbind(1))
-    side = round(batch.tokens.shape[2] ** 0.5)
+    detail = None if adapters.detail is None else adapters.detail.standardised(batch.detail)
+    levels = Levels(list(batch.tokens.unbind(1)), (), (batch.grid, batch.grid), detail)
     text = network.text_features(network.encode_prompts(["object"]))[0]
-    return network.compare(Levels(levels, (), (side, side)), text)
+    return network.compare(levels, text)
 
 
 def finished(network: MoECLIP) -> MoECLIP:

@@ -1,7 +1,8 @@
 """Photographs, textures and cut-out objects of free Debian packages, for planting defects.
 
     apt-get download supertuxkart-data tuxpaint-stamps-default mate-backgrounds \\
-        plasma-workspace-wallpapers lomiri-wallpapers-16.04 ufoai-textures
+        gnome-backgrounds ukui-wallpapers plasma-workspace-wallpapers lomiri-wallpapers-16.04 \\
+        lomiri-wallpapers-20.04 ufoai-textures
     for package in *.deb; do dpkg -x $package debian; done
     unzip -q -d debian/ufoai debian/usr/share/games/ufoai/base/0textures.pk3
 

@@ -41,8 +41,8 @@ def measured_threshold(
     text = network.encode_text(["object"])[0]
     scores = []
     for pixels in _clean(recipe, seed, sources):
-        image = preprocess(pixels, recipe.image_size, network.preprocessing)[None]
-        found = score(network(image, text), recipe.image_size, "industrial", recipe.image_weight)
+        image = preprocess(pixels, recipe.size, network.preprocessing)[None]
+        found = score(network(image, text), recipe.size, "industrial", recipe.image_weight)
         scores.append(float(found.score))
     count = len(scores)
     return Threshold(

@@ -1,21 +1,21 @@
-"""Tokens of pictures on disk: the frozen tower sees every picture once.
+"""Tokens of pictures on disk: the frozen towers see every picture once.
 
 A shard is a folder with
 
-    tokens.npy      (2 n, N, L, D) float16: of each pair the clean picture, then the defective one
-    distances.npy   (2 n, N, L, K) float16, see `moeclip_cli.model.self_comparison`
-    covered.npy     (2 n, L) float16: the fraction of each patch that the defect covers
+    tokens.npy              (2 n, N, L, D) float16: of each pair the clean, then the defective one
+    distances.npy           (2 n, N, L, K) float16, see `moeclip_cli.model.self_comparison`
+    detail0.npy, ...        (2 n, L', E / 2) float16: of the detail tower, at each of its sizes
+    covered.npy             (2 n, L) float16: the fraction of each patch that the defect covers
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
-from typing import TypeVar
 
 import cv2
 import numpy as np
@@ -26,28 +26,25 @@ from torch import Tensor
 
 from moeclip_cli.checkpoints.loading import load_tower
 from moeclip_cli.images.preprocess import preprocess
-from moeclip_cli.model.self_comparison import DISTANCES, self_distances
+from moeclip_cli.model.detail import on_grid
+from moeclip_cli.model.self_comparison import self_distances
+from moeclip_cli.training.state import write_torch_file
+from small.detail import detail_of_mini
 from small.photographs import Photographs
-from small.pictures import make_pair
+from small.pictures import Pair, Pixels, make_pair
 
 Statistics = tuple[Tensor, Tensor]
-_Job = TypeVar("_Job")
 
-# Photographs of a worker process.
-_sources: Photographs | None = None
-
-_SHARD = 200
-# Pictures that the mean and deviation of the tokens are taken from.
-_MEASURED = 200
-
-
-@dataclass(frozen=True)
-class Cached:
-    """A batch of pictures: tokens (B, N, L, D), distances (B, N, L, K), covered (B, L)."""
-
-    tokens: Tensor
-    distances: Tensor
-    covered: Tensor
+_SHARD = 100
+_DETAIL = ("detail0", "detail1")
+_PARTS = ("tokens", "distances", *_DETAIL, "covered")
+# Clean pictures that the mean and deviation of the tokens are taken from, and every how many
+# patches.
+_MEASURED, _EVERY = 40, 4
+# Pairs that those of the detail tower are taken from.
+_DETAIL_MEASURED = 24
+# A window of a defective picture shows a patch that is covered this much, most of the time.
+_SHOWN, _SHOWN_SHARE = 0.3, 0.85
 
 
 @dataclass(frozen=True)
@@ -61,88 +58,208 @@ class Pairs:
     photographs: float
 
 
-class Cache:
-    """The pairs of some shards; pair n is the pictures 2 n and 2 n + 1."""
+@dataclass(frozen=True)
+class Cached:
+    """A batch of pictures, or of square windows of them.
 
-    def __init__(self, shards: Sequence[Path]) -> None:
-        self._parts = [
-            tuple(np.load(shard / f"{part}.npy", mmap_mode="r") for part in _PARTS)
+    Attributes:
+        tokens: (B, N, L, D) bfloat16.
+        distances: (B, N, L, K).
+        detail: (B, L, E) bfloat16, not standardised.
+        covered: (B, L).
+    """
+
+    tokens: Tensor
+    distances: Tensor
+    detail: Tensor
+    covered: Tensor
+
+    @property
+    def grid(self) -> int:
+        """Patches in a row."""
+        return round(self.covered.shape[1] ** 0.5)
+
+
+class Towers:
+    """DINOv2 in bfloat16, and the detail tower in float32.
+
+    Args:
+        layers: levels of DINOv2.
+        size: side of the pictures in pixels.
+    """
+
+    def __init__(self, layers: tuple[int, ...], size: int) -> None:
+        self.size = size
+        self.network = load_tower(layers=layers, image_size=size).network
+        self.network.set_precision(torch.bfloat16)
+        for block in self.network.backbone.vision.blocks:
+            block.attn.fused_attn = False  # 20 % faster in bfloat16 on a CPU, one image at a time
+        self.tower, self.detail = detail_of_mini()
+
+    @torch.inference_mode()
+    def __call__(self, pixels: Pixels) -> tuple[Tensor, list[Tensor]]:
+        """Tokens (N, L, D) of a picture, and (L', E / 2) of the detail tower at each size."""
+        preprocessing = self.network.preprocessing
+        image = preprocess(pixels, self.size, preprocessing)[None]
+        tokens = torch.cat(self.network.levels(image).tokens).float()
+        return tokens, [part[0] for part in self.detail.tokens(self.tower, image, preprocessing)]
+
+
+class Cache:
+    """The pairs of some shards; pair n is the pictures 2 n and 2 n + 1.
+
+    Args:
+        shards: their folders.
+        in_memory: read everything at once, 6.5 MB a pair at 448 pixels.
+    """
+
+    def __init__(self, shards: Sequence[Path], *, in_memory: bool = False) -> None:
+        mode = None if in_memory else "r"
+        self._shards = [
+            {part: np.load(shard / f"{part}.npy", mmap_mode=mode) for part in _PARTS}
             for shard in shards
         ]
-        self._ends = np.cumsum([len(part[0]) // 2 for part in self._parts])
+        self._ends = np.cumsum([len(shard["covered"]) // 2 for shard in self._shards])
+        self.grid = round(self._shards[0]["covered"].shape[1] ** 0.5)
 
     def __len__(self) -> int:
         return int(self._ends[-1])
 
     def read(self, numbers: Sequence[int]) -> Cached:
         """The pictures of pairs."""
-        rows = [self._pair(number) for number in numbers]
-        found = (np.concatenate([row[part] for row in rows]) for part in range(len(_PARTS)))
-        return Cached(*(torch.from_numpy(array).float() for array in found))
+        whole = (0, 0)
+        return _joined([self._read(*self._place(number), whole, self.grid) for number in numbers])
 
-    def _pair(self, number: int) -> tuple[NDArray[np.float16], ...]:
+    def windows(self, numbers: Sequence[int], side: int, rng: np.random.Generator) -> Cached:
+        """A window of each pair, the same in both pictures, which often shows the defect.
+
+        Args:
+            numbers: of the pairs.
+            side: of the windows in patches.
+            rng: chooses the windows.
+        """
+        places = [self._place(number) for number in numbers]
+        return _joined(
+            [self._read(*place, self._corner(*place, side, rng), side) for place in places]
+        )
+
+    def _place(self, number: int) -> tuple[int, int]:
+        """The shard of a pair and the number of its clean picture there."""
         shard = int(np.searchsorted(self._ends, number, side="right"))
-        start = 2 * (number - (self._ends[shard - 1] if shard else 0))
-        return tuple(array[start : start + 2] for array in self._parts[shard])
+        return shard, 2 * (number - int(self._ends[shard - 1] if shard else 0))
+
+    def _corner(self, shard: int, row: int, side: int, rng: np.random.Generator) -> tuple[int, int]:
+        """Row and column of the upper left patch of a window."""
+        largest = self.grid - side
+        covered = self._shards[shard]["covered"][row + 1].astype(np.float32)
+        shown = np.flatnonzero(covered >= min(_SHOWN, 0.9 * float(covered.max())))
+        if covered.max() == 0 or rng.random() >= _SHOWN_SHARE:
+            top, left = rng.integers(largest + 1, size=2)
+        else:
+            patch = divmod(int(rng.choice(shown)), self.grid)
+            top, left = (np.clip(at - rng.integers(side), 0, largest) for at in patch)
+        return int(top), int(left)
+
+    def _read(self, shard: int, row: int, corner: tuple[int, int], side: int) -> Cached:
+        """A window of the pictures `row` and `row + 1` of a shard."""
+        top, left = corner
+        window = slice(top, top + side), slice(left, left + side)
+
+        def cut(values: NDArray[np.float16], patches: int) -> Tensor:
+            """The patches in the window; `patches` is the dimension L."""
+            before, after = values.shape[:patches], values.shape[patches + 1 :]
+            grid = values.reshape(*before, self.grid, self.grid, *after)
+            part = grid[(slice(None),) * patches + window]
+            return torch.from_numpy(np.array(part).reshape(*before, side * side, *after))
+
+        found = {name: values[row : row + 2] for name, values in self._shards[shard].items()}
+        detail = [
+            on_grid(torch.from_numpy(np.array(found[name])), self.grid).numpy() for name in _DETAIL
+        ]
+        return Cached(
+            cut(found["tokens"], 2).bfloat16(),
+            cut(found["distances"], 2).float(),
+            torch.cat([cut(part, 1) for part in detail], dim=-1).bfloat16(),
+            cut(found["covered"], 1).float(),
+        )
 
 
-_PARTS = ("tokens", "distances", "covered")
+def _joined(parts: Sequence[Cached]) -> Cached:
+    return Cached(*(torch.cat([getattr(part, f.name) for part in parts]) for f in fields(Cached)))
 
 
 def write_cache(
     folder: Path, pairs: Pairs, sources: Photographs, layers: tuple[int, ...], workers: int
 ) -> list[Path]:
-    """Compute what is missing of a cache; returns its shards."""
-    starts = range(0, pairs.count, _SHARD)
-    parts = [
-        Pairs(
-            pairs.seed,
-            pairs.first + start,
-            min(_SHARD, pairs.count - start),
-            pairs.size,
-            pairs.photographs,
-        )
-        for start in starts
-    ]
-    levels = "+".join(map(str, layers))
-    shards = [folder / f"{part.seed}-{part.first}-{part.size}-{levels}" for part in parts]
-    missing = [pair for pair in zip(parts, shards, strict=True) if not pair[1].exists()]
-    _for_each(missing, partial(_write_tokens, layers=layers), workers, sources)
-    return shards
+    """Compute what is missing of a cache; returns its shards.
 
-
-def statistics(shards: Sequence[Path]) -> Statistics:
-    """Mean and deviation (N, D) of the tokens of each level, over some pictures."""
-    tokens = np.concatenate(
-        [np.load(shard / "tokens.npy", mmap_mode="r")[: _MEASURED // 2] for shard in shards[:2]]
-    )
-    rows = torch.from_numpy(tokens).float().transpose(0, 1).flatten(1, 2)
-    return rows.mean(dim=1), rows.std(dim=1)
-
-
-def write_distances(shards: Sequence[Path], measured: Statistics, workers: int) -> None:
-    """Compute the distances of the shards that lack them."""
-    missing = [shard for shard in shards if not (shard / "distances.npy").exists()]
-    _for_each(missing, partial(_write_distances, measured=measured), workers)
-
-
-def _for_each(
-    jobs: Sequence[_Job],
-    work: Callable[[_Job], None],
-    workers: int,
-    sources: Photographs | None = None,
-) -> None:
-    """Do jobs in so many processes, or in this one."""
+    Args:
+        folder: of the cache; the statistics of its first pairs serve all that it will hold.
+        pairs: wanted.
+        sources: photographs to plant defects into.
+        layers: levels of DINOv2.
+        workers: number of processes.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    measured = statistics(folder, pairs, sources, layers)
+    jobs = []
+    for start in range(0, pairs.count, _SHARD):
+        count = min(_SHARD, pairs.count - start)
+        part = replace(pairs, first=pairs.first + start, count=count)
+        levels = "+".join(map(str, layers))
+        jobs.append((part, folder / f"{part.seed}-{part.first}-{part.size}-{levels}"))
+    missing = [job for job in jobs if not job[1].exists()]
+    work = partial(_write_shard, layers=layers, measured=measured)
     if workers == 1:
         _keep(sources)
-        for job in jobs:
+        for job in missing:
             work(job)
-        return
-    # A forked process would hang on the thread pools that torch and OpenCV have created here.
-    with ProcessPoolExecutor(
-        workers, mp_context=get_context("spawn"), initializer=_prepare, initargs=(sources,)
-    ) as pool:
-        list(pool.map(work, jobs))
+    elif missing:
+        # A forked process would hang on the thread pools that torch and OpenCV have created here.
+        with ProcessPoolExecutor(
+            workers, mp_context=get_context("spawn"), initializer=_prepare, initargs=(sources,)
+        ) as pool:
+            list(pool.map(work, missing))
+    return [shard for _, shard in jobs]
+
+
+def statistics(
+    folder: Path, pairs: Pairs, sources: Photographs, layers: tuple[int, ...]
+) -> Statistics:
+    """Mean and deviation (N, D) of the tokens of each level over clean pictures, kept on disk.
+
+    Args:
+        folder: of the cache.
+        pairs: the first ones are measured.
+        sources: photographs to plant defects into.
+        layers: levels of DINOv2.
+    """
+    path = folder / f"statistics-{pairs.size}-{'+'.join(map(str, layers))}.pt"
+    if not path.exists():
+        towers = Towers(layers, pairs.size)
+        tokens = []
+        for number in range(min(_MEASURED, pairs.count)):
+            pair = _make(pairs, pairs.first + number, sources)
+            tokens.append(towers(pair.clean)[0][:, ::_EVERY])
+        rows = torch.cat(tokens, dim=1)
+        write_torch_file(path, {"mean": rows.mean(dim=1), "deviation": rows.std(dim=1)})
+    content = torch.load(path, weights_only=True)
+    return content["mean"], content["deviation"]
+
+
+def detail_statistics(cache: Cache) -> Statistics:
+    """Mean and deviation (E,) of the detail tower's tokens, over some pictures."""
+    numbers = range(0, len(cache), max(1, len(cache) // _DETAIL_MEASURED))
+    rows = cache.read(numbers).detail.flatten(0, 1).float()
+    return rows.mean(dim=0), rows.std(dim=0)
+
+
+def _make(pairs: Pairs, number: int, sources: Photographs | None) -> Pair:
+    return make_pair(pairs.seed, number, pairs.size, sources, pairs.photographs)
+
+
+# Photographs and towers of a worker process.
+_sources: Photographs | None = None
 
 
 def _keep(sources: Photographs | None) -> None:
@@ -158,39 +275,24 @@ def _prepare(sources: Photographs | None) -> None:
 
 
 @torch.inference_mode()
-def _write_tokens(job: tuple[Pairs, Path], layers: tuple[int, ...]) -> None:
+def _write_shard(job: tuple[Pairs, Path], layers: tuple[int, ...], measured: Statistics) -> None:
     pairs, folder = job
-    network = load_tower(layers=layers, image_size=pairs.size).network
-    network.set_precision(torch.bfloat16)
-    architecture = network.backbone.architecture
-    grid = pairs.size // architecture.patch_size
-    shape = (2 * pairs.count, len(layers), grid * grid, architecture.vision_width)
-    partial_folder = folder.with_suffix(".partial")
-    partial_folder.mkdir(parents=True, exist_ok=True)
-    tokens = np.lib.format.open_memmap(partial_folder / "tokens.npy", "w+", np.float16, shape)
-    covered = np.zeros((2 * pairs.count, grid * grid), np.float16)
-    for index in range(pairs.count):
-        number = pairs.first + index
-        pair = make_pair(pairs.seed, number, pairs.size, _sources, pairs.photographs)
-        mask = torch.from_numpy(pair.mask)[None, None]
-        covered[2 * index + 1] = F.adaptive_avg_pool2d(mask, grid).flatten().numpy()
-        for offset, pixels in enumerate((pair.clean, pair.defective)):
-            image = preprocess(pixels, pairs.size, network.preprocessing)
-            levels = network.levels(image[None]).tokens
-            tokens[2 * index + offset] = torch.cat(levels).half().numpy()
-    tokens.flush()
-    np.save(partial_folder / "covered.npy", covered)
-    partial_folder.rename(folder)
-
-
-@torch.inference_mode()
-def _write_distances(shard: Path, measured: Statistics) -> None:
+    towers = Towers(layers, pairs.size)
+    grid = pairs.size // towers.network.backbone.architecture.patch_size
     mean, deviation = (part[:, None] for part in measured)
-    tokens = np.load(shard / "tokens.npy", mmap_mode="r")
-    found = np.empty((*tokens.shape[:3], DISTANCES), np.float16)
-    for number, picture in enumerate(tokens):
-        levels = (torch.from_numpy(picture.copy()).float() - mean) / deviation
-        found[number] = self_distances(levels).half().numpy()
-    partial_file = shard / "distances.partial.npy"
-    np.save(partial_file, found)
-    partial_file.rename(shard / "distances.npy")
+    parts: dict[str, list[Tensor]] = {part: [] for part in _PARTS}
+    for index in range(pairs.count):
+        pair = _make(pairs, pairs.first + index, _sources)
+        mask = torch.from_numpy(pair.mask)[None, None]
+        covered = F.adaptive_avg_pool2d(mask, grid).flatten()
+        for pixels, share in ((pair.clean, 0 * covered), (pair.defective, covered)):
+            tokens, detail = towers(pixels)
+            distances = self_distances((tokens - mean) / deviation)
+            rows = (tokens, distances, *detail, share)
+            for name, row in zip(_PARTS, rows, strict=True):
+                parts[name].append(row.half())
+    unfinished = folder.with_suffix(".partial")
+    unfinished.mkdir(exist_ok=True)
+    for name, rows in parts.items():
+        np.save(unfinished / f"{name}.npy", torch.stack(rows).numpy())
+    unfinished.rename(folder)

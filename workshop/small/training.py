@@ -16,6 +16,7 @@ import torch
 import torch.nn.functional as F
 from mini.batches import covered_targets
 from mini.losses import dice, focal, ranking
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from moeclip_cli.model.losses import balance_loss, etf_loss, expert_load
@@ -116,7 +117,7 @@ class Trainer:
 
     def _one_step(self) -> dict[str, float]:
         recipe = self.recipe
-        batch = self.cache.read(self._numbers())
+        batch = self._next_batch()
         for group in self._optimiser.param_groups:
             group["lr"] = self._rate()
         with torch.autocast("cpu", torch.bfloat16):
@@ -135,12 +136,34 @@ class Trainer:
         self.step += 1
         return {name: float(value.detach()) for name, value in parts.items()}
 
-    def _numbers(self) -> list[int]:
+    @property
+    def seen(self) -> int:
+        """Number of pairs, windows of them or whole, that the training has seen."""
+        windows = min(self.step, self._window_steps)
+        return self.recipe.batch * (self.step + windows)
+
+    @property
+    def _window_steps(self) -> int:
+        return round(self.recipe.windows * self.recipe.steps)
+
+    def _next_batch(self) -> Cached:
+        """The next pairs: windows of them at first, then whole."""
+        recipe = self.recipe
+        if self.step >= self._window_steps:
+            return self.cache.read(self._numbers(recipe.batch))
+        rng = np.random.default_rng([recipe.seed, 1, self.step])
+        return self.cache.windows(self._numbers(2 * recipe.batch), recipe.window, rng)
+
+    def _numbers(self, count: int) -> list[int]:
         """The pairs of the next batch: another order in every pass."""
-        batch = self.recipe.batch
-        passes, place = divmod(self.step, len(self.cache) // batch)
-        order = np.random.default_rng([self.recipe.seed, passes]).permutation(len(self.cache))
-        return order[place * batch : (place + 1) * batch].tolist()
+        found: list[int] = []
+        for number in range(self.seen, self.seen + count):
+            passes, place = divmod(number, len(self.cache))
+            found.append(int(self._order(passes)[place]))
+        return found
+
+    def _order(self, passes: int) -> NDArray[np.int64]:
+        return np.random.default_rng([self.recipe.seed, passes]).permutation(len(self.cache))
 
     def _rate(self) -> float:
         recipe = self.recipe
@@ -160,7 +183,6 @@ def losses(
     target, weight = covered_targets(batch.covered)
     label = target.amax(dim=1)
     difference = LOGIT_SCALE * (comparison.patches[..., 1] - comparison.patches[..., 0]).float()
-    side = round(batch.covered.shape[1] ** 0.5)
     experts = [
         recipe.etf_weight * etf_loss(routing, adapter)
         + recipe.balance_weight * balance_loss(expert_load(routing))
@@ -170,6 +192,6 @@ def losses(
         "focal": focal(difference, target, weight),
         "dice": dice(difference.sigmoid(), target, weight),
         "image": F.cross_entropy(_IMAGE_SCALE * comparison.image.float(), label.long()),
-        "rank": ranking(score(comparison, side, "industrial").score, label),
+        "rank": ranking(score(comparison, batch.grid, "industrial").score, label),
         "experts": torch.stack(experts).sum(),
     }

@@ -46,5 +46,4 @@ def _scores(network: MoECLIP, cache: Cache, image_weight: float) -> Iterator[np.
         batch = cache.read(range(first, min(first + _BATCH, len(cache))))
         with torch.autocast("cpu", torch.bfloat16):
             comparison = compare(network, batch)
-        side = round(batch.covered.shape[1] ** 0.5)
-        yield score(comparison, side, "industrial", image_weight).score.numpy()
+        yield score(comparison, batch.grid, "industrial", image_weight).score.numpy()

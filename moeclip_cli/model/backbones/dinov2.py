@@ -56,7 +56,7 @@ class Dinov2Vision(VisionTower):
             self.positional_embedding, (rows, columns), 0, DINOV2.positions
         )
         tokens = patches.flatten(2).transpose(1, 2) + positions.to(patches.dtype)
-        return torch.cat([self.prefix.expand(len(tokens), -1, -1), tokens], dim=1)
+        return torch.cat([self.prefix.expand(tokens.shape[0], -1, -1), tokens], dim=1)
 
 
 def describe(state: State, name: str | None) -> Architecture:

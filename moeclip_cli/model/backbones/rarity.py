@@ -23,7 +23,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from moeclip_cli.model.finite import unit_vectors
-from moeclip_cli.model.largest import largest
+from moeclip_cli.model.largest import largest, lower_diagonal
 from moeclip_cli.model.precision import without_autocast
 
 _EPS = 1e-3
@@ -74,7 +74,7 @@ class Rarity(nn.Module):
         patches = directions.shape[2]
         similar = directions @ directions.transpose(2, 3)
         # Below any cosine, so that no patch is its own neighbour.
-        similar.diagonal(dim1=-2, dim2=-1).sub_(2)
+        similar = lower_diagonal(similar, 2)
         most = max(self.RANKS[-1], patches // self._SHARE)
         mean = similar.mean(-1, keepdim=True)
         # Finding so many is faster than sorting them, and only the first ranks are needed.

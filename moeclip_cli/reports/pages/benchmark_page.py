@@ -8,7 +8,7 @@ from moeclip_cli.evaluation.lines import ALL_DATASETS, summary_lines
 from moeclip_cli.evaluation.results import CategoryResult, Evaluation
 from moeclip_cli.reports.pages.benchmark_report import BenchmarkReport, facts, legend
 from moeclip_cli.reports.pages.charts import curves_svg, scores_svg
-from moeclip_cli.reports.pages.html_parts import document_end, document_start, text
+from moeclip_cli.reports.pages.html_parts import Document, text
 from moeclip_cli.reports.pages.metrics_table import best_key, metrics_table, shading_key
 from moeclip_cli.reports.pages.worst_pictures import category_pictures, worst_pictures
 
@@ -17,7 +17,8 @@ _LEVELS = ("image", "pixel")
 
 def benchmark_page(report: BenchmarkReport) -> Iterator[str]:
     """Yield the HTML document in pieces."""
-    yield document_start("Benchmark", "report.css", "benchmark.css")
+    document = Document("Benchmark", ("report.css", "benchmark.css"))
+    yield document.start()
     yield '<ul class="remarks">\n' if report.remarks else ""
     yield from (f"<li>{text(remark)}</li>\n" for remark in report.remarks)
     yield "</ul>\n" if report.remarks else ""
@@ -38,7 +39,7 @@ def benchmark_page(report: BenchmarkReport) -> Iterator[str]:
     for index, title in enumerate(dict.fromkeys(result.title for result in report.results)):
         yield from _dataset(report, title, f"dataset-{index}")
     yield from _card(report)
-    yield document_end()
+    yield document.end()
 
 
 def _dataset(report: BenchmarkReport, title: str, anchor: str) -> Iterator[str]:

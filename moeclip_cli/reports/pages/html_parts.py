@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from base64 import b64encode
+from dataclasses import dataclass
+from hashlib import sha256
 from html import escape
 from importlib.resources import files
 
 from moeclip_cli.reports.tables.control_characters import escape_controls
 
-# The page makes no requests, whatever a file name or a prompt contains.
-_POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'unsafe-inline'"
 _CONTROL_PICTURES = {code: 0x2400 + code for code in range(0x20)} | {0x7F: 0x2421}
 
 
@@ -17,25 +18,56 @@ def text(value: str) -> str:
     return escape(escape_controls(value.translate(_CONTROL_PICTURES)))
 
 
-def document_start(title: str, *styles: str) -> str:
-    """The document up to its main content.
+@dataclass(frozen=True)
+class Document:
+    """The frame of a page: one file that makes no requests.
 
-    Args:
+    Its content security policy allows pictures in the page, and the style and the script that are
+    written here. Whatever a file name or a prompt contains, it cannot run.
+
+    Attributes:
         title: title and heading, as HTML.
         styles: names of style sheets in this package.
+        scripts: names of scripts in this package.
+        css: further rules.
+        language: of the text, such as "en".
     """
-    return (
-        '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
-        f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">\n'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        f"<title>{title}</title>\n<style>\n{''.join(map(_resource, styles))}</style>\n</head>\n"
-        f"<body>\n<header>\n<h1>{title}</h1>\n</header>\n<main>\n"
-    )
+
+    title: str
+    styles: tuple[str, ...] = ("report.css",)
+    scripts: tuple[str, ...] = ("report.js",)
+    css: str = ""
+    language: str = "en"
+
+    def start(self) -> str:
+        """The document up to its main content."""
+        style, script = self._style(), self._script()
+        policy = (
+            f"default-src 'none'; img-src data:; style-src {_source(style)}; "
+            f"script-src {_source(script)}; base-uri 'none'; form-action 'none'"
+        )
+        return (
+            f'<!doctype html>\n<html lang="{self.language}">\n<head>\n<meta charset="utf-8">\n'
+            f'<meta http-equiv="Content-Security-Policy" content="{policy}">\n'
+            '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
+            f"<title>{self.title}</title>\n<style>{style}</style>\n</head>\n"
+            f"<body>\n<header>\n<h1>{self.title}</h1>\n</header>\n<main>\n"
+        )
+
+    def end(self, footer: str = "") -> str:
+        """The document after its main content; `footer` is HTML."""
+        return f"</main>\n{footer}<script>{self._script()}</script>\n</body>\n</html>\n"
+
+    def _style(self) -> str:
+        return f"\n{''.join(map(_resource, self.styles))}{self.css}"
+
+    def _script(self) -> str:
+        return f"\n{''.join(map(_resource, self.scripts))}"
 
 
-def document_end(footer: str = "") -> str:
-    """The document after its main content; `footer` is HTML."""
-    return f"</main>\n{footer}<script>\n{_resource('report.js')}</script>\n</body>\n</html>\n"
+def _source(content: str) -> str:
+    """The expression of a policy that allows exactly this inline style or script."""
+    return f"'sha256-{b64encode(sha256(content.encode()).digest()).decode()}'"
 
 
 def _resource(name: str) -> str:

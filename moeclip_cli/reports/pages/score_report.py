@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import heapq
+import os
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from urllib.parse import quote
 
@@ -18,11 +20,15 @@ from moeclip_cli.inspection.result import ANOMALOUS, Row
 from moeclip_cli.pictures.overlay import render_overlay
 from moeclip_cli.pictures.panels import shrunk
 from moeclip_cli.reports.pages.histogram import ScoreHistogram
-from moeclip_cli.reports.pages.score_page import Entry, ReportContent, RunFacts, score_page
+from moeclip_cli.reports.pages.score_content import Entry, ReportContent, RunFacts, Tally
+from moeclip_cli.reports.pages.score_page import score_page
 
-# Twice the size on the page, for high-density screens.
-_THUMBNAIL_SIDE = 256
-_THUMBNAIL_QUALITY = 80
+# The first images of the report can be enlarged to this size,
+_LARGE_SIDE = 480
+_LARGE = 60
+# and the others to twice the size on the page. The report can then be mailed.
+_SMALL_SIDE = 256
+_QUALITY = 75
 
 
 class ReportWriter(Closable):
@@ -44,7 +50,8 @@ class ReportWriter(Closable):
         self.path = folder / "report.html"
         self._facts = facts
         self._keep = keep
-        self._scored = self._anomalous = self._failed = 0
+        self._total = Tally()
+        self._folders: dict[str, Tally] = {}
         self._histogram = ScoreHistogram()
         self._errors: list[Row] = []
         self._ranked: list[tuple[float, int, Entry]] = []
@@ -60,23 +67,21 @@ class ReportWriter(Closable):
 
         Args:
             row: its row in the results table.
-            load_pixels: returns the picture, (H, W, 3) uint8, RGB, for a thumbnail of its overlay;
-                called only if the report lists the image. None for an image of the earlier run
-                that is being resumed, whose thumbnail is made from its saved overlay.
-            probability: (h, w) anomaly probabilities in [0, 1], for the thumbnail.
+            load_pixels: returns the picture, (H, W, 3) uint8, RGB, called only if the report lists
+                the image. None for an image of the earlier run that is being resumed, which is
+                shown by its saved overlay.
+            probability: (h, w) anomaly probabilities in [0, 1], for the overlay.
             picture: its saved overlay in the report's folder, for a link.
         """
+        self._total.add(row)
+        self._folders.setdefault(os.path.dirname(row.path), Tally()).add(row)  # noqa: PTH120
         if row.score is None:
-            self._failed += 1
             if len(self._errors) < self._keep:
                 self._errors.append(row)
             return
-        anomalous = row.verdict == ANOMALOUS
-        self._scored += 1
-        self._anomalous += anomalous
-        self._histogram.add(row.score, anomalous=anomalous)
+        self._histogram.add(row.score, anomalous=row.verdict == ANOMALOUS)
         # Of images with equal scores, the earlier one ranks higher.
-        rank = (row.score, -self._scored)
+        rank = (row.score, -self._total.images)
         if len(self._ranked) < self._keep:
             entry = self._entry(row, load_pixels, probability, picture)
             heapq.heappush(self._ranked, (*rank, entry))
@@ -90,12 +95,12 @@ class ReportWriter(Closable):
         Raises:
             UsageError: if the file cannot be written.
         """
+        entries = [entry for *_, entry in sorted(self._ranked, key=lambda each: each[:2])][::-1]
         content = ReportContent(
-            anomalous=self._anomalous,
-            normal=self._scored - self._anomalous,
-            failed=self._failed,
+            total=self._total,
+            folders=dict(sorted(self._folders.items())),
             histogram=self._histogram,
-            entries=[entry for *_, entry in sorted(self._ranked, key=lambda each: each[:2])][::-1],
+            entries=[*entries[:_LARGE], *map(_smaller, entries[_LARGE:])],
             errors=self._errors,
         )
         with replacing(self.path) as stream:
@@ -109,27 +114,39 @@ class ReportWriter(Closable):
         probability: NDArray[np.float32] | None,
         picture: Path | None,
     ) -> Entry:
-        thumbnail = None
+        overlay = original = None
         if load_pixels is not None and probability is not None:
-            small = shrunk(load_pixels(), _THUMBNAIL_SIDE)
-            overlay = render_overlay(
-                small,
+            pixels = shrunk(load_pixels(), _LARGE_SIDE)
+            original = encode_picture(pixels, "jpeg", _QUALITY)
+            painted = render_overlay(
+                pixels,
                 probability,
                 self._facts.threshold,
                 legend=False,
                 mark_peak=row.verdict == ANOMALOUS,
             )
-            thumbnail = encode_picture(overlay, "jpeg", _THUMBNAIL_QUALITY)
+            overlay = encode_picture(painted, "jpeg", _QUALITY)
         elif picture is not None:
-            thumbnail = _thumbnail_of(picture)
+            overlay = _saved(picture)
         link = quote(picture.relative_to(self.path.parent).as_posix()) if picture else None
-        return Entry(row, thumbnail, link)
+        return Entry(row, overlay, original, link)
 
 
-def _thumbnail_of(picture: Path) -> bytes | None:
-    """A thumbnail of a saved overlay; None if it cannot be read."""
+def _saved(picture: Path) -> bytes | None:
+    """A saved overlay in the size of the report; None if it cannot be read."""
     try:
         pixels = decode(picture).pixels
     except ImageError:
         return None
-    return encode_picture(shrunk(pixels, _THUMBNAIL_SIDE), "jpeg", _THUMBNAIL_QUALITY)
+    return encode_picture(shrunk(pixels, _LARGE_SIDE), "jpeg", _QUALITY)
+
+
+def _smaller(entry: Entry) -> Entry:
+    """The same image with small pictures."""
+    return replace(entry, overlay=_shrunk(entry.overlay), original=_shrunk(entry.original))
+
+
+def _shrunk(picture: bytes | None) -> bytes | None:
+    if picture is None:
+        return None
+    return encode_picture(shrunk(decode(picture).pixels, _SMALL_SIDE), "jpeg", _QUALITY)

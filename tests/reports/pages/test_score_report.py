@@ -1,4 +1,5 @@
 import base64
+import hashlib
 import io
 import re
 from dataclasses import replace
@@ -10,10 +11,11 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 from PIL import Image
+from support.samples import mean_difference
 
 from moeclip_cli.errors import UsageError
 from moeclip_cli.inspection.result import Row
-from moeclip_cli.reports.pages.score_page import RunFacts
+from moeclip_cli.reports.pages.score_content import ReportText, RunFacts
 from moeclip_cli.reports.pages.score_report import ReportWriter
 
 FACTS = RunFacts(
@@ -26,7 +28,7 @@ FACTS = RunFacts(
     started=datetime(2026, 1, 31, 14, 5),
     version="1.2.3",
 )
-VOID = {"meta", "img"}
+VOID = {"meta", "img", "input"}
 
 
 class Page(HTMLParser):
@@ -71,6 +73,11 @@ def report(folder: Path, rows: list[Row], *, keep: int = 200, facts: RunFacts = 
     return Page(writer.path)
 
 
+def decoded(source: str) -> Image.Image:
+    """The picture in a data URL."""
+    return Image.open(io.BytesIO(base64.b64decode(source.split(",")[1])))
+
+
 def row(score: float, path: str = "") -> Row:
     verdict = "anomalous" if score >= 0.5 else "normal"
     return Row(
@@ -89,8 +96,8 @@ def row(score: float, path: str = "") -> Row:
 def test_the_head_contains_counts_and_facts(tmp_path: Path) -> None:
     rows = [row(0.1), row(0.2), row(0.9), Row(path="bad.png", error="The file is empty.")]
     text = " ".join(report(tmp_path, rows).text.split())
-    assert "Images4Anomalous1Normal2Unreadable1" in text
-    for fact in ("metal bracket", "moeclip-mini", "0.5, from checkpoint", "cpu"):
+    assert "Pass rate50.0 %Images4Anomalous1Normal2Unreadable1" in text
+    for fact in ("metal bracket", "moeclip-mini", "0.500: checkpoint", "cpu"):
         assert fact in text
     assert "2026-01-31 14:05" in text
     assert "moeclip 1.2.3" in text
@@ -141,15 +148,20 @@ def test_the_thumbnail_is_the_overlay_and_links_to_its_file(
     with ReportWriter(tmp_path, FACTS) as writer:
         writer.add(scored_row, lambda: picture, defect, tmp_path / "heatmaps" / "10%3A30 ü.png")
     page = Page(writer.path)
-    (image,) = page.all("img")
+    image, viewer = page.all("img")
+    assert viewer == {"alt": ""}
     source = image["src"] or ""
     assert source.startswith("data:image/jpeg;base64,")
-    with Image.open(io.BytesIO(base64.b64decode(source.split(",")[1]))) as thumbnail:
-        assert thumbnail.size == (256, 192)
-        red, green, blue = thumbnail.convert("RGB").getpixel((77, 96))  # type: ignore[misc]
+    with decoded(source) as thumbnail:
+        assert thumbnail.size == (400, 300)
+        red, green, blue = thumbnail.convert("RGB").getpixel((120, 150))  # type: ignore[misc]
     assert red > 1.3 * max(green, blue)
-    assert image["alt"] == "Overlay of line 3/part 1.png"
-    assert page.all("a") == [{"href": "heatmaps/10%253A30%20%C3%BC.png"}]
+    assert image["alt"] == "Overlay of part 1.png"
+    (button,) = (each for each in page.all("button") if each.get("class") == "enlarge")
+    assert button["data-link"] == "heatmaps/10%253A30%20%C3%BC.png"
+    original = decoded(button["data-original"])
+    assert original.size == (400, 300)
+    assert mean_difference(np.asarray(original), picture) < 5
 
 
 def test_the_thumbnail_of_an_anomalous_image_without_a_region_has_a_ring(
@@ -171,7 +183,7 @@ def test_hostile_text_is_escaped(tmp_path: Path) -> None:
     rows = [replace(row(0.9, evil), prompt="</td>" + evil), Row(path=evil, error=evil)]
     page = report(tmp_path, rows, facts=facts)
     assert len(page.all("script")) == 1
-    assert page.all("img") == []
+    assert page.all("img") == [{"alt": ""}]  # of the viewer
     assert not any("onerror" in attributes for _, attributes in page.tags)
     assert "\x1b" not in page.source
     assert "<script>alert(1)</script>" in page.text
@@ -184,9 +196,15 @@ def test_the_page_makes_no_requests(
     with ReportWriter(tmp_path, FACTS) as writer:
         writer.add(scored_row, lambda: picture, defect)
     page = Page(writer.path)
-    assert not re.search(r"(src|href)=\"(?!data:)|url\(|@import|https?:", page.source)
+    assert not re.search(r"\b(src|href)=\"(?!data:)|url\(|@import|https?:", page.source)
     policies = [meta["content"] for meta in page.all("meta") if "http-equiv" in meta]
-    assert policies[0].startswith("default-src 'none'")
+    assert policies[0].startswith("default-src 'none'; img-src data:; ")
+    assert "unsafe" not in policies[0]
+    assert not any("style" in attributes for _, attributes in page.tags)
+    for tag in ("style", "script"):
+        (content,) = re.findall(rf"<{tag}>(.*?)</{tag}>", page.source, re.DOTALL)
+        digest = base64.b64encode(hashlib.sha256(content.encode()).digest()).decode()
+        assert f"{tag}-src 'sha256-{digest}'" in policies[0]
 
 
 def test_headings_columns_and_drawings_have_accessible_names(tmp_path: Path) -> None:
@@ -203,3 +221,69 @@ def test_a_report_that_cannot_be_written_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "report.html").mkdir()
     with pytest.raises(UsageError, match=r"Cannot write .*report\.html"):
         report(tmp_path, [])
+
+
+def test_counts_and_pass_rates_of_each_folder_come_first(tmp_path: Path) -> None:
+    rows = [
+        row(0.1, "line/a/1.png"),
+        row(0.9, "line/a/2.png"),
+        row(0.2, "line/b/c/3.png"),
+        Row(path="line/b/4.png", error="Broken."),
+    ]
+    page = report(tmp_path, rows)
+    text = " ".join(page.text.split())
+    assert text.index("2 of 4 images passed. Unreadable images were not inspected") < 300
+    assert "a 2 1 1 0 50.0 %" in " ".join(re.sub(r"<[^>]+>", " ", page.source).split())
+    assert [head["data-sort"] for head in page.all("th") if "data-sort" in head] == [
+        "a", "b", "b/c",
+    ]  # fmt: skip
+    assert text.index("Folders") < text.index("Model")
+    assert "Folderline" in text.replace(" ", "")
+    assert "b/c/3.png" in page.text
+    assert "line/b/c/3.png" not in page.text
+
+
+def test_title_fields_and_language_are_the_users(tmp_path: Path) -> None:
+    added = ReportText("Wareneingang <4711>", (("Prüfer", "K. <Ö>"),), "de")
+    facts = replace(
+        FACTS, text=added, threshold_source="profile: 5% false alarms on 20 good images"
+    )
+    page = report(tmp_path, [row(0.9), row(0.25)], facts=facts)
+    assert "Wareneingang <4711>" in page.text
+    text = " ".join(page.text.split())
+    assert "PrüferK. <Ö>" in text
+    assert page.all("html") == [{"lang": "de"}]
+    assert "Gutanteil50,0 %" in text
+    assert (
+        "Schwelle0,500: bestimmt an 20 Gutteilen, etwa 5 von 100 Gutteilen werden beanstandet"
+    ) in text
+    assert "0,900" in text
+    assert "0.900" not in text
+
+
+def test_the_page_can_count_anew_at_another_threshold(tmp_path: Path) -> None:
+    page = report(tmp_path, [row(0.29), row(0.2909), row(0.57), row(1.0)])
+    (card,) = (each for each in page.all("div") if each.get("class") == "card histogram")
+    assert card["data-bins"] == "290:2 570:1 999:1"
+    assert float(card["data-threshold"] or 0) == 0.5
+
+
+def test_chips_name_the_kinds_that_there_are(tmp_path: Path) -> None:
+    page = report(tmp_path, [row(0.9, "a/x.png"), row(0.1, "b/y.png")])
+    kinds = [each["data-show"] for each in page.all("button") if "data-show" in each]
+    assert kinds == ["all", "anomalous", "normal"]
+    assert [each["value"] for each in page.all("option")] == ["", "0", "1"]
+    shown = [(each["data-kind"], each["data-folder"]) for each in page.all("tr") if each]
+    assert shown == [("anomalous", "0"), ("normal", "1")]
+    page = report(tmp_path, [row(0.9), Row(path="x.png", error="Broken.")])
+    assert any(each.get("data-show") == "unreadable" for each in page.all("button"))
+
+
+def test_only_the_first_pictures_are_large(tmp_path: Path, defect: NDArray[np.float32]) -> None:
+    large = np.random.default_rng(0).integers(0, 255, (600, 900, 3), np.uint8)
+    with ReportWriter(tmp_path, FACTS) as writer:
+        for number in range(62):
+            writer.add(row(0.99 - number / 100), lambda: large, defect)
+    page = Page(writer.path)
+    sizes = [decoded(each["src"] or "").size for each in page.all("img") if "src" in each]
+    assert sizes == [(480, 320)] * 60 + [(256, 171)] * 2

@@ -1,0 +1,1 @@
+"""Exported graphs: writing them with PyTorch, and scoring with them without it."""

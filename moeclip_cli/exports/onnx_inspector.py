@@ -1,0 +1,282 @@
+"""The inspector of an exported graph, which needs ONNX Runtime and no PyTorch."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from moeclip_cli.arguments import require_batch_size
+from moeclip_cli.discovery.prompts_file import DEFAULT_PROMPT
+from moeclip_cli.errors import ModelError, UsageError
+from moeclip_cli.exports.description import Description
+from moeclip_cli.exports.onnx_session import OnnxSession
+from moeclip_cli.images.decode import DEFAULT_DECODE_SECONDS, DEFAULT_MAX_PIXELS, decode
+from moeclip_cli.images.resized import normalised
+from moeclip_cli.inspection.good_scores import GoodScores
+from moeclip_cli.inspection.grading import Grading
+from moeclip_cli.inspection.image_like import ImageLike, listed
+from moeclip_cli.inspection.prepared import PreparedImage, equal_shapes, prepare
+from moeclip_cli.inspection.profile import Profile, ReferenceProfile
+from moeclip_cli.inspection.result import Result
+from moeclip_cli.inspection.scored_batch import (
+    ScoreArrays,
+    ScoredBatch,
+    ordinary_image,
+)
+from moeclip_cli.inspection.scoring_loop import ScoringLoop
+from moeclip_cli.inspection.thresholds import AppliedThreshold, given_threshold
+from moeclip_cli.parallel.cores import choose_workers
+
+_BATCH_SIZE = 2
+
+
+class OnnxInspector:
+    """Scores images with a graph that `moeclip export` wrote, on the CPU.
+
+    Results are those of the `Inspector` that was exported, to float32 rounding.
+
+    Args:
+        session: the graph.
+        threshold: as for `load`.
+        profile: as for `load`.
+        max_pixels: as for `load`.
+        decode_seconds: as for `load`.
+
+    Attributes:
+        threshold: the threshold in use and its origin.
+        max_pixels: images with more pixels are refused.
+        decode_seconds: limit on the time to decode an image.
+    """
+
+    def __init__(
+        self,
+        session: OnnxSession,
+        *,
+        threshold: float | None = None,
+        profile: Profile | None = None,
+        max_pixels: int = DEFAULT_MAX_PIXELS,
+        decode_seconds: float = DEFAULT_DECODE_SECONDS,
+    ) -> None:
+        if not decode_seconds > 0:
+            raise UsageError(f"`decode_seconds` must be above 0, not {decode_seconds}.")
+        self._session = session
+        self.threshold = _threshold(session.description, threshold, profile)
+        self.good_scores = GoodScores.known(profile, None)
+        self._grading = Grading(self.model.name, self.threshold.value, 0, self.good_scores)
+        self.max_pixels = max_pixels
+        self.decode_seconds = decode_seconds
+        self._test_image_passed = False
+
+    @classmethod
+    def load(
+        cls,
+        path: str | os.PathLike[str],
+        *,
+        threshold: float | None = None,
+        profile: Profile | str | os.PathLike[str] | None = None,
+        max_pixels: int = DEFAULT_MAX_PIXELS,
+        decode_seconds: float = DEFAULT_DECODE_SECONDS,
+    ) -> OnnxInspector:
+        """Load an exported graph.
+
+        Args:
+            path: a file that `moeclip export` wrote.
+            threshold: score in [0, 1] from which an image is anomalous, if not the profile's.
+            profile: result of `moeclip calibrate` with the exported model, without references: its
+                path, or what `Profile.load` read. By default the threshold in the file is used.
+            max_pixels: images with more pixels are refused before decoding.
+            decode_seconds: time after which the decoding of one image is stopped.
+
+        Raises:
+            MissingExtraError: if ONNX Runtime is not installed.
+            ModelError: if the file cannot be read, or `moeclip export` did not write it.
+            UsageError: if the threshold is invalid, or the profile was made with another model.
+        """
+        if profile is not None and not isinstance(profile, Profile):
+            profile = Profile.load(profile)
+        return cls(
+            OnnxSession(Path(path)),
+            threshold=threshold,
+            profile=profile,
+            max_pixels=max_pixels,
+            decode_seconds=decode_seconds,
+        )
+
+    @property
+    def model(self) -> Description:
+        """What the graph computes, and the name of its model."""
+        return self._session.description
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """Everything that the scores depend on besides image and prompt, in JSON types."""
+        return {**self.model.settings, "export_digest": self._session.digest}
+
+    @property
+    def versions(self) -> dict[str, str]:
+        """Versions of the packages that run the graph."""
+        return self._session.versions
+
+    @property
+    def device_name(self) -> str:
+        """The device in words, such as "cpu, 8 threads"."""
+        threads = self._session.threads
+        return f"cpu, {threads} thread{'' if threads == 1 else 's'}"
+
+    @property
+    def default_batch_size(self) -> int:
+        """Images per forward pass, unless the user chooses otherwise."""
+        return _BATCH_SIZE
+
+    @property
+    def experts(self) -> int:
+        """0: a graph does not tell which experts it used."""
+        return 0
+
+    def read_pixels(self, path: Path) -> NDArray[np.uint8]:
+        """Decode an image file within the limits of this inspector, (H, W, 3) uint8 RGB.
+
+        Raises:
+            ImageError: if the file cannot be read or exceeds a limit.
+        """
+        return decode(path, max_pixels=self.max_pixels, decode_seconds=self.decode_seconds).pixels
+
+    def score(
+        self,
+        images: Iterable[ImageLike] | ImageLike,
+        *,
+        prompt: str | Callable[[ImageLike], str] = DEFAULT_PROMPT,
+        batch_size: int | None = None,
+        workers: int | None = None,
+        experts_layer: int | None = None,
+        ends_batch: Callable[[], bool] | None = None,
+    ) -> Iterator[Result]:
+        """Score images lazily: one result per image, in order, including failed ones.
+
+        Args:
+            images: as for `Inspector.score`.
+            prompt: name of the object, or a function from an image to its name. A model that reads
+                prompts takes those that it was exported for.
+            batch_size: images per forward pass, 2 by default.
+            workers: decoding threads; 0 for none. The default depends on the number of CPU cores.
+            experts_layer: None; other values are refused.
+            ends_batch: as for `Inspector.score`.
+
+        Raises:
+            UsageError: if an argument is out of range, or the graph has no text features of a
+                prompt.
+            ModelError: while iterating, if the graph yields numbers that are not finite for every
+                image, or memory does not suffice for a batch.
+        """
+        if experts_layer is not None:
+            raise UsageError("An exported graph does not show its experts; omit `experts`.")
+        if isinstance(prompt, str):
+            self.model.number(prompt)
+
+        def load(image: ImageLike) -> PreparedImage:
+            return prepare(
+                image,
+                prompt if isinstance(prompt, str) else prompt(image),
+                self._inputs,
+                max_pixels=self.max_pixels,
+                decode_seconds=self.decode_seconds,
+            )
+
+        loop = ScoringLoop(
+            self._grading,
+            load,
+            self._inspect,
+            require_batch_size(_BATCH_SIZE if batch_size is None else batch_size),
+            choose_workers(workers),
+            ends_batch,
+        )
+        return loop.results(listed(images))
+
+    def _inputs(self, pixels: NDArray[np.uint8]) -> tuple[NDArray[Any], ...]:
+        """What the graph takes of an image (H, W, 3) uint8 RGB."""
+        if self.model.resizes:
+            return (pixels,)
+        preprocessing = self.model.preprocessing
+        return tuple(
+            normalised(pixels, side, side, preprocessing) for side in self.model.image_sizes
+        )
+
+    def _inspect(self, items: list[PreparedImage]) -> list[Result]:
+        """Results of images without an error, in their order."""
+        found: dict[int, Result] = {}
+        for numbers in equal_shapes(items):
+            found.update(
+                zip(numbers, self._unpack([items[number] for number in numbers]), strict=True)
+            )
+        return [found[number] for number in range(len(items))]
+
+    def _unpack(self, items: list[PreparedImage]) -> Iterator[Result]:
+        batch = ScoredBatch(self._run(items))
+        for i, item in enumerate(items):
+            if batch.finite[i]:
+                yield self._grading.result(item, batch.image(i))
+                continue
+            self._check_with_test_image(item.prompt)
+            yield self._grading.failed(item, "The score is not a finite number.")
+
+    def _run(self, items: Sequence[PreparedImage]) -> ScoreArrays:
+        """Scores of images whose inputs have the same shapes."""
+        scales = zip(*(item.pixels for item in items), strict=True)
+        inputs = {
+            name: np.stack(images) for name, images in zip(self.model.inputs, scales, strict=True)
+        }
+        numbers = [self.model.number(item.prompt) for item in items]
+        if len(self.model.prompts) > 1:
+            inputs["prompt"] = np.array(numbers, dtype=np.int64)
+        found = self._session.run(inputs)
+        finite = [
+            np.isfinite(array).reshape(len(items), -1).all(axis=1) for array in found.values()
+        ]
+        return ScoreArrays(
+            score=found["score"],
+            probability=found["anomaly_map"],
+            map_max=found["map_max"],
+            image_score=found["image_score"],
+            raw_map=found["raw_map"],
+            image_part=found["image_part"],
+            finite=np.all(finite, axis=0),
+        )
+
+    def _check_with_test_image(self, prompt: str) -> None:
+        """Stop if the graph yields numbers that are not finite for an ordinary image, too."""
+        if self._test_image_passed:
+            return
+        item = PreparedImage("", prompt, self._inputs(ordinary_image()))
+        if not self._run([item]).finite.all():
+            raise ModelError(
+                f"{self.model.name} cannot be used: its numbers are not finite, not even for a "
+                "test image; export another `model`."
+            )
+        self._test_image_passed = True
+
+
+def _threshold(
+    description: Description, given: float | None, profile: Profile | None
+) -> AppliedThreshold:
+    """The given threshold, else the profile's or that of the file.
+
+    Raises:
+        UsageError: if the given one is not a score, or the profile does not fit.
+    """
+    if isinstance(profile, ReferenceProfile):
+        raise UsageError(
+            "The profile contains references, which an exported graph does not compare with; use "
+            "the checkpoint as `model`."
+        )
+    if profile is not None:
+        profile.check(description.settings)
+    if given is not None:
+        return given_threshold(given)
+    if profile is not None:
+        return AppliedThreshold(profile.threshold, profile.source)
+    return AppliedThreshold(description.threshold, description.threshold_source)

@@ -1,0 +1,37 @@
+"""Settings in refusals: a digest is told with the name of the file that it is of."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from moeclip_cli.bounded_text import shortened
+
+_DIGEST = "_digest"
+_SETS = ("references",)
+_SHOWN = 8
+
+
+def file_of(key: str) -> str | None:
+    """The setting with the name of the file whose digest this setting is; None for any other."""
+    return key.removesuffix(_DIGEST) if key.endswith(_DIGEST) else None
+
+
+def label(key: str) -> str:
+    """A setting in words, such as "image size"; of a digest, what it is of."""
+    return (file_of(key) or key).replace("_", " ")
+
+
+def shown(key: str, settings: Mapping[str, Any]) -> str:
+    """The value of a setting, such as "mini.pth (SHA-256 1a2b3c4d...)" for a digest.
+
+    Args:
+        key: of the setting.
+        settings: all settings.
+    """
+    value, file = settings.get(key), file_of(key)
+    if not isinstance(value, str) or (file is None and key not in _SETS):
+        return shortened(value)
+    digest = f"SHA-256 {value[:_SHOWN]}..."
+    name = settings.get(file or "")
+    return f"{name} ({digest})" if name else f"a set with {digest}" if key in _SETS else digest

@@ -1,0 +1,220 @@
+
+{
+  const rows = [...document.querySelectorAll("tr[data-kind]")];
+  const number = (value, digits, point) => value.toFixed(digits).replace(".", point);
+
+  // Filters.
+
+  const filters = document.querySelector(".filters");
+  const folder = filters.querySelector("select");
+  let shown = "all";
+
+  const refilter = () => {
+    for (const row of rows) {
+      const kind = shown === "all" || row.dataset.kind === shown;
+      row.hidden = !kind || (folder?.value && row.dataset.folder !== folder.value);
+    }
+    for (const section of document.querySelectorAll("#images, #unreadable")) {
+      section.hidden = !section.querySelector("tr[data-kind]:not([hidden])");
+    }
+  };
+
+  filters.hidden = rows.length < 2;
+  folder?.addEventListener("change", refilter);
+  const chips = [...filters.querySelectorAll("[data-show]")];
+  for (const chip of chips) {
+    chip.addEventListener("click", () => {
+      shown = chip.dataset.show;
+      for (const other of chips) other.setAttribute("aria-pressed", String(other === chip));
+      refilter();
+    });
+  }
+
+  // The histogram, whose threshold can be dragged.
+
+  const card = document.querySelector(".histogram");
+  if (card) {
+    const { threshold, label, decimal, thousands, counts } = card.dataset;
+    const svg = card.querySelector("svg");
+    const slider = card.querySelector("input");
+    const reset = card.querySelector(".try button");
+    const found = card.querySelector(".try p");
+    const line = svg.querySelector(".threshold");
+    const name = svg.querySelector(".at-threshold");
+    const bins = card.dataset.bins.split(" ").map((bin) => bin.split(":").map(Number));
+    const [left, right] = ["x1", "x2"].map((end) => Number(svg.querySelector(".axis").getAttribute(end)));
+    const base = Number(svg.querySelector(".axis").getAttribute("y1"));
+    const before = {
+      bars: [...svg.querySelectorAll("rect")],
+      x: line.getAttribute("x1"),
+      name: name.textContent,
+    };
+    const chip = { normal: undefined, anomalous: undefined };
+    for (const item of card.querySelectorAll(".key li")) {
+      const kind = item.querySelector("span")?.className;
+      if (kind in chip) chip[kind] = item.textContent;
+    }
+    const inGroups = (count) => String(count).replace(/\B(?=(\d{3})+$)/g, thousands);
+
+    const place = (x, text) => {
+      line.setAttribute("x1", x);
+      line.setAttribute("x2", x);
+      const end = (x - left) / (right - left) > 0.5;
+      name.setAttribute("x", Number(x) + (end ? -6 : 6));
+      name.setAttribute("text-anchor", end ? "end" : "start");
+      name.textContent = text;
+    };
+
+    const draw = (fine) => {
+      const stacks = Array.from({ length: 50 }, () => [0, 0]);
+      for (const [bin, count] of bins) stacks[Math.floor(bin / 20)][Number(bin >= fine)] += count;
+      const highest = Math.max(...stacks.map(([a, b]) => a + b));
+      const step = (right - left) / 50;
+      return stacks.flatMap((stack, index) => {
+        let top = base;
+        return stack.flatMap((count, kind) => {
+          if (!count) return [];
+          const bar = document.createElementNS(svg.namespaceURI, "rect");
+          const height = Math.max((count / highest) * (base - 40), 2);
+          top -= height;
+          bar.setAttribute("class", ["normal", "anomalous"][kind]);
+          bar.setAttribute("x", left + index * step + 0.5);
+          bar.setAttribute("y", top);
+          bar.setAttribute("width", step - 1);
+          bar.setAttribute("height", height);
+          return [bar];
+        });
+      });
+    };
+
+    const show = (bars) => {
+      for (const bar of svg.querySelectorAll("rect")) bar.remove();
+      svg.prepend(...bars);
+    };
+
+    // A score at or above `value` is anomalous; null for the threshold of the run.
+    const apply = (value) => {
+      const limit = value ?? Number(threshold);
+      for (const row of rows) {
+        const score = row.querySelector(".score")?.dataset.value;
+        if (score === undefined) continue;
+        row.dataset.original ??= row.dataset.kind;
+        const kind = value === null
+          ? row.dataset.original
+          : Number(score) >= limit ? "anomalous" : "normal";
+        const shownVerdict = row.querySelector(".verdict");
+        shownVerdict.className = `verdict ${kind}${kind === row.dataset.original ? "" : " tried"}`;
+        shownVerdict.textContent = chip[kind];
+        shownVerdict.parentElement.dataset.value = row.dataset.kind = kind;
+      }
+      refilter();
+    };
+
+    const move = (value) => {
+      const fine = Math.round(value * 1000);
+      slider.value = value;
+      place(left + (fine / 1000) * (right - left), label.replace("{}", number(fine / 1000, 3, decimal)));
+      show(draw(fine));
+      let [normal, anomalous] = [0, 0];
+      for (const [bin, count] of bins) bin >= fine ? (anomalous += count) : (normal += count);
+      found.hidden = reset.hidden = false;
+      found.querySelector("output").textContent = counts
+        .replace("{t}", number(fine / 1000, 3, decimal))
+        .replace("{a}", inGroups(anomalous))
+        .replace("{n}", inGroups(normal)) + ".";
+      found.querySelector("code").textContent =
+        `moeclip recut OUT --threshold ${(fine / 1000).toFixed(3)}`;
+      apply(fine / 1000);
+    };
+
+    slider.value = threshold;
+    card.querySelector(".try").hidden = false;
+    slider.addEventListener("input", () => move(Number(slider.value)));
+    reset.addEventListener("click", () => {
+      slider.value = threshold;
+      place(before.x, before.name);
+      show(before.bars);
+      found.hidden = reset.hidden = true;
+      apply(null);
+    });
+    svg.classList.add("draggable");
+    const drag = (event) => {
+      const box = svg.getBoundingClientRect();
+      const x = ((event.clientX - box.left) / box.width) * svg.viewBox.baseVal.width;
+      move(Math.min(Math.max((x - left) / (right - left), 0), 1));
+    };
+    svg.addEventListener("pointerdown", (event) => {
+      svg.setPointerCapture(event.pointerId);
+      drag(event);
+    });
+    svg.addEventListener("pointermove", (event) => {
+      if (svg.hasPointerCapture(event.pointerId)) drag(event);
+    });
+  }
+
+  // The viewer.
+
+  const viewer = document.querySelector("#viewer");
+  if (viewer) {
+    const picture = viewer.querySelector("img");
+    const swap = viewer.querySelector('[data-do="switch"]');
+    const link = viewer.querySelector("a");
+    let current = null;
+    let original = false;
+
+    const thumbnails = () =>
+      [...document.querySelectorAll("tr:not([hidden]) .enlarge")];
+
+    const show = () => {
+      const row = current.closest("tr");
+      const overlay = current.querySelector("img");
+      const source = original && current.dataset.original;
+      picture.src = source || overlay.src;
+      picture.alt = source ? row.querySelector("bdi").textContent : overlay.alt;
+      swap.textContent = source ? swap.dataset.original : swap.dataset.overlay;
+      swap.disabled = !current.dataset.original;
+      link.hidden = !current.dataset.link;
+      if (current.dataset.link) link.href = current.dataset.link;
+      viewer.querySelector("bdi").textContent = row.querySelector("bdi").textContent;
+      viewer.querySelector("span").textContent =
+        `${row.querySelector(".verdict").textContent} ${row.querySelector(".score").firstChild.textContent}`;
+    };
+
+    const actions = {
+      previous: () => step(-1),
+      next: () => step(1),
+      switch: () => { original = !original; show(); },
+      close: () => viewer.close(),
+    };
+
+    const step = (by) => {
+      const all = thumbnails();
+      const to = all[all.indexOf(current) + by];
+      if (to) { current = to; show(); }
+    };
+
+    document.addEventListener("click", (event) => {
+      const thumbnail = event.target.closest(".enlarge");
+      if (!thumbnail) return;
+      current = thumbnail;
+      original = false;
+      show();
+      viewer.showModal();
+    });
+    viewer.addEventListener("click", (event) => {
+      const wanted = event.target.closest("[data-do]");
+      if (wanted) actions[wanted.dataset.do]();
+      else if (event.target === viewer) viewer.close();
+    });
+    viewer.addEventListener("keydown", (event) => {
+      const action = { ArrowLeft: "previous", ArrowRight: "next", " ": "switch" }[event.key];
+      if (!action) return;
+      event.preventDefault();
+      actions[action]();
+    });
+    viewer.addEventListener("close", () => {
+      current.scrollIntoView({ block: "nearest" });
+      current.focus();
+    });
+  }
+}

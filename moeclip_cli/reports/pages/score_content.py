@@ -1,0 +1,132 @@
+"""What the report of a scoring run shows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Any
+
+from moeclip_cli.choices import Language
+from moeclip_cli.inspection.result import Row
+from moeclip_cli.reports.pages.histogram import ScoreHistogram
+
+
+@dataclass(frozen=True)
+class ReportText:
+    """What the user adds to a report, and its language.
+
+    Attributes:
+        title: title; None for the name of the object.
+        fields: further facts, such as ("operator", "Kim"), in this order.
+        language: of the words of the report.
+    """
+
+    title: str | None = None
+    fields: tuple[tuple[str, str], ...] = ()
+    language: Language = "en"
+
+    @classmethod
+    def of(cls, record: Mapping[str, Any]) -> ReportText:
+        """The text that a run card has recorded; see `to_dict`."""
+        fields = tuple((str(name), str(value)) for name, value in record.get("fields", []))
+        return cls(record.get("title"), fields, record.get("language", "en"))
+
+    def to_dict(self) -> dict[str, Any]:
+        """The text in JSON types."""
+        return asdict(self)
+
+
+@dataclass(frozen=True)
+class RunFacts:
+    """Facts about a run for the head of its report.
+
+    Attributes:
+        model: name of the model.
+        prompt: name of the object, or a short text if the run has several.
+        threshold: the threshold of the verdicts.
+        threshold_source: origin of the threshold, e.g. `checkpoint`.
+        good_parts: number of good parts with known scores, which percentiles refer to.
+        device: device of the run.
+        started: start time.
+        version: version of moeclip.
+        text: what the user adds.
+    """
+
+    model: str
+    prompt: str
+    threshold: float
+    threshold_source: str
+    good_parts: int
+    device: str
+    started: datetime
+    version: str
+    text: ReportText = ReportText()
+
+
+@dataclass(frozen=True)
+class Entry:
+    """An image in the report's table.
+
+    Attributes:
+        row: its results, with a score.
+        overlay: a JPEG of its overlay, if any.
+        original: a JPEG of the image in the same size, if any.
+        link: URL of its saved overlay, relative to the report, if any.
+    """
+
+    row: Row
+    overlay: bytes | None
+    original: bytes | None
+    link: str | None
+
+
+@dataclass
+class Tally:
+    """Numbers of images.
+
+    Attributes:
+        anomalous, normal, failed: the three outcomes.
+    """
+
+    anomalous: int = 0
+    normal: int = 0
+    failed: int = 0
+
+    @property
+    def images(self) -> int:
+        """All images."""
+        return self.anomalous + self.normal + self.failed
+
+    @property
+    def pass_rate(self) -> float:
+        """Share of the images that are normal; one that could not be read has not passed."""
+        return self.normal / self.images if self.images else 0.0
+
+    def add(self, row: Row) -> None:
+        """Count an image."""
+        if row.score is None:
+            self.failed += 1
+        elif row.verdict == "anomalous":
+            self.anomalous += 1
+        else:
+            self.normal += 1
+
+
+@dataclass(frozen=True)
+class ReportContent:
+    """Results of a run that its report shows.
+
+    Attributes:
+        total: numbers of all images.
+        folders: numbers of the images in each folder, by its path.
+        histogram: histogram of all scores.
+        entries: the most anomalous images, in descending order.
+        errors: rows of images that could not be read; at most as many as the report lists.
+    """
+
+    total: Tally
+    folders: Mapping[str, Tally]
+    histogram: ScoreHistogram
+    entries: Sequence[Entry]
+    errors: Sequence[Row]

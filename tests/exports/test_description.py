@@ -1,0 +1,66 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from moeclip_cli.errors import ModelError, UsageError
+from moeclip_cli.exports.description import Description
+from moeclip_cli.model.preprocessing import Preprocessing
+
+DESCRIBED = Description(
+    model="visa.safetensors",
+    model_digest="ab",
+    backbone="ViT-L-14-336",
+    backbone_digest="cd",
+    prompts=("bolt", 'nut "M8", é'),
+    reads_prompts=True,
+    threshold=0.25,
+    threshold_source="checkpoint: by hand",
+    image_sizes=(518, 420),
+    domain="industrial",
+    image_weight=0.5,
+    resizes=False,
+    mean=(0.5, 0.25, 0.125),
+    std=(1.0, 2.0, 3.0),
+    interpolation="bilinear",
+)
+
+
+def test_metadata_keep_everything():
+    metadata = DESCRIBED.to_metadata()
+    assert Description.from_metadata(metadata | {"other": "of another program"}) == DESCRIBED
+    assert metadata["moeclip.model"] == "visa.safetensors"
+    assert metadata["moeclip.image_sizes"] == "[518, 420]"
+
+
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        ({"moeclip.format": "2"}, "no metadata in format 1"),
+        ({"moeclip.threshold": "high"}, "not JSON"),
+        ({"moeclip.threshold": '"high"'}, "'threshold' must be a finite number"),
+        ({"moeclip.domain": "other"}, "'domain' must be industrial or medical"),
+        ({"moeclip.prompts": "[]"}, "lacks prompts"),
+        ({"moeclip.mean": "[0.5]"}, "lacks prompts, image sizes or statistics"),
+        ({"moeclip.unheard": "1"}, "unknown entry 'unheard'"),
+    ],
+)
+def test_other_metadata_are_refused(changed, message):
+    with pytest.raises(ModelError, match=message):
+        Description.from_metadata(DESCRIBED.to_metadata() | changed)
+
+
+def test_a_graph_has_one_input_for_each_size_unless_it_resizes():
+    assert DESCRIBED.inputs == ("images_518", "images_420")
+    assert replace(DESCRIBED, resizes=True).inputs == ("images",)
+    assert DESCRIBED.preprocessing == Preprocessing((0.5, 0.25, 0.125), (1.0, 2.0, 3.0), "bilinear")
+
+
+def test_a_prompt_has_a_number_if_the_model_reads_it():
+    assert DESCRIBED.number('nut "M8", é') == 1
+    with pytest.raises(UsageError, match='exported for the prompts "bolt", .*not "screw"'):
+        DESCRIBED.number("screw")
+    assert replace(DESCRIBED, reads_prompts=False).number("screw") == 0
+    with pytest.raises(UsageError, match="`prompt` is empty"):
+        replace(DESCRIBED, reads_prompts=False).number(" ")

@@ -1,0 +1,72 @@
+"""An exported graph is scored where PyTorch and all that belongs to checkpoints are missing."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+from packaging.requirements import Requirement
+from support.exports import PROMPTS
+
+from moeclip_cli.toml import tomllib
+
+ROOT = Path(__file__).parents[2]
+MISSING = (
+    "accelerate", "huggingface_hub", "onnx", "onnxscript", "open_clip", "packaging", "safetensors",
+    "timm", "torch", "torchvision",
+)  # fmt: skip
+
+# Import statements find nothing of these packages, as if they were not installed.
+WITHOUT = f"""
+import sys
+for name in {MISSING!r}:
+    sys.modules[name] = None
+from moeclip_cli.__main__ import main
+main()
+"""
+
+
+def run_without(*args):
+    return subprocess.run(
+        [sys.executable, "-c", WITHOUT, *map(str, args)], capture_output=True, text=True
+    )
+
+
+def test_score_and_heatmap_run_without_torch(graph_file, parts):
+    options = ["--model", graph_file, "--prompt", PROMPTS[1]]
+    done = run_without("score", parts, *options, "--heatmaps", "--report", "--save-maps")
+    assert done.returncode == 0, done.stderr
+    assert "5 images: " in done.stdout
+    out = Path("moeclip-out")
+    assert len((out / "results.csv").read_text(encoding="utf-8").splitlines()) == 6
+    assert len([*(out / "heatmaps").rglob("*.png")]) == 5
+    assert '"onnxruntime"' in (out / "run.json").read_text(encoding="utf-8")
+    assert run_without("verify", out).returncode == 0
+
+    drawn = run_without("heatmap", parts / "d.png", *options, "--sheet", "--out", "drawn")
+    assert drawn.returncode == 0, drawn.stderr
+    written = [Path(line) for line in drawn.stdout.splitlines()]
+    assert [path.parent.name for path in written] == ["heatmaps", "sheets"]
+    assert all(path.exists() for path in written)
+
+
+def test_a_checkpoint_needs_torch(parts):
+    done = run_without("score", parts, "--out", "out")
+    assert done.returncode == 2
+    assert "torch is not installed, so only exported graphs can be scored" in done.stderr
+    assert not Path("out").exists()
+
+
+def requirements(lines):
+    return {requirement.name: requirement for requirement in map(Requirement, lines)}
+
+
+def test_the_group_of_packages_without_torch_has_the_versions_of_the_package():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    group = requirements(project["dependency-groups"]["runtime"])
+    extras = project["project"]["optional-dependencies"]["runtime"]
+    known = requirements([*project["project"]["dependencies"], *extras])
+    assert {name: known.get(name) for name in group} == group
+    of_checkpoints = {"huggingface_hub", "open_clip_torch", "safetensors", "timm", "torch"}
+    assert known.keys() - group.keys() == of_checkpoints | {"packaging"}  # of the doctor
