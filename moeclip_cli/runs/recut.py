@@ -200,7 +200,7 @@ class _Job:
         """
         if self._kept.regions:
             raise UsageError(
-                f"The run in {self._run.folder} has the files of `regions`, which show one "
+                f"The run in {self._run.folder} has the files of --regions, which show one "
                 "threshold only; score the images again with the new one."
             )
         scored = [record for _, record in self._run.records() if record.scored]
