@@ -14,6 +14,7 @@ from moeclip_cli.arguments import require_prompt
 from moeclip_cli.choices import FALSE_ALARMS
 from moeclip_cli.cli import console, options
 from moeclip_cli.cli.fractions import fraction
+from moeclip_cli.cli.framing import FramingOptions
 from moeclip_cli.cli.groups import grouped
 from moeclip_cli.cli.progress import meter
 from moeclip_cli.cli.tables import one_line
@@ -21,6 +22,7 @@ from moeclip_cli.discovery.prompts_file import DEFAULT_PROMPT
 from moeclip_cli.errors import UsageError
 from moeclip_cli.exit_codes import ExitCode
 from moeclip_cli.files import is_present
+from moeclip_cli.tiles.framing import Framing
 
 if TYPE_CHECKING:
     from moeclip_cli.inspection.inspector import Inspector
@@ -84,6 +86,7 @@ class CalibrationOptions:
 @grouped
 def calibrate(
     images: options.ImageOptions,
+    framing: FramingOptions,
     model: options.ModelOptions,
     calibration: CalibrationOptions,
     run: options.RunOptions,
@@ -100,8 +103,9 @@ def calibrate(
 
     Example: moeclip calibrate ./good/ --references --profile bracket.moeclip
     """
+    frames = framing.read()
     if calibration.add or calibration.remove:
-        _change(images, model, calibration, run, quiet=general.quiet)
+        _change(images, frames, model, calibration, run, quiet=general.quiet)
         return
     if calibration.split is not None and not calibration.references:
         raise UsageError("--split is for --references; other profiles need no second half.")
@@ -121,7 +125,9 @@ def calibrate(
     model.check(run, compared=calibration.references)
     measure = _compare if calibration.references else _measure
     with WriterLock.of_file(profile, "profile"):
-        made, scores, failed = measure(images, found, model, calibration, run, quiet=general.quiet)
+        made, scores, failed = measure(
+            images, found, frames, model, calibration, run, quiet=general.quiet
+        )
         made.write(profile)
     if not general.quiet:
         _print_result(made, scores)
@@ -142,6 +148,7 @@ def calibrate(
 def _measure(
     images: options.ImageOptions,
     found: options.FoundImages,
+    framing: Framing,
     model: options.ModelOptions,
     calibration: CalibrationOptions,
     run: options.RunOptions,
@@ -153,7 +160,7 @@ def _measure(
     from moeclip_cli.inspection.profile import Profile
 
     rate, prompt = calibration.false_alarms, calibration.prompt
-    inspector = model.load_inspector(run, quiet=quiet, images=images)
+    inspector = model.load_inspector(run, quiet=quiet, images=images, framing=framing)
     scores, failed = _score(inspector, [ref.path for ref in found], prompt, run, quiet=quiet)
     good = tuple(sorted(scores.values()))
     threshold = conformal_threshold(good, rate)
@@ -164,6 +171,7 @@ def _measure(
 def _compare(
     images: options.ImageOptions,
     found: options.FoundImages,
+    framing: Framing,
     model: options.ModelOptions,
     calibration: CalibrationOptions,
     run: options.RunOptions,
@@ -192,6 +200,7 @@ def _compare(
         quiet=quiet,
         images=images,
         references=paths[::2] if split else paths,
+        framing=framing,
     )
     references = inspector.references
     assert references is not None  # noqa: S101
@@ -205,6 +214,7 @@ def _compare(
 
 def _change(
     images: options.ImageOptions,
+    framing: Framing,
     model: options.ModelOptions,
     calibration: CalibrationOptions,
     run: options.RunOptions,
@@ -231,7 +241,9 @@ def _change(
         if calibration.add:
             added = [ref.path for ref in find_images(calibration.add)]
             product = options.Product(profile.prompt, profile=profile)
-            inspector = model.load_inspector(run, quiet=quiet, images=images, product=product)
+            inspector = model.load_inspector(
+                run, quiet=quiet, images=images, product=product, framing=framing
+            )
             profile = profile.updated(inspector.more_references(added))
         profile.write(target)
     if not quiet:

@@ -13,11 +13,14 @@ from moeclip_cli.errors import MissingExtraError, UsageError
 if TYPE_CHECKING:
     from moeclip_cli.exports.onnx_inspector import OnnxInspector
     from moeclip_cli.inspection.inspector import Inspector
+    from moeclip_cli.tiles.framing import Framing
 
 _CHECKPOINTS_ONLY = ("reference", "backbone_weights", "domain", "image_size")
 
 
-def check_exported(model: options.ModelOptions, device: options.DeviceOptions) -> None:
+def check_exported(
+    model: options.ModelOptions, device: options.DeviceOptions, framing: Framing
+) -> None:
     """Refuse options that an exported graph does not have.
 
     Raises:
@@ -31,6 +34,12 @@ def check_exported(model: options.ModelOptions, device: options.DeviceOptions) -
                 f"{model.model} is an exported graph, which cannot be changed by `{name}`; omit "
                 "it, or use the checkpoint."
             )
+    for name in ("tile", "smallest", "region", "ignore"):
+        if getattr(framing, name):
+            raise UsageError(
+                f"{model.model} is an exported graph, which scores whole images; omit `{name}`, or "
+                "use the checkpoint."
+            )
     if device.device not in ("auto", "cpu"):
         raise UsageError(f"An exported graph runs on the CPU, not on {device.device}.")
     if device.precision not in ("auto", "fp32"):
@@ -42,10 +51,11 @@ def load_scorer(
     device: options.DeviceOptions,
     images: options.ImageOptions,
     product: options.Product,
+    framing: Framing,
     *,
     quiet: bool,
 ) -> tuple[Inspector | OnnxInspector, options.Product]:
-    """Load a checkpoint onto the device, or an exported graph.
+    """Load a checkpoint onto the device, or an exported graph, which scores whole images.
 
     Returns:
         The inspector, and the product with the prompt of the graph if that is the only one and the
@@ -57,7 +67,9 @@ def load_scorer(
     """
     if model.model is None or not is_graph(model.model):
         try:
-            found = model.load_inspector(device, quiet=quiet, images=images, product=product)
+            found = model.load_inspector(
+                device, quiet=quiet, images=images, product=product, framing=framing
+            )
         except ModuleNotFoundError as error:
             if error.name != "torch":
                 raise

@@ -10,6 +10,7 @@ import typer
 
 from moeclip_cli.cli import console, options
 from moeclip_cli.cli.exported import check_exported, load_scorer
+from moeclip_cli.cli.framing import FramingOptions, warn_about_threshold
 from moeclip_cli.cli.groups import grouped
 from moeclip_cli.cli.progress import meter
 from moeclip_cli.errors import UsageError
@@ -62,6 +63,7 @@ class HeatmapOutput(options.PictureOutput):
 @grouped
 def heatmap(
     images: options.ImageOptions,
+    framing: FramingOptions,
     product: options.ProductOptions,
     model: options.ModelOptions,
     output: HeatmapOutput,
@@ -76,16 +78,18 @@ def heatmap(
     Example: moeclip heatmap img.png --prompt "metal bracket" --sheet
     """
     pictures = output.pictures()
+    frames = framing.read()
     found = images.find(output.out, quiet=general.quiet)
     shown = product.read()
     model.check(run, product.threshold)
-    check_exported(model, run)
+    check_exported(model, run, frames)
     if not output.overwrite:
         pictures.refuse_existing(found)
 
     from moeclip_cli.runs.heatmap_run import run_heatmap
 
-    inspector, shown = load_scorer(model, run, images, shown, quiet=general.quiet)
+    inspector, shown = load_scorer(model, run, images, shown, frames, quiet=general.quiet)
+    warn_about_threshold(inspector, quiet=general.quiet)
     previews: list[tuple[Path, Result]] = []
     with meter(len(found), quiet=general.quiet, label="Drawing") as advance:
 

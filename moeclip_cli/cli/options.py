@@ -22,6 +22,7 @@ from moeclip_cli.cli.settings import apply_file
 from moeclip_cli.discovery.prompts_file import DEFAULT_PROMPT, PromptRules
 from moeclip_cli.errors import UsageError
 from moeclip_cli.model.config import Domain
+from moeclip_cli.tiles.framing import Framing
 
 if TYPE_CHECKING:
     from moeclip_cli.discovery.inputs import ImageRef
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
 DATA, IMAGES, MODEL, OUTPUT, RUNNING = "Data", "Images", "Model", "Output", "Running"
 
 DEFAULT_OUT = Path("moeclip-out")
+_WHOLE = Framing()
 _DEBUG = "moeclip.debug"
 
 
@@ -361,6 +363,7 @@ class ModelOptions:
         images: ImageOptions | None = None,
         product: Product | None = None,
         references: list[Path] | None = None,
+        framing: Framing = _WHOLE,
     ) -> Inspector:
         """Load the model onto the device.
 
@@ -371,6 +374,7 @@ class ModelOptions:
             product: threshold or profile to use; None for the checkpoint's threshold.
             references: good parts for a profile, of which a few patches are kept; None for those of
                 the option.
+            framing: tiles and region of the images.
 
         Raises:
             ModelError, UsageError: see `Inspector.load`.
@@ -395,6 +399,7 @@ class ModelOptions:
                 precision=device.precision,
                 max_pixels=(images and images.max_pixels) or DEFAULT_MAX_PIXELS,
                 decode_seconds=(images and images.decode_seconds) or DEFAULT_DECODE_SECONDS,
+                **vars(framing),
             )
         built = references is not None or self.reference
         if inspector.references is not None and built and not quiet:

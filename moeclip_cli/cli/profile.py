@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from moeclip_cli.bounded_text import shortened
 from moeclip_cli.cli import console, options
 from moeclip_cli.cli.parameters import Command
 from moeclip_cli.cli.tables import print_rows
@@ -154,4 +155,4 @@ def _describe(profile: Profile) -> dict[str, Any]:
 def _shown(value: object) -> str:
     if isinstance(value, list):
         return ", ".join(map(str, value)) or "none"
-    return str(value)
+    return shortened(value, 200)

@@ -12,8 +12,10 @@ import typer
 from moeclip_cli.choices import TableFormat
 from moeclip_cli.cli import console, options
 from moeclip_cli.cli.exported import check_exported, load_scorer
+from moeclip_cli.cli.framing import FramingOptions, warn_about_threshold
 from moeclip_cli.cli.groups import grouped
 from moeclip_cli.cli.heatmap_choice import ANOMALOUS, NAMES, heatmap_choice
+from moeclip_cli.cli.lengths import Area, area
 from moeclip_cli.cli.mutual import MutualOptions, compare
 from moeclip_cli.cli.processes import command_line
 from moeclip_cli.cli.progress import meter
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
     from moeclip_cli.reports.pages.score_content import ReportText, RunFacts
     from moeclip_cli.runs.folder import RunFolder
     from moeclip_cli.runs.input_log import Describe
+    from moeclip_cli.runs.region_run import RegionOutput
     from moeclip_cli.runs.score_run import Outputs
     from moeclip_cli.runs.stream import Pace
     from moeclip_cli.runs.summary import Summary
@@ -46,6 +49,8 @@ class ScoreOutput(options.PictureOutput):
         keep_maps: write each anomaly map with 8 bits a pixel to compact-maps/NAME.png, about 20 KB,
             for `moeclip recut`.
         report: write report.html.
+        regions: write what was found as regions.csv, coco.json and regions/NAME.json for LabelMe.
+        min_area: smallest area of a region in these files, such as 30px or 0.1mm2.
         table_format: file format of the results table.
         as_json: print one JSON object per image instead of tables.
         resume: keep the rows of an earlier run and score the missing images.
@@ -59,15 +64,35 @@ class ScoreOutput(options.PictureOutput):
     save_maps: bool = False
     keep_maps: bool = False
     report: bool = False
+    regions: bool = False
+    min_area: Annotated[
+        Area | None, typer.Option(parser=area, metavar="AREA", show_default=False)
+    ] = None
     table_format: Annotated[TableFormat, typer.Option("--format", "-f")] = "csv"
     as_json: Annotated[bool, typer.Option("--json")] = False
     resume: bool = False
     fail_on_anomaly: bool = False
 
+    def smallest(self, millimetres: float | None) -> float:
+        """The area in pixels below which regions are left out.
+
+        Args:
+            millimetres: size of a pixel, if it is known.
+
+        Raises:
+            UsageError: if an area is given without regions, or in millimetres of unknown size.
+        """
+        if self.min_area is None:
+            return 0.0
+        if not self.regions:
+            raise UsageError("`min_area` is for the files of `regions`; add that, or omit it.")
+        return self.min_area.pixels(millimetres)
+
 
 @grouped
 def score(
     images: options.ImageOptions,
+    framing: FramingOptions,
     product: options.ProductOptions,
     model: options.ModelOptions,
     mutual: MutualOptions,
@@ -84,15 +109,18 @@ def score(
     Example: moeclip score ./parts/ --prompt "metal bracket" --heatmaps
     """
     mutual.check(model, product)
+    frames = framing.read(mutual=mutual.mutual)
+    smallest = output.smallest(framing.millimetres)
     found = images.find(output.out, quiet=general.quiet)
     if mutual.mutual and len(found) == 1:
         raise UsageError("There is one image only; `mutual` compares at least two.")
     shown, text = product.read(), texts.text()
     model.check(run, product.threshold)
-    check_exported(model, run)
+    check_exported(model, run, frames)
 
     from moeclip_cli.runs.folder import require_usable
     from moeclip_cli.runs.kinds import SCORE
+    from moeclip_cli.runs.region_run import RegionOutput
     from moeclip_cli.runs.summary import Summary
 
     require_usable(output.out, SCORE, overwrite=output.overwrite, resume=output.resume)
@@ -101,8 +129,10 @@ def score(
     if mutual.mutual:
         inspector = mutual.load(model, run, images, shown, quiet=general.quiet)
     else:
-        inspector, shown = load_scorer(model, run, images, shown, quiet=general.quiet)
-    folder, outputs = _claim(inspector, output, shown, text)
+        inspector, shown = load_scorer(model, run, images, shown, frames, quiet=general.quiet)
+        warn_about_threshold(inspector, quiet=general.quiet)
+    regions = RegionOutput(smallest, framing.millimetres) if output.regions else None
+    folder, outputs = _claim(inspector, output, shown, text, regions)
 
     def observe(result: Result) -> None:
         if output.as_json:
@@ -147,6 +177,7 @@ def _claim(
     output: ScoreOutput,
     product: options.Product,
     text: ReportText,
+    regions: RegionOutput | None,
 ) -> tuple[RunFolder, Outputs]:
     """The output folder, claimed for these settings, and the files to write there."""
     from moeclip_cli.runs.environment import describe_environment
@@ -160,6 +191,7 @@ def _claim(
         anomalous_only=output.heatmaps == ANOMALOUS,
         save_maps=output.save_maps,
         keep_maps=output.keep_maps,
+        regions=regions,
     )
     environment = describe_environment(inspector.device_name, command_line(), inspector.versions)
     if output.report:

@@ -18,6 +18,7 @@ from moeclip_cli.exports.onnx_session import OnnxSession
 from moeclip_cli.images.decode import DEFAULT_DECODE_SECONDS, DEFAULT_MAX_PIXELS, decode
 from moeclip_cli.images.resized import normalised
 from moeclip_cli.inspection.good_scores import GoodScores
+from moeclip_cli.inspection.grading import Grading
 from moeclip_cli.inspection.image_like import ImageLike, listed
 from moeclip_cli.inspection.prepared import PreparedImage, equal_shapes, prepare
 from moeclip_cli.inspection.profile import Profile, ReferenceProfile
@@ -66,6 +67,7 @@ class OnnxInspector:
         self._session = session
         self.threshold = _threshold(session.description, threshold, profile)
         self.good_scores = GoodScores.known(profile, None)
+        self._grading = Grading(self.model.name, self.threshold.value, 0, self.good_scores)
         self.max_pixels = max_pixels
         self.decode_seconds = decode_seconds
         self._test_image_passed = False
@@ -186,7 +188,7 @@ class OnnxInspector:
             )
 
         loop = ScoringLoop(
-            self.model.name,
+            self._grading,
             load,
             self._inspect,
             require_batch_size(_BATCH_SIZE if batch_size is None else batch_size),
@@ -217,17 +219,10 @@ class OnnxInspector:
         batch = ScoredBatch(self._run(items))
         for i, item in enumerate(items):
             if batch.finite[i]:
-                yield batch.result(
-                    i,
-                    item,
-                    model=self.model.name,
-                    threshold=self.threshold.value,
-                    percentile=self.good_scores.percentile(batch.score(i)),
-                )
+                yield self._grading.result(item, batch.image(i))
                 continue
             self._check_with_test_image(item.prompt)
-            error = "The score is not a finite number."
-            yield Result(item.path, item.prompt, self.model.name, error=error)
+            yield self._grading.failed(item, "The score is not a finite number.")
 
     def _run(self, items: Sequence[PreparedImage]) -> ScoreArrays:
         """Scores of images whose inputs have the same shapes."""

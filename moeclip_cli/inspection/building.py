@@ -59,7 +59,7 @@ class Patches:
     upright: list[list[torch.Tensor]]
 
 
-class _Rows:
+class Rows:
     """Rows of a growing tensor, kept in pieces that are large enough to be freed one by one.
 
     Small ones lie next to each other in memory, whose holes a large tensor cannot use: a bank of
@@ -125,13 +125,11 @@ def build_references(
     def read(numbered: tuple[int, ImageLike]) -> Part:
         number, image = numbered
         source = Path(image) if isinstance(image, (str, os.PathLike)) else image
-        name = str(image) if isinstance(image, (str, os.PathLike)) else f"image {number}"
+        name = name_of(image, number)
         try:
             pixels = decode(source, max_pixels=max_pixels, decode_seconds=decode_seconds).pixels
         except ImageError as error:
-            raise UsageError(
-                f"The reference {name} cannot be read: {error} Remove it, or repair the file."
-            ) from error
+            raise unreadable(name, str(error)) from error
         inputs = tuple(
             network_input(turned(pixels, 360 * step / rotations), network)
             for step in range(rotations)
@@ -173,18 +171,18 @@ def patches_of(
     """
     names: list[str] = []
     digests: list[str] = []
-    levels = [_Rows() for _ in network.config.layers]
+    levels = [Rows() for _ in network.config.layers]
     counts: list[int] = []
     upright: list[list[torch.Tensor]] = []
     for batch in batches(parts, default_batch_size(device)):
         inputs = [pixels for part in batch for pixels in part.inputs]
-        tokens = iter(_tokens(network, inputs, device))
+        tokens = iter(tokens_of(network, inputs, device))
         for part in batch:
             names.append(part.name)
             digests.append(part.digest)
             angles = [next(tokens) for _ in part.inputs]
             for level, seen in zip(levels, zip(*angles, strict=True), strict=True):
-                level.add(torch.cat([_kept(patches, keep) for patches in seen]))
+                level.add(torch.cat([kept(patches, keep) for patches in seen]))
             counts.append(levels[0].latest)
             if keep is not None:
                 upright.append([units(patches) for patches in angles[0]])
@@ -201,6 +199,18 @@ def patches_of(
             for reference in zip(*(level.split(counts) for level in joined), strict=True)
         ]
     return Patches(references, upright)
+
+
+def name_of(image: ImageLike, number: int) -> str:
+    """The path of a reference or, for one in memory, its number."""
+    return str(image) if isinstance(image, (str, os.PathLike)) else f"image {number}"
+
+
+def unreadable(name: str, reason: str) -> UsageError:
+    """The error for a reference that cannot be read."""
+    return UsageError(
+        f"The reference {name} cannot be read: {reason} Remove it, or repair the file."
+    )
 
 
 class _Distinct:
@@ -227,7 +237,7 @@ class _Distinct:
                 yield part
 
 
-def _tokens(
+def tokens_of(
     network: LeveledNetwork, inputs: Sequence[torch.Tensor], device: torch.device
 ) -> list[list[torch.Tensor]]:
     """Tokens (L, D) of each level of each network input; those of one shape are batched."""
@@ -241,7 +251,7 @@ def _tokens(
     return [found[number] for number in range(len(inputs))]
 
 
-def _kept(patches: torch.Tensor, keep: int | None) -> torch.Tensor:
+def kept(patches: torch.Tensor, keep: int | None) -> torch.Tensor:
     """Unit vectors of all patches (L, D) of a level, or of `keep` of them."""
     return units(patches if keep is None else thinned(patches, keep))
 

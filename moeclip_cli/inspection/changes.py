@@ -15,6 +15,7 @@ _UNNAMED = {
     "model_digest": "the weights",
     "references": "the references",
     "prompt_rules": "the prompts by rule",
+    "region": "the regions that are inspected",
 }
 
 

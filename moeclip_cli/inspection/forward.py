@@ -61,14 +61,23 @@ class ForwardPass:
             for images in zip(*(item.pixels for item in items), strict=True)
         ]
         network = self.model.network
+        inside = self._inside(items)
         if self.references is not None:
-            return self._compare(items, scales, self.references), None
+            return self._compare(items, scales, self.references, inside), None
         if isinstance(network, FrozenTower):
             raise TypeError("a tower without adapters scores with references only")
         text = torch.stack([self.encode_text(item.prompt) for item in items])
         comparisons = [network(images, text) for images in scales]
         experts = None if adapter is None else comparisons[0].first_choice(adapter).cpu()
-        return self._zero_shot(comparisons), experts
+        return self._zero_shot(comparisons, inside), experts
+
+    def _inside(self, items: Sequence[PreparedImage]) -> torch.Tensor | None:
+        """The pixels that count, (B, H, W) bool; None if all do."""
+        if all(item.inside is None for item in items):
+            return None
+        everything = np.ones(items[0].pixels[0].shape[-2:], dtype=np.bool_)
+        parts = [everything if item.inside is None else item.inside for item in items]
+        return torch.from_numpy(np.stack(parts)).to(self.device, non_blocking=True)
 
     def of_test_image(self, prompt: str) -> Scores:
         """Scores of an ordinary image, to tell a fault of the weights from one of an image."""
@@ -77,7 +86,11 @@ class ForwardPass:
         return self([PreparedImage("", prompt, pixels)])[0]
 
     def _compare(
-        self, items: Sequence[PreparedImage], scales: list[torch.Tensor], references: References
+        self,
+        items: Sequence[PreparedImage],
+        scales: list[torch.Tensor],
+        references: References,
+        inside: torch.Tensor | None,
     ) -> Scores:
         """Scores by the distance to the references, with the zero-shot score of the same pass."""
         network = self.model.network
@@ -90,17 +103,18 @@ class ForwardPass:
             scores = score_distances(found[:, -1], levels.grid, (height, width), self.domain)
             return replace(scores, distances=found[:, :-1].unflatten(-1, levels.grid))
         distances = references.bank.distances(levels.tokens, owners)
-        scores = score_distances(distances, levels.grid, (height, width), self.domain)
+        scores = score_distances(distances, levels.grid, (height, width), self.domain, inside)
         if isinstance(network, FrozenTower):
             return scores
         text = torch.stack([self.encode_text(item.prompt) for item in items])
         comparisons = [network.compare(levels, text)]
         comparisons += [network(images, text) for images in scales[1:]]
-        return replace(scores, zero_shot=self._zero_shot(comparisons).score)
+        return replace(scores, zero_shot=self._zero_shot(comparisons, inside).score)
 
-    def _zero_shot(self, comparisons: list[Comparison]) -> Scores:
+    def _zero_shot(self, comparisons: list[Comparison], inside: torch.Tensor | None) -> Scores:
         size = self.model.network.config.image_size
-        return score_scales(comparisons, size, self.domain, self.model.config.image_weight)
+        weight = self.model.config.image_weight
+        return score_scales(comparisons, size, self.domain, weight, inside)
 
 
 def text_encoder(model: LoadedModel) -> Callable[[str], torch.Tensor]:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -17,7 +18,6 @@ from moeclip_cli.checkpoints.loading import DEFAULT_MODEL, LoadedModel, load_mod
 from moeclip_cli.discovery.prompts_file import DEFAULT_PROMPT
 from moeclip_cli.errors import ModelError, UsageError
 from moeclip_cli.images.decode import DEFAULT_DECODE_SECONDS, DEFAULT_MAX_PIXELS
-from moeclip_cli.inspection.building import build_references
 from moeclip_cli.inspection.forward import (
     ForwardPass,
     finite_images,
@@ -25,11 +25,14 @@ from moeclip_cli.inspection.forward import (
     text_encoder,
 )
 from moeclip_cli.inspection.good_scores import GoodScores
+from moeclip_cli.inspection.grading import Grading
 from moeclip_cli.inspection.image_like import ImageLike, listed
+from moeclip_cli.inspection.layout import Layout
 from moeclip_cli.inspection.network_input import network_inputs
 from moeclip_cli.inspection.placed import PlacedModel
 from moeclip_cli.inspection.prepared import PreparedImage, match_reference, prepare
 from moeclip_cli.inspection.profile import Profile, ReferenceProfile
+from moeclip_cli.inspection.reference_builder import ReferenceBuilder
 from moeclip_cli.inspection.references import (
     GoodParts,
     References,
@@ -38,12 +41,17 @@ from moeclip_cli.inspection.result import Result
 from moeclip_cli.inspection.scored_batch import ScoredBatch
 from moeclip_cli.inspection.scoring_loop import ScoringLoop
 from moeclip_cli.inspection.thresholds import choose_threshold
+from moeclip_cli.inspection.window_bank import WindowReferences
+from moeclip_cli.inspection.window_scorer import WindowedScores, WindowScorer
+from moeclip_cli.inspection.windows import WindowReader
 from moeclip_cli.model.bank import COMPARED_PATCHES, KEPT_PATCHES
 from moeclip_cli.model.config import Domain
 from moeclip_cli.model.frozen_tower import FrozenTower
 from moeclip_cli.model.scoring import Scores
 from moeclip_cli.parallel.cores import choose_workers
 from moeclip_cli.parallel.device import choose_device
+from moeclip_cli.tiles.framing import Framing, Tile, Where
+from moeclip_cli.tiles.grid import DEFAULT_OVERLAP
 
 Prompt: TypeAlias = "str | Callable[[ImageLike], str]"
 
@@ -71,6 +79,7 @@ class Inspector(PlacedModel):
         image_size: side in pixels of the maps and of the first network input, for a square image.
         sizes: sides in pixels of all network inputs, for a square image.
         references: the good parts that images are compared with, if any.
+        layout: tiles and region of interest of each image, if there are any.
         good_scores: of good parts, which percentiles refer to.
     """
 
@@ -88,6 +97,7 @@ class Inspector(PlacedModel):
         reference_patches: int | None = COMPARED_PATCHES,
         max_pixels: int = DEFAULT_MAX_PIXELS,
         decode_seconds: float = DEFAULT_DECODE_SECONDS,
+        layout: Layout | None = None,
     ) -> None:
         super().__init__(
             model,
@@ -99,16 +109,31 @@ class Inspector(PlacedModel):
         )
         profile = _read_profile(profile)
         self._test_image_passed = False
-        self.references = self._references(
+        if layout is None and profile is not None:
+            layout = Layout.from_settings(profile.settings)
+        self.layout = layout
+        forward = ForwardPass(model, self.device, self.domain, None, text_encoder(model))
+        self._reader: WindowReader | None = None
+        windows: WindowReferences | None = None
+        if layout is not None:
+            self._reader = WindowReader(
+                layout, self._network, self.sizes, max_pixels, decode_seconds
+            )
+            windows = WindowReferences(self._reader, forward, self._in_passes)
+        self._builder = ReferenceBuilder(model, self.device, max_pixels, decode_seconds, windows)
+        self.references = self._builder.choose(
             references, profile, reference_rotations, reference_patches
         )
+        self._forward = replace(forward, references=self.references)
         self.good_scores = GoodScores.known(profile, self.references)
-        self.threshold = choose_threshold(threshold, profile, model.config, self.references)
+        tiled = layout is not None and layout.tiling is not None
+        self.threshold = choose_threshold(
+            threshold, profile, model.config, self.references, tiled=tiled
+        )
         if profile is not None:
             profile.check(self.settings)
-        self._forward = ForwardPass(
-            model, self.device, self.domain, self.references, text_encoder(model)
-        )
+        compared = 0 if self.references is None else len(self.references.names)
+        self._grading = Grading(model.name, self.threshold.value, compared, self.good_scores)
 
     @classmethod
     def load(
@@ -127,6 +152,11 @@ class Inspector(PlacedModel):
         precision: str = "auto",
         max_pixels: int = DEFAULT_MAX_PIXELS,
         decode_seconds: float = DEFAULT_DECODE_SECONDS,
+        tile: Tile = None,
+        smallest: float | None = None,
+        overlap: float = DEFAULT_OVERLAP,
+        region: Where | Iterable[Where] = (),
+        ignore: Where | Iterable[Where] = (),
     ) -> Inspector:
         """Load a model and put it on a device.
 
@@ -153,6 +183,16 @@ class Inspector(PlacedModel):
             max_pixels: images with more pixels are refused before decoding, as decompression bombs.
             decode_seconds: time after which the decoding of one image is stopped; the result of
                 that image is an error.
+            tile: side in pixels of square tiles in which each image is scored at its own
+                resolution; the highest score of a tile is that of the image. "auto" for tiles in
+                which a defect of the size `smallest` covers two patches. By default, an image is
+                scored as a whole; with a profile, as in its calibration.
+            smallest: side of the smallest defect in pixels of the image, for `tile` "auto".
+            overlap: share of a tile's side, up to 0.75, that the next tile covers, too.
+            region: what to inspect of every image: boxes in pixels or percent, such as
+                "10%,10%,90%,90%", masks (white counts), or JSON files of LabelMe. What is outside
+                changes no score. By default all; with a profile, what was calibrated.
+            ignore: what to leave out, in the same forms.
 
         Raises:
             ModelError: if the model or its backbone cannot be found, fetched or trusted, or do not
@@ -185,6 +225,7 @@ class Inspector(PlacedModel):
             reference_patches=reference_patches,
             max_pixels=max_pixels,
             decode_seconds=decode_seconds,
+            layout=Layout.of(Framing(tile, smallest, overlap, region, ignore), loaded.network),
         )
 
     @property
@@ -201,6 +242,8 @@ class Inspector(PlacedModel):
             settings["preprocessing_digest"] = self._network.preprocessing.digest
             if isinstance(self._network, FrozenTower):
                 settings["aspect_ratio"] = "kept"
+        if self.layout is not None:
+            settings |= self.layout.settings
         return settings
 
     def score(
@@ -222,8 +265,8 @@ class Inspector(PlacedModel):
                 scaled by the image's own minimum and maximum. Anything else gives an error in its
                 result.
             prompt: name of the object, or a function from an image to its name.
-            batch_size: images per forward pass, chosen per device by default; does not change the
-                scores.
+            batch_size: images or tiles per forward pass, chosen per device by default; does not
+                change the scores.
             workers: decoding threads; 0 for none. The default depends on the number of CPU cores.
             experts_layer: number of a block with an adapter, whose first choices become
                 `result.experts`.
@@ -239,6 +282,19 @@ class Inspector(PlacedModel):
             require_prompt(prompt)
         size = self._batch_size(batch_size)
         adapter = None if experts_layer is None else self._adapter_after(experts_layer)
+        if self._reader is not None:
+            if adapter is not None:
+                raise UsageError("Experts are shown of whole images; omit `tile` and `region`.")
+            scorer = WindowScorer(self._reader, self._forward, self._in_passes)
+            return self._score_windows(
+                scorer.score(
+                    listed(images),
+                    prompt if callable(prompt) else lambda image: prompt,
+                    batch_size=size,
+                    workers=choose_workers(workers),
+                    ends_batch=ends_batch,
+                )
+            )
         return self._score(
             listed(images), prompt, size, ends_batch, choose_workers(workers), adapter
         )
@@ -269,8 +325,19 @@ class Inspector(PlacedModel):
                 items, lambda part: list(self._unpack(part, *self._forward(part, adapter)))
             )
 
-        loop = ScoringLoop(self.model.name, load, inspect, batch_size, workers, ends_batch)
+        loop = ScoringLoop(self._grading, load, inspect, batch_size, workers, ends_batch)
         return loop.results(images)
+
+    def _score_windows(self, scored: Generator[WindowedScores, None, None]) -> Iterator[Result]:
+        with closing(scored):
+            for each in scored:
+                item = each.image.item
+                if item.error is not None:
+                    yield self._grading.unread(item)
+                elif not each.finite:
+                    yield self._not_finite(item)
+                else:
+                    yield self._grading.result(item, each.scores(), **each.windows)
 
     def more_references(self, images: Iterable[ImageLike]) -> References:
         """The references in use and further ones, each scored against all others.
@@ -284,68 +351,22 @@ class Inspector(PlacedModel):
         """
         if self.references is None:
             raise UsageError("There are no references to add to; give `references`.")
-        return build_references(
-            self._network,
-            images,
-            device=self.device,
-            rotations=self.references.rotations,
-            keep=KEPT_PATCHES,
-            earlier=self.references,
-            max_pixels=self.max_pixels,
-            decode_seconds=self.decode_seconds,
-        )
-
-    def _references(
-        self,
-        images: GoodParts | None,
-        profile: Profile | None,
-        rotations: int,
-        patches: int | None,
-    ) -> References | None:
-        if isinstance(profile, ReferenceProfile):
-            if images is not None:
-                raise UsageError(
-                    "The profile contains its references; omit `reference`, or add the images with "
-                    "'moeclip calibrate --add'."
-                )
-            found = profile.references
-            return replace(found, bank=found.bank.to(self.device))
-        if images is None:
-            if isinstance(self._network, FrozenTower):
-                raise UsageError(
-                    f"{self.model.name} has no adapters and scores by comparison only; give images "
-                    "of good parts as `reference`, or a profile that contains them."
-                )
-            return None
-        return build_references(
-            self._network,
-            images,
-            device=self.device,
-            rotations=rotations,
-            keep=patches,
-            max_pixels=self.max_pixels,
-            decode_seconds=self.decode_seconds,
-        )
+        return self._builder.build(images, self.references.rotations, KEPT_PATCHES, self.references)
 
     def _unpack(
         self, items: list[PreparedImage], scores: Scores, experts: torch.Tensor | None
     ) -> Iterator[Result]:
         batch = ScoredBatch(score_arrays(scores, experts))
-        compared = 0 if self.references is None else len(self.references.names)
         for i, item in enumerate(items):
             if not batch.finite[i]:
-                self._check_with_test_image(item.prompt)
-                error = f"The score is not a finite number in {self.precision}; {self._remedy}."
-                yield Result(item.path, item.prompt, self.model.name, error=error)
+                yield self._not_finite(item)
                 continue
-            yield batch.result(
-                i,
-                item,
-                model=self.model.name,
-                threshold=self.threshold.value,
-                references=compared - (item.owner >= 0) if compared else None,
-                percentile=self.good_scores.percentile(batch.score(i)),
-            )
+            yield self._grading.result(item, batch.image(i))
+
+    def _not_finite(self, item: PreparedImage) -> Result:
+        self._check_with_test_image(item.prompt)
+        error = f"The score is not a finite number in {self.precision}; {self._remedy}."
+        return self._grading.failed(item, error)
 
     @property
     def experts(self) -> int:

@@ -342,8 +342,10 @@ class MutualInspector(PlacedModel):
             self.domain,
         )
         item = PreparedImage(image.path, prompt, (), image.width, image.height, image.notes)
-        return ScoredBatch(score_arrays(scores)).result(
-            0, item, model=self.model.name, threshold=threshold.value, references=image.others
+        return (
+            ScoredBatch(score_arrays(scores))
+            .image(0)
+            .result(item, model=self.model.name, threshold=threshold.value, references=image.others)
         )
 
     def _read(

@@ -36,6 +36,7 @@ class PreparedImage:
         error: one sentence, if the image cannot be scored.
         owner: number of the reference that the image is itself; -1 for none.
         temporary: True if another try may succeed.
+        inside: (H, W) bool, the pixels of the first network input that count; None for all.
     """
 
     path: str
@@ -47,6 +48,7 @@ class PreparedImage:
     error: str | None = None
     owner: int = -1
     temporary: bool = False
+    inside: NDArray[np.bool_] | None = None
 
 
 def prepare(
@@ -77,11 +79,19 @@ def prepare(
     return PreparedImage(path, prompt, pixels, width, height, decoded.notes)
 
 
-def match_reference(prepared: PreparedImage, references: References) -> PreparedImage:
-    """The image with the number of the reference that it is itself, if it is one."""
+def match_reference(
+    prepared: PreparedImage, references: References, digest: str | None = None
+) -> PreparedImage:
+    """The image with the number of the reference that it is itself, if it is one.
+
+    Args:
+        prepared: the image.
+        references: the references.
+        digest: of the image; by default that of its network input.
+    """
     if prepared.error is not None:
         return prepared
-    owner = references.owner(input_digest(prepared.pixels[0]))
+    owner = references.owner(digest or input_digest(prepared.pixels[0]))
     if owner < 0:
         return prepared
     if (owner,) in references.subsets:

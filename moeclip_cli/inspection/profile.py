@@ -14,7 +14,6 @@ from moeclip_cli.bounded_text import read_small_text, require_regular_file
 from moeclip_cli.checkpoints.configuration import read_record
 from moeclip_cli.errors import ModelError, UsageError
 from moeclip_cli.files import replacing
-from moeclip_cli.inspection.bundle_text import read_profile_text
 from moeclip_cli.inspection.conformal import attainable_rate, conformal_threshold, in_words
 from moeclip_cli.inspection.setting_names import label, shown
 from moeclip_cli.model.config import Domain
@@ -31,7 +30,7 @@ Rule = Literal["split", "jackknife+"]
 _NAMES = ("model", "backbone")
 
 # What a setting is where it is not written down.
-_ABSENT = {"aspect_ratio": "not kept"}
+_ABSENT = {"aspect_ratio": "not kept", "tile": "none", "overlap": "none", "region": "none"}
 
 _READING_ERRORS = (ModelError, ValueError, TypeError, LookupError, AttributeError, RecursionError)
 """Exceptions from reading a file of another kind."""
@@ -144,6 +143,9 @@ class Profile:
         path = Path(path)
         try:
             if _has_references(path):
+                # Without references, this works where safetensors is not installed.
+                from moeclip_cli.inspection.bundle_text import read_profile_text
+
                 return cls.from_json(read_profile_text(path))
             return cls.from_json(read_small_text(path, "profile"))
         except _READING_ERRORS as error:

@@ -10,6 +10,8 @@ import numpy as np
 from moeclip_cli.inspection.compact_map import CompactMap
 from moeclip_cli.inspection.regions import regions_of
 from moeclip_cli.inspection.result import ANOMALOUS, NORMAL, Result, Row
+from moeclip_cli.inspection.roi import RegionOfInterest
+from moeclip_cli.tiles.grid import Box
 
 # What a table of 9 significant digits has of these columns is a float32 and no other.
 _FLOAT32 = ("score", "map_max", "image_score", "peak", "image_part", "zero_shot")
@@ -24,6 +26,7 @@ def recut_result(
     map_: CompactMap,
     *,
     drawn: bool = True,
+    roi: RegionOfInterest | None = None,
 ) -> Result:
     """The result that a run with this threshold gives.
 
@@ -37,6 +40,7 @@ def recut_result(
         percentile: share of the good parts with a lower score, in percent, if any are known.
         map_: what the run kept of the anomaly map.
         drawn: whether the result needs its map, for a picture.
+        roi: what was inspected of the image; None for all of it.
     """
     row = recut_row(row, threshold, percentile)
     above = map_.reaches(threshold)
@@ -52,6 +56,8 @@ def recut_result(
         if values is None
         else regions_of(above, values, row.width or 1, row.height or 1),
         probability=values,
+        tile=_tile(row),
+        roi=roi,
     )
 
 
@@ -78,3 +84,10 @@ def recut_row(row: Row, threshold: float, percentile: float | None) -> Row:
         threshold=threshold,
         percentile=percentile,
     )
+
+
+def _tile(row: Row) -> Box | None:
+    """The tile with the highest score, if the image was tiled."""
+    sides = (row.tile_x0, row.tile_y0, row.tile_x1, row.tile_y1)
+    known = [side for side in sides if side is not None]
+    return Box(*known) if len(known) == len(sides) else None

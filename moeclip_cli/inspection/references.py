@@ -30,7 +30,7 @@ class References:
     Attributes:
         bank: their patches.
         names: path of each image, or its number.
-        digests: for each image, SHA-256 of the network input.
+        digests: for each image, SHA-256 of the network input or, with tiles, of all pixels.
         scores: for each image, its score against the others; empty for a single one.
         rotations: number of angles at which each image is in the bank.
         subsets: numbers of the references in each subset that images are also compared with on its

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import math
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from moeclip_cli.inspection.components import components
 from moeclip_cli.inspection.result import Region
 
 
@@ -40,21 +40,18 @@ def regions_of(
         height: height of the original image in pixels.
     """
     rows, columns = probability.shape
-    mask = above.astype(np.uint8)
-    count, labels, stats, _ = cv2.connectedComponentsWithStats(mask, connectivity=8)
     x_scale, y_scale = width / columns, height / rows
     regions = []
-    for label in range(1, count):  # 0 is the background
-        x, y, w, h, area = (int(value) for value in stats[label])
-        window = np.s_[y : y + h, x : x + w]
+    for part in components(above, probability):
+        h, w = part.inside.shape
         regions.append(
             Region(
-                x0=math.floor(x * x_scale),
-                y0=math.floor(y * y_scale),
-                x1=min(width, math.ceil((x + w) * x_scale)),
-                y1=min(height, math.ceil((y + h) * y_scale)),
-                area_fraction=area / probability.size,
-                peak=float(probability[window][labels[window] == label].max()),
+                x0=math.floor(part.x * x_scale),
+                y0=math.floor(part.y * y_scale),
+                x1=min(width, math.ceil((part.x + w) * x_scale)),
+                y1=min(height, math.ceil((part.y + h) * y_scale)),
+                area_fraction=len(part.values) / probability.size,
+                peak=float(part.values.max()),
             )
         )
     return tuple(sorted(regions, key=lambda region: region.area_fraction, reverse=True))

@@ -11,11 +11,14 @@ import cv2
 import numpy as np
 
 from moeclip_cli.errors import UsageError
+from moeclip_cli.tiles.grid import Box
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from moeclip_cli.choices import PictureFormat
+    from moeclip_cli.inspection.measurement import MeasuredRegion
+    from moeclip_cli.inspection.roi import RegionOfInterest
 
 SCHEMA = 1
 """Version of the fields of JSON output; fields are added without a new one."""
@@ -55,6 +58,10 @@ class Row:
         prompt: name of the object.
         model: name of the model.
         error: one sentence, if the image cannot be scored.
+        tiles: number of tiles that were scored, if the image was tiled; the highest of their scores
+            is that of the image.
+        tile_x0, tile_y0, tile_x1, tile_y1: box of the tile with the highest score in original
+            pixels, tile_x1 and tile_y1 exclusive.
     """
 
     path: str
@@ -82,6 +89,11 @@ class Row:
     prompt: str | None = None
     model: str | None = None
     error: str | None = None
+    tiles: int | None = None
+    tile_x0: int | None = None
+    tile_y0: int | None = None
+    tile_x1: int | None = None
+    tile_y1: int | None = None
 
     def good_parts_below(self, total: int) -> str:
         """The percentile in numbers, such as "24 of 25"; "" without one.
@@ -136,6 +148,10 @@ class Result:
         notes: remarks on how the image was read ("first of several pages").
         temporary: whether the cause of the error is the system and not the content of the file, so
             that another try may succeed.
+        tiles: number of tiles that were scored, if the image was tiled. The maps are then those of
+            all tiles, blended, at 4 megapixels at most.
+        tile: the tile with the highest score.
+        roi: what was inspected of the image, if not all of it. The maps are 0 elsewhere.
     """
 
     path: str
@@ -165,6 +181,9 @@ class Result:
     distances: NDArray[np.float32] | None = field(default=None, repr=False)
     notes: tuple[str, ...] = ()
     temporary: bool = False
+    tiles: int | None = None
+    tile: Box | None = None
+    roi: RegionOfInterest | None = None
 
     @property
     def anomaly_map(self) -> NDArray[np.float32] | None:
@@ -195,14 +214,45 @@ class Result:
         from moeclip_cli.pictures.overlay import caption, render_overlay
 
         probability, threshold, score, verdict = self._scored()
+        pixels = self._pixels(image)
         return render_overlay(
-            self._pixels(image),
+            pixels,
             probability,
             threshold,
             caption=caption(score, verdict),
             legend=legend,
             mark_peak=verdict == ANOMALOUS,
+            inside=self.inspected(*pixels.shape[:2]),
         )
+
+    def inspected(self, rows: int, columns: int) -> NDArray[np.bool_] | None:
+        """Which pixels of a picture of the image, of any size, were inspected.
+
+        Args:
+            rows: height of the picture in pixels.
+            columns: width of the picture in pixels.
+
+        Returns:
+            (rows, columns), or None if all were.
+        """
+        if self.roi is None or self.width is None or self.height is None:
+            return None
+        frame = Box(0, 0, self.width, self.height)
+        return self.roi.covers(self.width, self.height, frame, (rows, columns))
+
+    def measure(self, min_area: float = 0) -> tuple[MeasuredRegion, ...]:
+        """The regions with their sizes and outlines, largest first.
+
+        Args:
+            min_area: area in original pixels below which regions are left out.
+
+        Raises:
+            UsageError: if the image was not scored.
+        """
+        from moeclip_cli.inspection.measurement import measure_regions
+
+        probability, threshold, _, _ = self._scored()
+        return measure_regions(probability, threshold, self.width or 1, self.height or 1, min_area)
 
     def save(self, path: str | os.PathLike[str], image: Any = None) -> None:
         """Write the overlay to a `.png`, `.jpg` or `.jpeg` file; missing folders are made.
@@ -302,6 +352,11 @@ class Result:
             height=self.height,
             prompt=self.prompt,
             model=self.model,
+            tiles=self.tiles,
+            tile_x0=self.tile.x0 if self.tile else None,
+            tile_y0=self.tile.y0 if self.tile else None,
+            tile_x1=self.tile.x1 if self.tile else None,
+            tile_y1=self.tile.y1 if self.tile else None,
         )
 
     def to_dict(self) -> dict[str, object]:

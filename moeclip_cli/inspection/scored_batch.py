@@ -11,7 +11,88 @@ from numpy.typing import NDArray
 from moeclip_cli.inspection.prepared import PreparedImage
 from moeclip_cli.inspection.regions import find_regions
 from moeclip_cli.inspection.result import ANOMALOUS, NORMAL, Result
+from moeclip_cli.inspection.roi import RegionOfInterest
 from moeclip_cli.pictures.peak import find_peak
+from moeclip_cli.tiles.grid import Box
+
+
+@dataclass(frozen=True, eq=False)
+class ImageScores:
+    """Scores of one image, or of one window of an image, on the CPU.
+
+    Attributes:
+        score, map_max, image_score, image_part, zero_shot: see `Scores`.
+        probability: (H, W) float32 in [0, 1].
+        raw_map: (H, W) float32.
+        experts: (g, g) first choices of experts, if they are wanted.
+        distances: (N, rows, columns) distances to subsets of the references, if there are any.
+    """
+
+    score: float
+    map_max: float
+    image_score: float
+    image_part: float
+    zero_shot: float | None
+    probability: NDArray[np.float32]
+    raw_map: NDArray[np.float32]
+    experts: NDArray[np.int64] | None = None
+    distances: NDArray[np.float32] | None = None
+
+    def result(
+        self,
+        item: PreparedImage,
+        *,
+        model: str,
+        threshold: float,
+        references: int | None = None,
+        percentile: float | None = None,
+        tiles: int | None = None,
+        tile: Box | None = None,
+        roi: RegionOfInterest | None = None,
+    ) -> Result:
+        """The result of the image.
+
+        Args:
+            item: the image.
+            model: name of the model in tables.
+            threshold: an image is anomalous at this score and above.
+            references: number of images that it was compared with.
+            percentile: share of the good parts with a lower score, in percent.
+            tiles: number of tiles that it was scored in.
+            tile: the tile with the highest score.
+            roi: what was inspected of the image; None for all of it.
+        """
+        peak, peak_x, peak_y = find_peak(self.probability, item.width, item.height)
+        return Result(
+            item.path,
+            item.prompt,
+            model,
+            score=self.score,
+            verdict=ANOMALOUS if self.score >= threshold else NORMAL,
+            threshold=threshold,
+            map_max=self.map_max,
+            image_score=self.image_score,
+            peak=peak,
+            peak_x=peak_x,
+            peak_y=peak_y,
+            map_part=self.score - self.image_part,
+            image_part=self.image_part,
+            zero_shot=self.zero_shot,
+            references=references,
+            percentile=percentile,
+            area_fraction=float((self.probability >= threshold).mean()),
+            regions=find_regions(self.probability, threshold, item.width, item.height),
+            width=item.width,
+            height=item.height,
+            probability=self.probability,
+            raw_map=self.raw_map,
+            experts=self.experts,
+            distances=self.distances,
+            notes=item.notes,
+            tiles=tiles,
+            tile=tile,
+            roi=roi,
+        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,58 +141,18 @@ class ScoredBatch:
         self._distances = scores.distances
         self.finite: list[bool] = scores.finite.tolist()
 
-    def score(self, i: int) -> float:
-        """The score of image `i`."""
-        return self._score[i]
-
-    def result(
-        self,
-        i: int,
-        item: PreparedImage,
-        *,
-        model: str,
-        threshold: float,
-        references: int | None = None,
-        percentile: float | None = None,
-    ) -> Result:
-        """The result of image `i`.
-
-        Args:
-            i: number of the image in the batch.
-            item: the image.
-            model: name of the model in tables.
-            threshold: an image is anomalous at this score and above.
-            references: number of images that it was compared with.
-            percentile: share of the good parts with a lower score, in percent.
-        """
-        probability, score = self._probability[i], self._score[i]
-        peak, peak_x, peak_y = find_peak(probability, item.width, item.height)
-        return Result(
-            item.path,
-            item.prompt,
-            model,
-            score=score,
-            verdict=ANOMALOUS if score >= threshold else NORMAL,
-            threshold=threshold,
+    def image(self, i: int) -> ImageScores:
+        """The scores of image `i`."""
+        return ImageScores(
+            score=self._score[i],
             map_max=self._map_max[i],
             image_score=self._image_score[i],
-            peak=peak,
-            peak_x=peak_x,
-            peak_y=peak_y,
-            map_part=score - self._image_part[i],
             image_part=self._image_part[i],
             zero_shot=None if self._zero_shot is None else self._zero_shot[i],
-            references=references,
-            percentile=percentile,
-            area_fraction=float((probability >= threshold).mean()),
-            regions=find_regions(probability, threshold, item.width, item.height),
-            width=item.width,
-            height=item.height,
-            probability=probability,
+            probability=self._probability[i],
             raw_map=self._raw_map[i],
             experts=None if self._experts is None else self._experts[i],
             distances=None if self._distances is None else self._distances[i],
-            notes=item.notes,
         )
 
 

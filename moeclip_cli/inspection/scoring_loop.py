@@ -7,10 +7,10 @@ from contextlib import closing
 from dataclasses import dataclass
 
 from moeclip_cli.images.pipeline import prefetch
+from moeclip_cli.inspection.grading import Grading
 from moeclip_cli.inspection.image_like import ImageLike
 from moeclip_cli.inspection.prepared import PreparedImage, cut_batches
 from moeclip_cli.inspection.result import Result
-from moeclip_cli.log import LOGGER
 
 
 @dataclass(frozen=True)
@@ -18,7 +18,7 @@ class ScoringLoop:
     """How images become results.
 
     Attributes:
-        model: name of the model in tables.
+        grading: gives the results of images with an error.
         load: decodes an image; called in threads.
         inspect: gives the results of images without an error, in their order.
         batch_size: most images that `inspect` gets.
@@ -26,7 +26,7 @@ class ScoringLoop:
         ends_batch: called once for each image, in order; True to end the batch after it.
     """
 
-    model: str
+    grading: Grading
     load: Callable[[ImageLike], PreparedImage]
     inspect: Callable[[list[PreparedImage]], Iterable[Result]]
     batch_size: int
@@ -45,14 +45,4 @@ class ScoringLoop:
     def _of_batch(self, batch: list[PreparedImage]) -> Iterator[Result]:
         results = iter(self.inspect([item for item in batch if item.error is None]))
         for item in batch:
-            if item.error is None:
-                yield next(results)
-            else:
-                LOGGER.warning("%s: %s", item.path or "An image in memory", item.error)
-                yield Result(
-                    item.path,
-                    item.prompt,
-                    self.model,
-                    error=item.error,
-                    temporary=item.temporary,
-                )
+            yield next(results) if item.error is None else self.grading.unread(item)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from moeclip_cli.bounded_text import shortened
+
 _DIGEST = "_digest"
 _SETS = ("references",)
 _SHOWN = 8
@@ -29,7 +31,7 @@ def shown(key: str, settings: Mapping[str, Any]) -> str:
     """
     value, file = settings.get(key), file_of(key)
     if not isinstance(value, str) or (file is None and key not in _SETS):
-        return str(value)
+        return shortened(value)
     digest = f"SHA-256 {value[:_SHOWN]}..."
     name = settings.get(file or "")
     return f"{name} ({digest})" if name else f"a set with {digest}" if key in _SETS else digest

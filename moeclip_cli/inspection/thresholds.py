@@ -22,6 +22,8 @@ FALLBACK = 0.5
 # Distances of good parts to a single other one vary with the product; most are below this.
 SINGLE_REFERENCE = 0.6
 
+_OF_WHOLE_IMAGES = "; found on whole images, not calibrated for tiles"
+
 # The outlier limit is so many robust deviations above the median score of a folder,
 _OUTLIER = 3.0
 # but at least this far: scores of nearly equal images differ by less.
@@ -35,10 +37,12 @@ class AppliedThreshold:
     Attributes:
         value: an image is anomalous at this score and above.
         source: origin of the threshold, in a few words for tables and reports.
+        of_whole_images: whether it was found on whole images, but is applied to tiles.
     """
 
     value: float
     source: str
+    of_whole_images: bool = False
 
 
 def choose_threshold(
@@ -46,6 +50,8 @@ def choose_threshold(
     profile: Profile | None,
     config: CheckpointConfig,
     references: References | None = None,
+    *,
+    tiled: bool = False,
 ) -> AppliedThreshold:
     """The given threshold, else the profile's, that of the references, the checkpoint's, or 0.5.
 
@@ -54,6 +60,8 @@ def choose_threshold(
         profile: profile of the product, if any.
         config: configuration of the checkpoint.
         references: good parts that images are compared with, if any.
+        tiled: whether images are scored in tiles. The checkpoint's threshold stays as it is then,
+            as its scores in tiles are unknown, but its source says so.
 
     Raises:
         UsageError: if the given one is outside [0, 1], the range of scores.
@@ -65,7 +73,8 @@ def choose_threshold(
     if references is not None:
         return _reference_threshold(references)
     if config.threshold is not None:
-        return AppliedThreshold(config.threshold.value, f"checkpoint: {config.threshold.how}")
+        found = f"checkpoint: {config.threshold.how}"
+        return AppliedThreshold(config.threshold.value, found + _OF_WHOLE_IMAGES * tiled, tiled)
     return AppliedThreshold(FALLBACK, "not calibrated: the checkpoint has none, 0.5 is a guess")
 
 

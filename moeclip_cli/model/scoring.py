@@ -73,7 +73,11 @@ def score(comparison: Comparison, size: int, domain: Domain, image_weight: float
 
 
 def score_scales(
-    comparisons: Sequence[Comparison], size: int, domain: Domain, image_weight: float = 0.5
+    comparisons: Sequence[Comparison],
+    size: int,
+    domain: Domain,
+    image_weight: float = 0.5,
+    inside: Tensor | None = None,
 ) -> Scores:
     """Score a batch of images that the network has seen at several sizes.
 
@@ -84,9 +88,14 @@ def score_scales(
         size: side S of the maps in pixels.
         domain: determines the blur and the formula.
         image_weight: w.
+        inside: (B, S, S) bool, the pixels of the maps that count; all by default. Maps are 0 on the
+            others.
     """
     maps = [anomaly_maps(comparison, size, domain) for comparison in comparisons]
     raw_map, probability = (torch.stack(part).mean(dim=0) for part in zip(*maps, strict=True))
+    map_max = _maximum(raw_map, inside)
+    if inside is not None:
+        raw_map, probability = raw_map * inside, probability * inside
     images = torch.stack([comparison.image.float() for comparison in comparisons])
     map_part = probability.amax(dim=(-2, -1))
     image_part = torch.zeros_like(map_part)
@@ -97,7 +106,7 @@ def score_scales(
     return Scores(
         score=map_part + image_part,
         probability=probability,
-        map_max=raw_map.amax(dim=(-2, -1)),
+        map_max=map_max,
         image_score=(images[..., 1].mean(dim=0) + 1) / 2,
         raw_map=raw_map,
         image_part=image_part,
@@ -105,7 +114,11 @@ def score_scales(
 
 
 def score_distances(
-    distances: Tensor, grid: tuple[int, int], size: tuple[int, int], domain: Domain
+    distances: Tensor,
+    grid: tuple[int, int],
+    size: tuple[int, int],
+    domain: Domain,
+    inside: Tensor | None = None,
 ) -> Scores:
     """Score a batch of images by the distances of their patches to reference patches.
 
@@ -117,17 +130,38 @@ def score_distances(
         grid: rows and columns of the patches.
         size: height H and width W of the maps in pixels.
         domain: determines the blur.
+        inside: (B, H, W) bool, the pixels of the maps that count, at least one of each image; all
+            by default. Patches without such a pixel do not count, and maps are 0 on other pixels.
     """
-    found = image_score(distances)
     maps = _to_pixels(distances, grid, size, domain).clamp(0, 1)
+    if inside is None:
+        found, map_max = image_score(distances), distances.amax(dim=1)
+    else:
+        counted = patches_inside(inside, grid)
+        pairs = list(zip(distances, counted, strict=True))
+        found = torch.cat([image_score(one[own][None]) for one, own in pairs])
+        map_max = _maximum(distances, counted)
+        maps = maps * inside
     return Scores(
         score=found,
         probability=maps,
-        map_max=distances.amax(dim=1),
+        map_max=map_max,
         image_score=found,
         raw_map=maps,
         image_part=torch.zeros_like(found),
     )
+
+
+def patches_inside(inside: Tensor, grid: tuple[int, int]) -> Tensor:
+    """The patches that contain a pixel of `inside` (B, H, W), (B, L) bool."""
+    return F.adaptive_max_pool2d(inside.float(), grid).flatten(1) > 0
+
+
+def _maximum(values: Tensor, inside: Tensor | None) -> Tensor:
+    """Maximum of each image (B, ...), of the values inside if they are given."""
+    if inside is not None:
+        values = values.masked_fill(~inside, -torch.inf)
+    return values.flatten(1).amax(dim=1)
 
 
 def anomaly_maps(comparison: Comparison, size: int, domain: Domain) -> tuple[Tensor, Tensor]:

@@ -16,6 +16,9 @@ from moeclip_cli.pictures.peak import find_peak
 _STRIP_PIXELS = 1 << 19
 # In a narrower picture, an outline would hide the region.
 _NARROWEST_OUTLINED = 16
+BORDER = (0, 114, 178)
+"""Colour of the border of what was inspected: a blue that is in no colour scale."""
+
 # Radius of the ring around a peak, as a share of the shorter side.
 _RING_RADIUS = 0.06
 _LEGEND_SHARE = (0.7, 0.4)
@@ -30,6 +33,7 @@ def render_overlay(
     caption: str = "",
     legend: bool = True,
     mark_peak: bool = False,
+    inside: NDArray[np.bool_] | None = None,
 ) -> NDArray[np.uint8]:
     """Colour a picture by its anomaly probability and outline regions at or above the threshold.
 
@@ -43,6 +47,8 @@ def render_overlay(
         legend: whether to draw a legend in the least anomalous corner, if it fits.
         mark_peak: whether to draw a ring around the maximum of the map if no region reaches the
             threshold, as on an image that is anomalous as a whole.
+        inside: (H, W), the pixels that were inspected, whose border is drawn; the others keep their
+            colours. None for all.
 
     Returns:
         (H, W, 3) uint8, RGB.
@@ -53,10 +59,15 @@ def render_overlay(
     for rows, values in _strips(probability, *pixels.shape[:2]):
         painted[rows] = scale.paint(pixels[rows], values)
         reached[rows] = values >= threshold
+        if inside is not None:
+            np.copyto(painted[rows], pixels[rows], where=~inside[rows, :, None])
+            reached[rows] &= inside[rows]
     if min(reached.shape) >= _NARROWEST_OUTLINED:
         outline(painted, reached)
         if mark_peak and not reached.any():
             _ring(painted, probability)
+    if inside is not None:
+        _draw_border(painted, inside)
     if legend:
         _place_legend(painted, probability, scale, caption)
     return painted
@@ -77,6 +88,13 @@ def outline(picture: NDArray[np.uint8], region: NDArray[np.uint8]) -> None:
     contours, _ = cv2.findContours(region, cv2.RETR_CCOMP, cv2.CHAIN_APPROX_SIMPLE)
     for colour, width in _line(*region.shape):
         cv2.drawContours(picture, contours, -1, colour, width, cv2.LINE_AA)
+
+
+def _draw_border(picture: NDArray[np.uint8], inside: NDArray[np.bool_]) -> None:
+    """Draw a blue line around what was inspected, in place."""
+    contours, _ = cv2.findContours(inside.astype(np.uint8), cv2.RETR_CCOMP, cv2.CHAIN_APPROX_SIMPLE)
+    width = max(1, round(sqrt(inside.size) / 500))
+    cv2.drawContours(picture, contours, -1, BORDER, width)
 
 
 def _ring(picture: NDArray[np.uint8], probability: NDArray[np.float32]) -> None:

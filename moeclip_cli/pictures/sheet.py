@@ -26,6 +26,7 @@ def render_sheet(
     mask: NDArray[np.generic] | None = None,
     caption: str = "",
     mark_peak: bool = False,
+    inside: NDArray[np.bool_] | None = None,
 ) -> NDArray[np.uint8]:
     """Arrange the image, its anomaly map, the overlay and, if known, the ground truth.
 
@@ -37,6 +38,7 @@ def render_sheet(
             nearest neighbour.
         caption: a line in the legend, e.g. `overlay.caption(score, verdict)`.
         mark_peak: as in `render_overlay`.
+        inside: as in `render_overlay`.
 
     Returns:
         (h, w, 3) uint8, RGB: the panels at viewing size in a row, or in a column if the image is
@@ -46,7 +48,14 @@ def render_sheet(
     height, width = image.shape[:2]
     scale = ColourScale(threshold)
     resized = cv2.resize(probability, (width, height), interpolation=cv2.INTER_LINEAR)
-    overlay = render_overlay(image, probability, threshold, legend=False, mark_peak=mark_peak)
+    overlay = render_overlay(
+        image,
+        probability,
+        threshold,
+        legend=False,
+        mark_peak=mark_peak,
+        inside=None if inside is None else nearest(inside, height, width) != 0,
+    )
     panels = [
         ("image", image),
         ("anomaly map", scale.paint(np.full_like(image, UNDER_COLOURS), resized)),

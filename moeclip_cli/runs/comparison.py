@@ -22,7 +22,7 @@ the content of the file."""
 # Settings from which scores and verdicts follow.
 _TOLD = (
     "model", "model_digest", "threshold", "prompt", "prompt_rules", "image_size", "domain",
-    "precision", "references", "mode",
+    "precision", "references", "mode", "tile", "overlap", "region",
 )  # fmt: skip
 
 

@@ -10,6 +10,7 @@ from typing import Any
 from moeclip_cli.errors import UsageError
 from moeclip_cli.files import is_present
 from moeclip_cli.inspection.result import Row
+from moeclip_cli.inspection.roi import RegionOfInterest
 from moeclip_cli.reports.tables.cells import readable
 from moeclip_cli.reports.tables.results_table import read_table, table_path
 from moeclip_cli.runs.image_files import ImageFiles
@@ -20,7 +21,7 @@ from moeclip_cli.runs.run_card import CARD, read_card
 # Settings of the run that say nothing about the scores.
 _OF_THE_RUN = {
     "threshold", "threshold_source", "max_pixels", "prompt", "prompt_rules", "table_format",
-    "heatmaps", "heatmaps_of", "save_maps", "keep_maps",
+    "heatmaps", "heatmaps_of", "save_maps", "keep_maps", "regions",
 }  # fmt: skip
 
 
@@ -75,6 +76,22 @@ class FinishedRun:
         """Device, versions and command line."""
         environment: dict[str, Any] = self.card.get("environment", {})
         return environment
+
+    @property
+    def roi(self) -> RegionOfInterest | None:
+        """What was inspected of each image; None for all of it.
+
+        Raises:
+            UsageError: if the run card is damaged.
+        """
+        content = self.settings.get("region")
+        try:
+            return None if content is None else RegionOfInterest.from_json(content)
+        except (ValueError, TypeError, LookupError, AttributeError) as error:
+            raise UsageError(
+                f"{self.folder / CARD} is damaged: its region cannot be read; score the images "
+                "again."
+            ) from error
 
     @property
     def table(self) -> Path:

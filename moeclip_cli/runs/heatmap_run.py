@@ -116,7 +116,13 @@ def _sheet_of(
     probability, threshold, line = _drawn(result)
     anomalous = result.verdict == ANOMALOUS
     return render_sheet(
-        pixels, probability, threshold, mask=mask, caption=line, mark_peak=anomalous
+        pixels,
+        probability,
+        threshold,
+        mask=mask,
+        caption=line,
+        mark_peak=anomalous,
+        inside=result.inspected(*pixels.shape[:2]),
     )
 
 

@@ -1,4 +1,4 @@
-"""The overlays and maps of a scoring run, by the names of the images."""
+"""The overlays, maps and regions of a scoring run, by the names of the images."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from moeclip_cli.runs.input_log import InputRecord
 from moeclip_cli.runs.names import output_path
 from moeclip_cli.runs.picture_files import format_of, possible_paths
 
-HEATMAPS, MAPS, COMPACT_MAPS = "heatmaps", "maps", "compact-maps"
+HEATMAPS, MAPS, COMPACT_MAPS, REGIONS = "heatmaps", "maps", "compact-maps", "regions"
 
 
 @dataclass(frozen=True)
@@ -32,6 +32,7 @@ class ImageFiles:
         save_maps: whether raw maps are written.
         anomalous_only: whether only anomalous images get an overlay.
         keep_maps: whether compact maps are written.
+        regions: whether the regions of each image are written.
     """
 
     folder: Path
@@ -39,6 +40,7 @@ class ImageFiles:
     save_maps: bool
     anomalous_only: bool = False
     keep_maps: bool = False
+    regions: bool = False
 
     @classmethod
     def of(cls, folder: Path, settings: Mapping[str, Any]) -> ImageFiles:
@@ -49,6 +51,7 @@ class ImageFiles:
             settings["save_maps"],
             settings.get("heatmaps_of") == ANOMALOUS,
             settings.get("keep_maps", False),
+            "regions" in settings,
         )
 
     def overlays(self, name: str) -> dict[PictureFormat, Path]:
@@ -84,17 +87,23 @@ class ImageFiles:
         """The path of the compact map of the image with this name."""
         return output_path(self.folder / COMPACT_MAPS, name, ".png")
 
-    def maps(self, name: str) -> Iterator[Path]:
-        """The paths of all maps of the image with this name."""
+    def regions_of(self, name: str) -> Path:
+        """The path of the regions of the image with this name."""
+        return output_path(self.folder / REGIONS, name, ".json")
+
+    def data(self, name: str) -> Iterator[Path]:
+        """The paths of all maps, and of the regions, of the image with this name."""
         if self.save_maps:
             yield self.raw_map(name)
         if self.keep_maps:
             yield self.compact_map(name)
+        if self.regions:
+            yield self.regions_of(name)
 
     def paths(self, name: str) -> Iterator[Path]:
         """The paths of all files that the image with this name may have."""
         yield from self.overlays(name).values()
-        yield from self.maps(name)
+        yield from self.data(name)
 
     def exist(self, record: InputRecord) -> bool:
         """Return True if all files that a scored image should have exist."""
@@ -117,7 +126,7 @@ class ImageFiles:
                 continue
             if self.heatmaps is not None and record.overlay and self.overlay(record.name) is None:
                 yield next(iter(self.overlays(record.name).values()))
-            yield from (path for path in self.maps(record.name) if not path.exists())
+            yield from (path for path in self.data(record.name) if not path.exists())
 
     def require_complete(self, records: Iterable[InputRecord]) -> None:
         """Check at the end of a run that all files exist.
@@ -125,7 +134,7 @@ class ImageFiles:
         Raises:
             UsageError: with their number, if some are missing.
         """
-        written = self.heatmaps or self.save_maps or self.keep_maps
+        written = self.heatmaps or self.save_maps or self.keep_maps or self.regions
         missing = list(self.missing(records)) if written else []
         if missing:
             raise UsageError(

@@ -6,8 +6,9 @@ from pathlib import Path
 
 from moeclip_cli.runs.folder import RunKind
 from moeclip_cli.runs.good_scores_file import GOOD_SCORES
-from moeclip_cli.runs.image_files import COMPACT_MAPS, HEATMAPS, MAPS
+from moeclip_cli.runs.image_files import COMPACT_MAPS, HEATMAPS, MAPS, REGIONS
 from moeclip_cli.runs.input_log import INPUTS
+from moeclip_cli.runs.region_run import COCO, TABLE
 from moeclip_cli.runs.run_card import read_card
 
 MUTUAL = "mutual"
@@ -29,8 +30,10 @@ SCORE = RunKind(
         "report.html",
         INPUTS,
         GOOD_SCORES,
+        TABLE,
+        COCO,
     ),
-    folders=(HEATMAPS, MAPS, COMPACT_MAPS, MUTUAL, RECUT),
+    folders=(HEATMAPS, MAPS, COMPACT_MAPS, REGIONS, MUTUAL, RECUT),
     how_to_resume="`resume` to continue it",
 )
 

@@ -180,7 +180,7 @@ class _Job:
 
     def __init__(self, run: FinishedRun, change: Change, draft: Path) -> None:
         self._run, self._change, self.draft = run, change, draft
-        self._kept = run.files
+        self._kept, self._roi = run.files, run.roi
         self._drawn = ImageFiles(
             draft,
             change.heatmaps,
@@ -195,8 +195,14 @@ class _Job:
             The threshold of the regions, see `recut_result`; None if they are left empty.
 
         Raises:
-            UsageError: naming the first map or image that is missing or has changed.
+            UsageError: naming the first map or image that is missing or has changed; if the run
+                has files of regions, which are not written again.
         """
+        if self._kept.regions:
+            raise UsageError(
+                f"The run in {self._run.folder} has the files of --regions, which show one "
+                "threshold only; score the images again with the new one."
+            )
         scored = [record for _, record in self._run.records() if record.scored]
         if not self._change.verdicts_only:
             _require_maps(self._run.folder, self._kept, scored)
@@ -227,7 +233,9 @@ class _Job:
         if self._change.verdicts_only:
             return row, _Image(replace(exact, percentile=percentile), record)
         drawn = self._change.report or self._change.heatmaps is not None
-        result = recut_result(row, threshold, percentile, self._map(record), drawn=drawn)
+        result = recut_result(
+            row, threshold, percentile, self._map(record), drawn=drawn, roi=self._roi
+        )
         if self._drawn.anomalous_only and not self._drawn.wants_overlay(result):
             record = replace(record, overlay=self._drawn.heatmaps is None)
         return row, _Image(result.row(), record, result)

@@ -33,6 +33,7 @@ from moeclip_cli.runs.input_log import (
     describe_batch,
     read_records,
 )
+from moeclip_cli.runs.region_run import RegionOutput, save_regions, write_region_tables
 from moeclip_cli.runs.resumption import InputOrder, keep_valid_rows
 from moeclip_cli.runs.stream import FileJob, Pace, PromptFunction, results_with_files
 from moeclip_cli.runs.summary import Summary
@@ -54,6 +55,7 @@ class Outputs:
         save_maps: whether each image's raw map is written to `maps/NAME.npy`.
         keep_maps: whether each image's compact map is written to `compact-maps/NAME.png`.
         report: head of `report.html`, or None for no report.
+        regions: what is written about regions, or None for nothing.
     """
 
     table_format: TableFormat = "csv"
@@ -62,6 +64,7 @@ class Outputs:
     save_maps: bool = False
     keep_maps: bool = False
     report: RunFacts | None = None
+    regions: RegionOutput | None = None
 
 
 def score_settings(
@@ -86,6 +89,7 @@ def score_settings(
     # Keys of later versions are left out at their defaults, so that earlier runs can be resumed.
     more: dict[str, Any] = {"heatmaps_of": "anomalous"} if outputs.anomalous_only else {}
     more |= {"keep_maps": True} if outputs.keep_maps else {}
+    more |= {} if outputs.regions is None else {"regions": vars(outputs.regions)}
     return {
         **inspector.settings,
         "threshold": None if threshold is None else threshold.value,
@@ -166,6 +170,7 @@ def run_score(
         save_maps=outputs.save_maps,
         anomalous_only=outputs.anomalous_only,
         keep_maps=outputs.keep_maps,
+        regions=outputs.regions is not None,
     )
     with folder, ExitStack() as stack:
         write_good_scores(folder.path, scorer.good_scores)
@@ -190,7 +195,7 @@ def run_score(
             if report is not None:
                 report.add(row, picture=overlays.get(row.path))
         order = InputOrder(table, refs, size, describe)
-        jobs = _file_jobs(scorer, files)
+        jobs = _file_jobs(scorer, files, outputs)
         for ref, result in results_with_files(scorer, order.missing(), prompt, jobs, pace):
             row = result.row()
             log.add(_record(order.next_record(), result, files))
@@ -204,6 +209,8 @@ def run_score(
             log.arrange(str(ref.path) for ref in refs)
         stack.close()  # the digests of `finish` are those of finished files
         files.require_complete(read_records(log.path))
+        if outputs.regions is not None:
+            write_region_tables(files, log.path, outputs.regions)
         folder.finish(summary.to_dict())
     return summary
 
@@ -235,7 +242,7 @@ def _add_to_report(
         report.add(result.row(), picture=picture)
 
 
-def _file_jobs(scorer: Scorer, files: ImageFiles) -> list[FileJob]:
+def _file_jobs(scorer: Scorer, files: ImageFiles, outputs: Outputs) -> list[FileJob]:
     """The writers of each scored image's files."""
 
     def save_overlay(ref: ImageRef, result: Result) -> None:
@@ -264,4 +271,6 @@ def _file_jobs(scorer: Scorer, files: ImageFiles) -> list[FileJob]:
         jobs.append(save_map)
     if files.keep_maps:
         jobs.append(save_compact_map)
+    if (regions := outputs.regions) is not None:
+        jobs.append(lambda ref, result: save_regions(files, ref, result, regions))
     return jobs

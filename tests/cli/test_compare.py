@@ -55,6 +55,15 @@ def test_another_threshold_flips_verdicts_and_moves_no_score(score, compare, par
     assert limited.count("anomalous -> normal") == 2
 
 
+def test_tiles_and_regions_that_differ_are_told(score, compare, parts):
+    score("parts", "a")
+    score("parts", "b", "--tile", 56, "--region", "0,0,40,40")
+    settings = " ".join(compare("a", "b").stdout.splitlines()[-1].split())
+    assert "tile none in A, 56 in B; overlap none in A, 0.25 in B" in settings
+    assert "the regions that are inspected differ" in settings
+    assert "[[" not in settings and "{" not in settings
+
+
 def test_another_image_moves_its_score(score, compare, parts):
     score("parts", "a", "--threshold", 1)
     save_image(parts / "left/a.png", seed=70)

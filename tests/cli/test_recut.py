@@ -15,6 +15,7 @@ from PIL import Image
 from support.samples import save_image
 
 from moeclip_cli.inspection.compact_map import CompactMap
+from moeclip_cli.pictures.overlay import BORDER
 from moeclip_cli.runs.lock import WriterLock
 from moeclip_cli.runs.run_card import read_card
 
@@ -105,6 +106,37 @@ def test_a_recut_run_is_a_new_run_with_that_threshold(score, recut, table):
     for name, picture in expected.items():  # an outline may be off by a pixel
         far = np.abs(drawn[name].astype(int) - picture).max(axis=-1) > 3
         assert far.mean() < 0.1
+
+
+def test_tiles_and_region_are_those_of_a_new_run(score, recut, moeclip):
+    options = ("--tile", 56, "--region", "10%,0%,90%,80%", "--keep-maps", "--heatmaps", "--report")
+    score(OUT, *options, "--threshold", 0)
+    threshold = in_the_middle()
+    expected = score("new", *options, "--threshold", threshold, "--json")
+
+    printed = recut(OUT, "--threshold", threshold, "--json").stdout
+    assert [json.loads(line)["tile_x0"] for line in printed.splitlines()] == [
+        json.loads(line)["tile_x0"] for line in expected.splitlines()
+    ]
+    for name in ("results.csv", "inputs.jsonl"):
+        assert (OUT / name).read_bytes() == Path("new", name).read_bytes()
+    assert len({row["verdict"] for row in rows(OUT)} - {""}) == 2
+    assert read_card(OUT)["settings"] == read_card(Path("new"))["settings"]
+    drawn, others = pictures(OUT / "heatmaps"), pictures(Path("new/heatmaps"))
+    for name, picture in others.items():
+        border = (picture == BORDER).all(axis=-1)
+        assert border.any()
+        assert np.array_equal((drawn[name] == BORDER).all(axis=-1), border)
+    assert moeclip("verify", OUT).exit_code == 0
+
+
+def test_a_run_with_files_of_regions_is_refused(score, recut):
+    score(OUT, "--keep-maps", "--regions")
+    before = files()
+    for options in ((), ("--verdicts-only",), ("--dry-run",)):
+        message = recut(OUT, "--threshold", 0.6, *options, code=2).stderr
+        assert "has the files of --regions, which show one threshold only" in message
+    assert files() == before
 
 
 def test_the_way_back_gives_the_same_files(score, recut, moeclip):

@@ -11,6 +11,7 @@ from support.exports import PROMPTS
 
 from moeclip_cli.toml import tomllib
 
+FILES = ("--save-maps", "--keep-maps", "--regions")
 ROOT = Path(__file__).parents[2]
 MISSING = (
     "accelerate", "huggingface_hub", "onnx", "onnxscript", "open_clip", "packaging", "safetensors",
@@ -35,12 +36,14 @@ def run_without(*args):
 
 def test_score_and_heatmap_run_without_torch(graph_file, parts):
     options = ["--model", graph_file, "--prompt", PROMPTS[1]]
-    done = run_without("score", parts, *options, "--heatmaps", "--report", "--save-maps")
+    done = run_without("score", parts, *options, "--heatmaps", "--report", *FILES)
     assert done.returncode == 0, done.stderr
     assert "5 images: " in done.stdout
     out = Path("moeclip-out")
     assert len((out / "results.csv").read_text(encoding="utf-8").splitlines()) == 6
     assert len([*(out / "heatmaps").rglob("*.png")]) == 5
+    assert len([*(out / "regions").rglob("*.json")]) == len([*out.rglob("compact-maps/**/*.png")])
+    assert (out / "coco.json").exists()
     assert '"onnxruntime"' in (out / "run.json").read_text(encoding="utf-8")
     assert run_without("verify", out).returncode == 0
 

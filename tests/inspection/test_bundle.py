@@ -90,7 +90,7 @@ def test_32_references_take_less_than_5_megabytes(inspector, tmp_path):
     [
         ({"image_size": 140}, "its image size is 126, but here it is 140"),
         ({"precision": "bf16"}, "its precision is float32"),
-        ({"model": "moeclip-mini"}, "its model digest is"),
+        ({"model": "moeclip-mini"}, "its model is dinov2-vits14"),
         ({"references": ["x.png"]}, "contains its references; omit `reference`"),
     ],
     ids=lambda value: next(iter(value)) if isinstance(value, dict) else "",
@@ -264,7 +264,7 @@ def test_a_split_profile_keeps_its_threshold_when_parts_are_added(inspector, goo
     found = inspector.references
     held_out = [score(inspector, path) for path in good[4:]]
     profile = calibrated(found, held_out, "bracket", inspector.settings, "split", 0.05)
-    assert "33.3% at most" in profile.guarantee  # two images allow no less
+    assert "At most 33.3%" in profile.guarantee  # two images allow no less
     with pytest.raises(UsageError, match="are references already"):
         inspector.more_references(good[:2])
     changed = profile.updated(inspector.more_references(good[4:5]))

@@ -85,7 +85,7 @@ def test_other_scales_are_refused(profile, inspector):
 def test_another_model_of_the_same_name_is_refused(profile, inspector):
     other = dataclasses.replace(inspector.model, digest="0" * 64)
 
-    with pytest.raises(UsageError, match="its model digest is"):
+    with pytest.raises(UsageError, match=r"its model is standin\.pth \(SHA-256"):
         Inspector(other, device="cpu", profile=profile)
 
 

@@ -4,7 +4,7 @@ FLOORS = (
     {"_version", "choices", "exit_codes", "toml"},
     {"errors"},
     {"arguments", "bounded_text", "extras", "files", "log"},
-    {"discovery", "model", "parallel"},
+    {"discovery", "model", "parallel", "tiles"},
     {"checkpoints", "images", "pictures"},
     {"datasets", "inspection"},
     {"doctor", "evaluation", "exports"},

@@ -1,0 +1,186 @@
+"""Scores of images from those of their windows: the highest one counts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Iterable, Sequence
+from contextlib import closing
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from moeclip_cli.inspection.forward import ForwardPass, score_arrays
+from moeclip_cli.inspection.image_like import ImageLike
+from moeclip_cli.inspection.prepared import PreparedImage, match_reference
+from moeclip_cli.inspection.scored_batch import ImageScores, ScoredBatch
+from moeclip_cli.inspection.windows import (
+    Window,
+    WindowedImage,
+    WindowReader,
+    cut_window_batches,
+)
+from moeclip_cli.tiles.canvas import MapCanvas
+from moeclip_cli.tiles.grid import Box
+
+Passes: TypeAlias = Callable[
+    [Sequence[PreparedImage], Callable[[list[PreparedImage]], list[tuple[ScoredBatch, int]]]],
+    list[tuple[ScoredBatch, int]],
+]
+"""See `PlacedModel._in_passes`."""
+
+
+@dataclass(eq=False)
+class WindowedScores:
+    """The scores of an image, window by window.
+
+    Attributes:
+        image: the image.
+        finite: whether all numbers of its windows are finite.
+        best: the window with the highest score, and its box; its maps are left out.
+    """
+
+    image: WindowedImage
+    finite: bool = True
+    best: tuple[ImageScores, Box] | None = None
+    _whole: ImageScores | None = None
+    _map_max: float = -np.inf
+    _image_score: float = -np.inf
+    _zero_shot: list[float] = field(default_factory=list)
+    _canvas: MapCanvas | None = None
+
+    def add(self, window: Window, batch: ScoredBatch, i: int) -> None:
+        """Add image `i` of a batch, which is the window."""
+        self.finite = self.finite and batch.finite[i]
+        if not self.finite:
+            return
+        found = batch.image(i)
+        if self.best is None or found.score > self.best[0].score:
+            nothing = np.empty((0, 0), np.float32)
+            scalars = ImageScores(
+                found.score,
+                found.map_max,
+                found.image_score,
+                found.image_part,
+                found.zero_shot,
+                nothing,
+                nothing,
+            )
+            self.best = scalars, window.box
+        if self.image.whole:
+            self._whole = found
+            return
+        self._map_max = max(self._map_max, found.map_max)
+        self._image_score = max(self._image_score, found.image_score)
+        if found.zero_shot is not None:
+            self._zero_shot.append(found.zero_shot)
+        if self._canvas is None:
+            self._canvas = self._open_canvas(window.box, found)
+        self._canvas.add(window.box, (found.probability, found.raw_map))
+
+    @property
+    def score(self) -> float:
+        """The highest score of the windows so far."""
+        if self.best is None:
+            raise ValueError("an image without windows has no score")
+        return self.best[0].score
+
+    @property
+    def windows(self) -> dict[str, Any]:
+        """Tiles and region of interest, for `ImageScores.result`."""
+        roi = {"roi": self.image.layout.roi}
+        if self.image.layout.tiling is None:
+            return roi
+        return roi | {"tiles": len(self.image.boxes), "tile": self.best and self.best[1]}
+
+    def scores(self) -> ImageScores:
+        """The scores of the image, after those of all its windows."""
+        if self._whole is not None:
+            return self._whole
+        if self.best is None or self._canvas is None:
+            raise ValueError("an image without windows has no scores")
+        best, _ = self.best
+        maps = self._canvas.blended()
+        inside = self.image.inside(self.image.frame, maps.shape[1:])
+        if inside is not None:
+            maps *= inside
+        probability, raw_map = maps
+        return ImageScores(
+            score=best.score,
+            map_max=self._map_max,
+            image_score=self._image_score,
+            image_part=best.image_part,
+            zero_shot=max(self._zero_shot) if self._zero_shot else None,
+            probability=probability.clip(0, 1),
+            raw_map=raw_map,
+        )
+
+    def _open_canvas(self, box: Box, found: ImageScores) -> MapCanvas:
+        width, height = self.image.item.width, self.image.item.height
+        rows, columns = found.probability.shape
+        return MapCanvas(
+            (width, height),
+            (columns / box.width, rows / box.height),
+            self.image.layout.area(width, height),
+            self.image.layout.overlap,
+            layers=2,
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class WindowScorer:
+    """Scores images by their windows.
+
+    Attributes:
+        reader: reads the images.
+        forward: the network and the references.
+        in_passes: divides a batch into passes that fit into memory.
+    """
+
+    reader: WindowReader
+    forward: ForwardPass
+    in_passes: Passes
+
+    def score(
+        self,
+        images: Iterable[ImageLike],
+        prompt: Callable[[ImageLike], str],
+        *,
+        batch_size: int,
+        workers: int,
+        ends_batch: Callable[[], bool] | None = None,
+    ) -> Generator[WindowedScores, None, None]:
+        """The scores of each image, in order; none of an image with an error.
+
+        Args:
+            images: as for `Inspector.score`.
+            prompt: the name of the object on an image.
+            batch_size: windows per forward pass.
+            workers: threads that cut windows; 0 for none.
+            ends_batch: see `Inspector.score`.
+        """
+        reading = self.reader.windows(
+            images, prompt, workers=workers, ahead=2 * batch_size, owner=self._owned
+        )
+        current: WindowedScores | None = None
+        with closing(reading) as windows:
+            for batch in cut_window_batches(windows, batch_size, ends_batch):
+                good = [window.item for window in batch if window.item.error is None]
+                found = iter(self.in_passes(good, self._scored))
+                for window in batch:
+                    if current is None:
+                        current = WindowedScores(window.image)
+                    if window.item.error is None:
+                        current.add(window, *next(found))
+                    if window.last:
+                        yield current
+                        current = None
+
+    def _scored(self, items: list[PreparedImage]) -> list[tuple[ScoredBatch, int]]:
+        scores, experts = self.forward(items)
+        batch = ScoredBatch(score_arrays(scores, experts))
+        return [(batch, i) for i in range(len(items))]
+
+    def _owned(self, image: WindowedImage) -> PreparedImage:
+        if self.forward.references is None:
+            return image.item
+        return match_reference(image.item, self.forward.references, image.digest)
