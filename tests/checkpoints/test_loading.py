@@ -197,7 +197,8 @@ def test_weights_of_an_unknown_family_are_refused(own_file: Path, tmp_path: Path
 def test_a_misspelt_name_gets_suggestions(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "visa_epoch_10.pth").write_bytes(b"")
     with pytest.raises(
-        ModelError, match=r"Model 'moeclip-mni' not found.*Did you mean moeclip-mini, moeclip-small\?"
+        ModelError,
+        match=r"Model 'moeclip-mni' not found.*Did you mean moeclip-mini, moeclip-small\?",
     ):
         find_model("moeclip-mni")
     with pytest.raises(ModelError, match=r"Did you mean .*visa_epoch_10.pth\?"):

@@ -41,7 +41,11 @@ def earlier(moeclip, standin, parts):
         (("score", "parts", "--out", "scored"), 2, "scored contains a finished run"),
         (("score", "parts", "--threshold", "1.6"), 2, "--threshold must be between 0 and 1"),
         (("score", "parts", "--device", "gpu"), 2, "Unknown device 'gpu'"),
-        (("score", "parts", "--model", "moeclip-mni"), 4, "Did you mean moeclip-mini, moeclip-small?"),
+        (
+            ("score", "parts", "--model", "moeclip-mni"),
+            4,
+            "Did you mean moeclip-mini, moeclip-small?",
+        ),
         (("score", "parts", "--model", "someone/model"), 4, "Did you mean hf://someone/model?"),
         (("score", "parts", "--model", "hf://x"), 2, "is not of the form hf://owner"),
         (("score", "parts", "--backbone-weights", "no.pt"), 4, "no.pt"),
