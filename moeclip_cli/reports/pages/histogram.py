@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from moeclip_cli.reports.pages.languages import ENGLISH, Words
+from moeclip_cli.reports.pages.languages import ENGLISH
+from moeclip_cli.reports.pages.words import Words
 
 BINS = 50
 FINE_BINS = 1000

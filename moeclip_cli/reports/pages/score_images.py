@@ -14,8 +14,8 @@ from moeclip_cli.inspection.result import Row
 from moeclip_cli.pictures.colours import ColourScale
 from moeclip_cli.reports.common_folder import below
 from moeclip_cli.reports.pages.html_parts import text
-from moeclip_cli.reports.pages.languages import Words
 from moeclip_cli.reports.pages.score_content import Entry, ReportContent, RunFacts
+from moeclip_cli.reports.pages.words import Words
 
 _GRADIENT_STEPS = 32
 

@@ -6,10 +6,11 @@ from collections.abc import Iterator
 
 from moeclip_cli.reports.common_folder import below, common_part
 from moeclip_cli.reports.pages.html_parts import Document, text
-from moeclip_cli.reports.pages.languages import WORDS, Words
+from moeclip_cli.reports.pages.languages import WORDS
 from moeclip_cli.reports.pages.score_content import ReportContent, RunFacts, Tally
 from moeclip_cli.reports.pages.score_images import Places, colour_rules, errors, filters, images
 from moeclip_cli.reports.pages.threshold_words import threshold_in_words
+from moeclip_cli.reports.pages.words import Words
 
 # More folders than these make a table that nobody reads.
 _MOST_FOLDERS = 100

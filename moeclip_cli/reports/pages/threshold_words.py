@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from moeclip_cli.reports.pages.languages import Words
+from moeclip_cli.reports.pages.words import Words
 
 _MEASURED = re.compile(
     r"(?:profile: |checkpoint: )?(?P<rate>[\d.]+)% false alarms on (?P<what>.*?)(?: \([^)]*\))?"

@@ -3,7 +3,8 @@ from __future__ import annotations
 import re
 from dataclasses import asdict
 
-from moeclip_cli.reports.pages.languages import ENGLISH, GERMAN
+from moeclip_cli.reports.pages.german import GERMAN
+from moeclip_cli.reports.pages.languages import ENGLISH
 
 
 def test_texts_take_the_same_values_in_both_languages() -> None:

@@ -5,7 +5,8 @@ import pytest
 from moeclip_cli.inspection.conformal import describe_conformal
 from moeclip_cli.inspection.good_scores import GoodScores
 from moeclip_cli.inspection.thresholds import given_threshold, mutual_threshold
-from moeclip_cli.reports.pages.languages import ENGLISH, GERMAN
+from moeclip_cli.reports.pages.german import GERMAN
+from moeclip_cli.reports.pages.languages import ENGLISH
 from moeclip_cli.reports.pages.threshold_words import threshold_in_words
 
 SCORES = tuple(number / 300 for number in range(200))
