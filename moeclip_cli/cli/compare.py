@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -12,6 +12,7 @@ import typer
 from rich.text import Text
 
 from moeclip_cli.cli import console, options
+from moeclip_cli.cli.groups import grouped
 from moeclip_cli.cli.tables import one_line
 from moeclip_cli.errors import UsageError
 from moeclip_cli.exit_codes import ExitCode
@@ -24,26 +25,44 @@ _TOLERANCE = 0.001
 _SHOWN = 20
 
 
+@dataclass(frozen=True)
+class Matching:
+    """How two runs are compared.
+
+    Attributes:
+        by: what makes two rows those of one image: its path, its path below the folder that was
+            scored, or the content of its file.
+        tolerance: a score that moves by no more than this has not moved.
+    """
+
+    by: Literal["path", "name", "digest"] = "path"
+    tolerance: Annotated[float, typer.Option(min=0)] = _TOLERANCE
+
+
+@dataclass(frozen=True)
+class CompareOutput:
+    """Outputs of `moeclip compare`.
+
+    Attributes:
+        limit: rows of each table.
+        report: HTML page to write.
+        as_json: print one JSON object.
+        fail_on_flips: exit with code 1 if a verdict changed.
+    """
+
+    limit: Annotated[int, typer.Option(min=1)] = _SHOWN
+    report: Path | None = None
+    overwrite: options.Overwrite = False
+    as_json: Annotated[bool, typer.Option("--json")] = False
+    fail_on_flips: Annotated[bool, typer.Option("--fail-on-flips")] = False
+
+
+@grouped
 def compare(
     a: Annotated[Path, typer.Argument(metavar="A", help="Output folder of `moeclip score`.")],
     b: Annotated[Path, typer.Argument(metavar="B", help="Another one.")],
-    by: Annotated[
-        Literal["path", "name", "digest"],
-        typer.Option(
-            help="What makes two rows those of one image: its path, its path below the folder that "
-            "was scored, or the content of its file."
-        ),
-    ] = "path",
-    tolerance: Annotated[
-        float, typer.Option(help="A score that moves by no more than this has not moved.", min=0)
-    ] = _TOLERANCE,
-    limit: Annotated[int, typer.Option(help="Rows of each table.", min=1)] = _SHOWN,
-    report: Annotated[Path | None, typer.Option(help="HTML page to write.")] = None,
-    overwrite: options.Overwrite = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
-    fail_on_flips: Annotated[
-        bool, typer.Option("--fail-on-flips", help="Exit with code 1 if a verdict changed.")
-    ] = False,
+    matching: Matching,
+    output: CompareOutput,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print errors only.")] = False,
     debug: options.Debug = False,
 ) -> None:
@@ -55,23 +74,24 @@ def compare(
 
     Example: moeclip compare monday tuesday --fail-on-flips
     """
-    if report is not None and is_present(report, "report") and not overwrite:
+    report = output.report
+    if report is not None and is_present(report, "report") and not output.overwrite:
         raise UsageError(f"{report} already exists. Use --overwrite, or choose another --report.")
 
     from moeclip_cli.reports.pages.compare_page import compare_page
     from moeclip_cli.runs.comparison import compare as compare_runs
     from moeclip_cli.runs.finished_run import FinishedRun
 
-    found = compare_runs(FinishedRun.open(a), FinishedRun.open(b), by, tolerance)
+    found = compare_runs(FinishedRun.open(a), FinishedRun.open(b), matching.by, matching.tolerance)
     if report is not None:
         with replacing(report, "report") as stream:
             for piece in compare_page(found, str(a), str(b)):
                 stream.write(piece.encode())
-    if as_json:
+    if output.as_json:
         print(json.dumps({"a": str(a), "b": str(b), **asdict(found)}, indent=2))
     elif not quiet:
-        _print(found, limit)
-    if fail_on_flips and found.flips:
+        _print(found, output.limit)
+    if output.fail_on_flips and found.flips:
         raise typer.Exit(ExitCode.ANOMALIES_FOUND)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -25,52 +25,53 @@ if TYPE_CHECKING:
     from moeclip_cli.runs.recut import Change, Recut
 
 
+@dataclass(frozen=True)
+class NewThreshold:
+    """The new threshold.
+
+    Attributes:
+        threshold: score from which an image is anomalous.
+        profile: profile file written by `moeclip calibrate`.
+        false_alarms: fraction of good parts that may be flagged, for a threshold from the good
+            scores of the profile, or of the run.
+    """
+
+    threshold: Annotated[
+        float | None, typer.Option("--threshold", "-t", parser=fraction, metavar="FLOAT")
+    ] = None
+    profile: Path | None = None
+    false_alarms: Annotated[
+        float | None, typer.Option("--false-alarms", "-a", parser=fraction, metavar="FLOAT")
+    ] = None
+
+
+@dataclass(frozen=True)
+class RecutOutput:
+    """Outputs of `moeclip recut`.
+
+    Attributes:
+        verdicts_only: leave the columns of regions empty.
+        heatmaps: draw the overlays of the new threshold.
+        report: write report.html.
+        dry_run: print what would change, and write nothing.
+        as_json: print one JSON object per image instead of tables.
+    """
+
+    verdicts_only: Annotated[bool, typer.Option("--verdicts-only")] = False
+    heatmaps: Annotated[bool | None, typer.Option(show_default="as before")] = None
+    report: Annotated[bool | None, typer.Option(show_default="as before")] = None
+    dry_run: Annotated[bool, typer.Option("--dry-run")] = False
+    as_json: Annotated[bool, typer.Option("--json")] = False
+
+
 @grouped
 def recut(
     folder: Annotated[
         Path, typer.Argument(metavar="OUT", help="Output folder of `moeclip score`.")
     ],
-    threshold: Annotated[
-        float | None,
-        typer.Option(
-            "--threshold",
-            "-t",
-            parser=fraction,
-            metavar="FLOAT",
-            help="Score from which an image is anomalous.",
-        ),
-    ] = None,
-    profile: Annotated[
-        Path | None, typer.Option(help="Profile file written by `moeclip calibrate`.")
-    ] = None,
-    false_alarms: Annotated[
-        float | None,
-        typer.Option(
-            "--false-alarms",
-            "-a",
-            parser=fraction,
-            metavar="FLOAT",
-            help="Fraction of good parts that may be flagged, for a threshold from the good scores "
-            "of the profile, or of the run.",
-        ),
-    ] = None,
-    verdicts_only: Annotated[
-        bool, typer.Option("--verdicts-only", help="Leave the columns of regions empty.")
-    ] = False,
-    heatmaps: Annotated[
-        bool | None,
-        typer.Option(show_default="as before", help="Draw the overlays of the new threshold."),
-    ] = None,
-    report: Annotated[
-        bool | None, typer.Option(show_default="as before", help="Write report.html.")
-    ] = None,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Print what would change, and write nothing.")
-    ] = False,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Print one JSON object per image instead of tables.")
-    ] = False,
-    texts: ReportOptions = ReportOptions(),
+    new: NewThreshold,
+    output: RecutOutput,
+    texts: ReportOptions,
     workers: options.Workers = None,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print errors only.")] = False,
     debug: options.Debug = False,
@@ -91,10 +92,11 @@ def recut(
     from moeclip_cli.runs.recut import recut as rewrite
 
     run = FinishedRun.open(folder)
-    applied, good = new_threshold(run, threshold, profile, false_alarms)
+    applied, good = new_threshold(run, new.threshold, new.profile, new.false_alarms)
     before: PictureChoice | None = run.settings["heatmaps"]
-    drawn = before if heatmaps is None else (before or "auto" if heatmaps else None)
-    if verdicts_only and drawn is not None:
+    wanted = output.heatmaps
+    drawn = before if wanted is None else (before or "auto" if wanted else None)
+    if output.verdicts_only and drawn is not None:
         raise UsageError(
             "The overlays show the earlier threshold, and without maps there are no others; use "
             "`no_heatmaps` to remove them."
@@ -104,15 +106,15 @@ def recut(
         good,
         heatmaps=drawn,
         anomalous_only=drawn is not None and run.files.anomalous_only,
-        report=(folder / REPORT).exists() if report is None else report,
+        report=(folder / REPORT).exists() if output.report is None else output.report,
         text=texts.text() if texts.given else None,
-        verdicts_only=verdicts_only,
+        verdicts_only=output.verdicts_only,
     )
     with meter(run.card["summary"]["images"], quiet=quiet) as advance:
 
         def observe(row: Row, result: Result | None) -> None:
             advance()
-            if as_json:
+            if output.as_json:
                 print(json.dumps(_as_dict(row, result)), flush=True)
 
         found = rewrite(
@@ -121,10 +123,10 @@ def recut(
             observe,
             workers=choose_workers(workers),
             command=command_line(),
-            write=not dry_run,
+            write=not output.dry_run,
         )
     if not quiet:
-        _print(run, change, found, tables=not as_json, written=not dry_run)
+        _print(run, change, found, tables=not output.as_json, written=not output.dry_run)
 
 
 def _as_dict(row: Row, result: Result | None) -> dict[str, object]:

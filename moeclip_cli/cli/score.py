@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class ScoreOutput(options.PictureOutput):
+class ScoreOutput(ReportOptions, options.PictureOutput):
     """Outputs of `moeclip score`.
 
     Attributes:
@@ -49,6 +49,9 @@ class ScoreOutput(options.PictureOutput):
         keep_maps: write each anomaly map with 8 bits a pixel to compact-maps/NAME.png, about 20 KB,
             for `moeclip recut`.
         report: write report.html.
+        title: title of the report. Default: the name of the object.
+        field: fact to show below the title of the report, such as operator=Kim. Can be repeated.
+        language: language of the report, en or de. Default: en.
         regions: write what was found as regions.csv, coco.json and regions/NAME.json for LabelMe.
         min_area: smallest area of a region in these files, such as 30px or 0.1mm2.
         table_format: file format of the results table.
@@ -97,7 +100,6 @@ def score(
     model: options.ModelOptions,
     mutual: MutualOptions,
     output: ScoreOutput,
-    texts: ReportOptions,
     run: options.RunOptions,
     general: options.GeneralOptions,
 ) -> None:
@@ -114,7 +116,7 @@ def score(
     found = images.find(output.out, quiet=general.quiet)
     if mutual.mutual and len(found) == 1:
         raise UsageError("There is one image only; `mutual` compares at least two.")
-    shown, text = product.read(), texts.text()
+    shown, text = product.read(), output.text()
     model.check(run, product.threshold)
     check_exported(model, run, frames)
 

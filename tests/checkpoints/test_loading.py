@@ -99,7 +99,7 @@ def test_the_built_in_model_needs_nothing_else(
         CheckpointConfig(network, BackboneRef("moeclip-mini")),
         Adapters(network, 128, 64, 64).state_dict(),
     )
-    loaded = load_model()
+    loaded = load_model("moeclip-mini")
     assert loaded.name == "moeclip-mini"
     assert map_of(loaded.network, 96).shape == (12, 1, 36, 2)
 
