@@ -7,7 +7,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from safetensors.numpy import load_file
+from safetensors.numpy import load
+from support.golden import unpacked
 
 from moeclip_cli.errors import ModelError
 from moeclip_cli.evaluation.image_metrics import ImageMetrics
@@ -19,7 +20,7 @@ EXPECTED = json.loads((DATA / "metrics.json").read_text())
 
 @pytest.fixture(scope="module")
 def recorded():
-    return load_file(DATA / "metrics.safetensors")
+    return load(unpacked("metrics"))
 
 
 def collect(recorded, name, indices):

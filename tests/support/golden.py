@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import lzma
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -48,7 +49,10 @@ class Recording:
 
 def open_recording(name: str, folder: Path) -> Recording:
     """Open the golden file `name`; write the checkpoint and the backbone to `folder`."""
-    path = (DATA if name.startswith("small") else LARGE) / f"{name}.safetensors"
+    path = LARGE / f"{name}.safetensors"
+    if name.startswith("small"):
+        path = folder / f"{name}.safetensors"
+        path.write_bytes(unpacked(name))
     with safe_open(path, "pt") as file:
         metadata = file.metadata()
     recording = Recording(load_file(path), metadata, folder / "model.pth", folder / "backbone.pt")
@@ -61,6 +65,11 @@ def open_recording(name: str, folder: Path) -> Recording:
     torch.save(checkpoint, recording.model)
     torch.save(backbone_state(size), recording.backbone)
     return recording
+
+
+def unpacked(name: str) -> bytes:
+    """The content of a safetensors file in tests/data/, which is compressed there."""
+    return lzma.decompress((DATA / f"{name}.safetensors.xz").read_bytes())
 
 
 def assert_close(actual: Tensor, expected: Tensor, relative: float = 1e-4) -> None:

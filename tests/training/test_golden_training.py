@@ -4,8 +4,8 @@ import re
 
 import pytest
 import torch
-from safetensors.torch import load_file
-from support.golden import DATA, open_recording
+from safetensors.torch import load
+from support.golden import open_recording, unpacked
 
 from moeclip_cli.checkpoints.authors_file import read_authors_file
 from moeclip_cli.checkpoints.loading import load_model
@@ -43,7 +43,7 @@ def test_the_recorded_steps(mode, tmp_path):
 @pytest.fixture
 def fresh(tmp_path):
     """Four steps of the authors' training from the weights that their code draws."""
-    tensors = load_file(DATA / "small-fresh.safetensors")
+    tensors = load(unpacked("small-fresh"))
     content = {"image_adapter": {}, "text_adapter": {}}
     for name, tensor in tensors.items():
         if name.startswith("initial."):
