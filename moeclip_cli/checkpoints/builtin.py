@@ -43,7 +43,7 @@ BUILTIN = {
         BuiltinModel("moeclip-mini", "moeclip-mini.safetensors", _MINI),
     )
 }
-DEFAULT_MODEL = "moeclip-small"
+DEFAULT_MODEL = "moeclip-mini"
 
 BUILTIN_TOWERS = {"dinov2-vits14": _DINOV2}
 """Files of the vision towers that are part of moeclip, for scoring with references."""

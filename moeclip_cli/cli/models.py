@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 models_app = typer.Typer(
     help="List, show, download and convert checkpoints.",
-    epilog="Example: moeclip models show moeclip-small",
+    epilog="Example: moeclip models show moeclip-mini",
     no_args_is_help=True,
     # Rich's markup would read "[/file]" as a closing tag.
     rich_markup_mode="markdown",
@@ -76,7 +76,7 @@ def show(
 
     Exit codes: 0 done, 4 checkpoint not loaded.
 
-    Example: moeclip models show moeclip-small --json
+    Example: moeclip models show moeclip-mini --json
     """
     from moeclip_cli.checkpoints.checkpoint import read_checkpoint
     from moeclip_cli.checkpoints.loading import find_model

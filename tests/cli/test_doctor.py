@@ -15,12 +15,12 @@ def test_what_is_found_is_a_table(moeclip):
     rows = dict(line.split("\t") for line in result.stdout.splitlines())
     assert rows["ITEM"] == "VALUE"
     assert {"moeclip", "torch", "cpu", "hub cache"} < rows.keys()
-    assert rows["moeclip-small"].startswith("works on cpu")
+    assert rows["moeclip-mini"].startswith("works on cpu")
 
 
 def test_the_same_as_json(moeclip):
     content = json.loads(moeclip("doctor", "--json", "--device", "cpu").stdout)
-    assert content["found"]["moeclip-small"].startswith("works on cpu")
+    assert content["found"]["moeclip-mini"].startswith("works on cpu")
     assert content["problems"] == []
 
 
