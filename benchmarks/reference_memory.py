@@ -19,7 +19,7 @@ import torch
 from moeclip_cli.checkpoints.loading import load_tower
 from moeclip_cli.inspection.building import Part, patches_of
 from moeclip_cli.model.frozen_tower import FrozenTower
-from moeclip_cli.model.moeclip import Levels
+from moeclip_cli.model.levels import Levels
 
 
 class RandomPatches(FrozenTower):

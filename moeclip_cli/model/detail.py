@@ -19,9 +19,9 @@ from torch import Tensor, nn
 
 from moeclip_cli.errors import ModelError
 from moeclip_cli.model.backbones.family import Backbone
-from moeclip_cli.model.backbones.towers import VisionTower
 from moeclip_cli.model.config import NetworkConfig
 from moeclip_cli.model.experts import MoEAdapter
+from moeclip_cli.model.levels import tower_levels
 from moeclip_cli.model.preprocessing import Preprocessing
 
 # Without FOFS, whose matrices would be computed only to be replaced by those of the checkpoint.
@@ -77,7 +77,7 @@ class Detail(nn.Module):
         """Tokens (B, h * h, E / 2) at each of the two sizes; see `forward`."""
         own = _renormalised(images, preprocessing, backbone.architecture.family.preprocessing)
         stride = backbone.architecture.patch_size
-        return [self._levels(backbone.vision, _resized(own, scale, stride)) for scale in _SCALES]
+        return [self._levels(backbone, _resized(own, scale, stride)) for scale in _SCALES]
 
     def joined(self, tokens: Sequence[Tensor], grid: int) -> Tensor:
         """Standardised tokens (B, g * g, E) of those of both sizes."""
@@ -87,18 +87,10 @@ class Detail(nn.Module):
         """Tokens (..., E) with mean 0 and deviation 1 over many images."""
         return (tokens - self.mean) / self.deviation
 
-    def _levels(self, vision: VisionTower, images: Tensor) -> Tensor:
+    def _levels(self, backbone: Backbone, images: Tensor) -> Tensor:
         """Tokens (B, h * h, E / 2) of images normalised for the tower."""
         adapters = dict(zip(_ADAPTED.layers, self.moe, strict=True))
-        x = vision.embed(images.to(vision.dtype))
-        levels = []
-        for number, block in enumerate(vision.blocks, start=1):
-            x = block(x)
-            if number in adapters:
-                x, _ = adapters[number](x)
-            if number in _LEVELS:
-                levels.append(vision.patches(x))
-        return torch.cat(levels, dim=-1)
+        return torch.cat(tower_levels(backbone, _LEVELS, images, adapters).tokens, dim=-1)
 
 
 def check_detail(backbone: Backbone | None, wanted: bool) -> None:

@@ -9,7 +9,8 @@ from moeclip_cli.errors import ModelError
 from moeclip_cli.model.backbones.family import Backbone
 from moeclip_cli.model.config import NetworkConfig
 from moeclip_cli.model.input_size import input_size
-from moeclip_cli.model.moeclip import Levels, check_image_size, tower_levels
+from moeclip_cli.model.levels import Levels, tower_levels
+from moeclip_cli.model.moeclip import check_image_size
 from moeclip_cli.model.preprocessing import Preprocessing
 
 

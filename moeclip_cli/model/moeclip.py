@@ -6,10 +6,9 @@ M anomaly maps (N, or 3 N with aggregation).
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from types import MappingProxyType
-from typing import NamedTuple, cast
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -25,6 +24,7 @@ from moeclip_cli.model.experts import Routing
 from moeclip_cli.model.finite import is_finite, unit_vectors
 from moeclip_cli.model.heads import TextLayer
 from moeclip_cli.model.input_size import MIN_GRID
+from moeclip_cli.model.levels import Levels, tower_levels
 from moeclip_cli.model.precision import without_autocast
 from moeclip_cli.model.preprocessing import Preprocessing
 from moeclip_cli.model.prompts import ABNORMAL_STATES, NORMAL_STATES, sentences
@@ -56,24 +56,6 @@ class Comparison:
         grid = round(length**0.5)
         # The patches are the last tokens, behind the tower's prefix.
         return self.routing[adapter].choice[:, -length:, 0].unflatten(1, (grid, grid))
-
-
-class Levels(NamedTuple):
-    """Tokens of a batch of images.
-
-    Attributes:
-        tokens: patch tokens (B, L, D) of each level, without the prefix, row by row; those of the
-            tower itself if it stays frozen (`NetworkConfig.adapted_tower`).
-        routing: the router's decisions for all tokens, one per adapter; none yet if the tower stays
-            frozen.
-        grid: rows and columns of the patches, whose product is L.
-        detail: tokens (B, L, E) of the detail tower, if the network has one.
-    """
-
-    tokens: list[Tensor]
-    routing: tuple[Routing, ...]
-    grid: tuple[int, int]
-    detail: Tensor | None = None
 
 
 class MoECLIP(nn.Module):
@@ -280,40 +262,6 @@ class MoECLIP(nn.Module):
         but two.
         """
         return max(0, self.config.maps - 3)
-
-
-def tower_levels(
-    backbone: Backbone,
-    layers: Sequence[int],
-    images: Tensor,
-    adapters: Mapping[int, nn.Module] = MappingProxyType({}),
-) -> Levels:
-    """Tokens of each level of a vision tower.
-
-    Args:
-        backbone: its vision tower is used.
-        layers: blocks whose outputs are the levels, ascending.
-        images: (B, 3, H, W) normalised.
-        adapters: `MoEAdapter`s by the block that they follow; the next block reads their output.
-    """
-    vision = backbone.vision
-    x = vision.embed(images.to(vision.dtype))
-    levels, routing = [], []
-    for number, block in enumerate(vision.blocks[: layers[-1]], start=1):
-        x = block(x)
-        if number in adapters:
-            x, decided = adapters[number](x)
-            routing.append(decided)
-        if number in layers:
-            levels.append(vision.patches(x))
-    return Levels(levels, tuple(routing), grid_of(images, backbone))
-
-
-def grid_of(images: Tensor, backbone: Backbone) -> tuple[int, int]:
-    """Rows and columns of the patches of network inputs (B, 3, H, W)."""
-    height, width = images.shape[-2:]
-    patch_size = backbone.architecture.patch_size
-    return height // patch_size, width // patch_size
 
 
 def check_image_size(image_size: int, patch_size: int) -> None:

@@ -8,25 +8,10 @@ import torch
 from PIL import Image
 from support.samples import colour_picture
 
-from moeclip_cli import Inspector, Profile
+from moeclip_cli import Profile
 from moeclip_cli.errors import UsageError
 
-SIDE = 70
 BOX = (30, 20, 130, 90)
-
-
-@pytest.fixture(scope="module")
-def load(standin):
-    def load_with(**options):
-        return Inspector.load(
-            str(standin.model),
-            backbone_weights=standin.backbone,
-            image_size=SIDE,
-            device="cpu",
-            **options,
-        )
-
-    return load_with
 
 
 @pytest.fixture

@@ -12,22 +12,6 @@ from moeclip_cli.inspection import windows
 from moeclip_cli.inspection.profile import calibrated
 from moeclip_cli.tiles.grid import Box
 
-SIDE = 70
-
-
-@pytest.fixture(scope="module")
-def load(standin):
-    def load_with(**options):
-        return Inspector.load(
-            str(standin.model),
-            backbone_weights=standin.backbone,
-            image_size=SIDE,
-            device="cpu",
-            **options,
-        )
-
-    return load_with
-
 
 @pytest.fixture(scope="module")
 def tiled(load):

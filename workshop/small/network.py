@@ -9,7 +9,8 @@ from moeclip_cli.checkpoints.builtin import DEFAULT_TOWER
 from moeclip_cli.model.adapters import Adapters
 from moeclip_cli.model.backbones.table import build_backbone
 from moeclip_cli.model.config import NetworkConfig
-from moeclip_cli.model.moeclip import Comparison, Levels, MoECLIP
+from moeclip_cli.model.levels import Levels
+from moeclip_cli.model.moeclip import Comparison, MoECLIP
 from moeclip_cli.model.self_comparison import SelfComparison
 from moeclip_cli.training.network import find_training_backbone
 from small.detail import detail_of_mini
