@@ -25,7 +25,7 @@ from train_small import KINDS, caches, training_pairs
 VARIANTS = {
     "recipe": {},
     "with block 12": {"layers": (3, 6, 9, 12)},
-    "without detail tower": {"detail": False},
+    "without second tower": {"detail": False},
     "without self-comparison": {"self_comparison": False},
     "without experts": {"mix": 0.0},
     "without ETF loss": {"etf_weight": 0.0},

@@ -227,7 +227,7 @@ def _empty_adapters(network: NetworkConfig, tensors: Mapping[str, Tensor]) -> Ad
 
 
 def _vision_width(network: NetworkConfig, tensors: Mapping[str, Tensor]) -> int:
-    """Width D of the backbone's tower, without the detail tower's features."""
+    """Width D of the backbone's tower, without the second tower's features."""
     width = tensors["image_head.norm.weight"].shape[0]
     return width - (Detail.TOKEN_WIDTH if network.detail else 0)
 

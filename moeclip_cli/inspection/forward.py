@@ -107,7 +107,7 @@ class ForwardPass:
         if isinstance(network, FrozenTower):
             return scores
         text = torch.stack([self.encode_text(item.prompt) for item in items])
-        comparisons = [network.compare(levels, text)]
+        comparisons = [network.compare(network.with_detail(levels, scales[0]), text)]
         comparisons += [network(images, text) for images in scales[1:]]
         return replace(scores, zero_shot=self._zero_shot(comparisons, inside).score)
 

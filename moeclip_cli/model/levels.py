@@ -24,7 +24,7 @@ class Levels(NamedTuple):
         routing: the router's decisions for all tokens, one per adapter; none yet if the tower stays
             frozen.
         grid: rows and columns of the patches, whose product is L.
-        detail: tokens (B, L, E) of the detail tower, if the network has one.
+        detail: tokens (B, L, E) of the second tower, if the network has one.
     """
 
     tokens: list[Tensor]

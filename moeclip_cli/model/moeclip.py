@@ -167,7 +167,7 @@ class MoECLIP(nn.Module):
 
     def encode_image(self, images: Tensor) -> tuple[Tensor, Tensor, tuple[Routing, ...]]:
         """Patch features (M, B, L, C), image features (B, C) and the routing."""
-        levels = self._adapted(self.levels(images))
+        levels = self._adapted(self.with_detail(self.levels(images), images))
         maps = list(self._maps(levels.tokens))
         patches = [self._project(number, tokens) for number, tokens in enumerate(maps)]
         feature = self.adapters.image_head(maps[self._image_map])
@@ -180,13 +180,13 @@ class MoECLIP(nn.Module):
             images: (B, 3, S, S) normalised.
             text: (C, 2) for all images or (B, C, 2), one per image.
         """
-        return self.compare(self.levels(images), text)
+        return self.compare(self.with_detail(self.levels(images), images), text)
 
     def compare(self, levels: Levels, text: Tensor) -> Comparison:
         """Compare the levels of images with text features.
 
         Args:
-            levels: of B images.
+            levels: of B images, see `with_detail`.
             text: (C, 2) for all images or (B, C, 2), one per image.
         """
 
@@ -209,7 +209,10 @@ class MoECLIP(nn.Module):
         adapters: dict[int, nn.Module] = {}
         if self.config.adapted_tower:
             adapters = dict(zip(self.config.adapter_blocks, self.adapters.moe, strict=True))
-        levels = tower_levels(self.backbone, self.config.layers, images, adapters)
+        return tower_levels(self.backbone, self.config.layers, images, adapters)
+
+    def with_detail(self, levels: Levels, images: Tensor) -> Levels:
+        """The levels of these images with the tokens of the second tower, if there is one."""
         if self.adapters.detail is None or self.detail is None:
             return levels
         detail = self.adapters.detail(self.detail, images, self.preprocessing, levels.grid[0])

@@ -40,7 +40,7 @@ def fresh_network(recipe: Recipe, tokens: Statistics, detail: Statistics) -> MoE
     Args:
         recipe: of the training.
         tokens: mean and deviation (N, D) of the tokens of each level.
-        detail: mean and deviation (E,) of the detail tower's tokens.
+        detail: mean and deviation (E,) of the second tower's tokens.
     """
     config = NetworkConfig(
         layers=recipe.layers,

@@ -16,7 +16,7 @@ class Recipe:
         photographs: share of pairs with defects planted into photographs; the others are generated.
         aggregation: compute maps of 3x3 and 5x5 means too, as in the paper.
         self_comparison: compare every patch with its own image.
-        detail: put the tokens of the detail tower beside those of DINOv2.
+        detail: put the tokens of the second tower beside those of DINOv2.
         relu: apply a LeakyReLU after the projections.
         joint_dim: dimension in which patches and text are compared.
         mix: weight of the adapted token; 0 for no experts.

@@ -4,7 +4,7 @@ A shard is a folder with
 
     tokens.npy              (2 n, N, L, D) float16: of each pair the clean, then the defective one
     distances.npy           (2 n, N, L, K) float16, see `moeclip_cli.model.self_comparison`
-    detail0.npy, ...        (2 n, L', E / 2) float16: of the detail tower, at each of its sizes
+    detail0.npy, ...        (2 n, L', E / 2) float16: of the second tower, at each of its sizes
     covered.npy             (2 n, L) float16: the fraction of each patch that the defect covers
 """
 
@@ -41,7 +41,7 @@ _PARTS = ("tokens", "distances", *_DETAIL, "covered")
 # Clean pictures that the mean and deviation of the tokens are taken from, and every how many
 # patches.
 _MEASURED, _EVERY = 40, 4
-# Pairs that those of the detail tower are taken from.
+# Pairs that those of the second tower are taken from.
 _DETAIL_MEASURED = 24
 # A window of a defective picture shows a patch that is covered this much, most of the time.
 _SHOWN, _SHOWN_SHARE = 0.3, 0.85
@@ -81,7 +81,7 @@ class Cached:
 
 
 class Towers:
-    """DINOv2 in bfloat16, and the detail tower in float32.
+    """DINOv2 in bfloat16, and the second tower in float32.
 
     Args:
         layers: levels of DINOv2.
@@ -98,7 +98,7 @@ class Towers:
 
     @torch.inference_mode()
     def __call__(self, pixels: Pixels) -> tuple[Tensor, list[Tensor]]:
-        """Tokens (N, L, D) of a picture, and (L', E / 2) of the detail tower at each size."""
+        """Tokens (N, L, D) of a picture, and (L', E / 2) of the second tower at each size."""
         preprocessing = self.network.preprocessing
         image = preprocess(pixels, self.size, preprocessing)[None]
         tokens = torch.cat(self.network.levels(image).tokens).float()
@@ -248,7 +248,7 @@ def statistics(
 
 
 def detail_statistics(cache: Cache) -> Statistics:
-    """Mean and deviation (E,) of the detail tower's tokens, over some pictures."""
+    """Mean and deviation (E,) of the second tower's tokens, over some pictures."""
     numbers = range(0, len(cache), max(1, len(cache) // _DETAIL_MEASURED))
     rows = cache.read(numbers).detail.flatten(0, 1).float()
     return rows.mean(dim=0), rows.std(dim=0)
