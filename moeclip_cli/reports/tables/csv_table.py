@@ -7,7 +7,7 @@ import csv
 import io
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from moeclip_cli.inspection.result import COLUMNS, Row
 from moeclip_cli.reports.tables.base import TextTable
@@ -80,12 +80,11 @@ class CsvTable(TextTable):
         return cell
 
     @classmethod
-    def _value(cls, name: str, cell: str) -> Cell:
+    def _value(cls, name: str, cell: str) -> Any:
         kind = COLUMN_TYPES[name]
         if kind is float:
             cell = cell.replace(cls.decimal, ".")
-        value: Cell = kind(unescape_formula(unescape_controls(cell)))
-        return value
+        return kind(unescape_formula(unescape_controls(cell)))
 
 
 class ExcelCsvTable(CsvTable):

@@ -116,7 +116,7 @@ def _cell(sheet: WriteOnlyWorksheet, value: Cell) -> Any:
 
 def _row(cells: tuple[Any, ...]) -> Row:
     """The row of a sheet's row, which ends at its last cell that is not empty."""
-    values = {
+    values: dict[str, Any] = {
         name: unescape_controls(cell) if isinstance(cell, str) else COLUMN_TYPES[name](cell)
         for name, cell in zip(COLUMNS, cells, strict=False)
         if cell is not None
