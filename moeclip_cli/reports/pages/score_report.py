@@ -7,6 +7,7 @@ import os
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import TypeVar
 from urllib.parse import quote
 
 import numpy as np
@@ -28,6 +29,8 @@ from moeclip_cli.reports.pages.score_content import (
     Thumbnail,
 )
 from moeclip_cli.reports.pages.score_page import score_page
+
+_Item = TypeVar("_Item")
 
 # The first images of the report can be enlarged to this size,
 _LARGE_SIDE = 480
@@ -102,8 +105,8 @@ class ReportWriter(Closable):
         if not full:
             heapq.heappush(self._ranked, (*rank, entry))
             return
-        *rank_before, before = heapq.heapreplace(self._ranked, (*rank, entry))
-        self._add_below(*rank_before, before.row, before.thumbnail)
+        score, order, before = heapq.heapreplace(self._ranked, (*rank, entry))
+        self._add_below(score, order, before.row, before.thumbnail)
 
     def _add_below(self, score: float, order: int, row: Row, picture: bytes | None) -> None:
         """Add an image below the table."""
@@ -119,16 +122,13 @@ class ReportWriter(Closable):
         Raises:
             UsageError: if the file cannot be written.
         """
-        entries, others = (
-            [item for *_, item in sorted(ranked, key=lambda each: each[:2], reverse=True)]
-            for ranked in (self._ranked, self._others)
-        )
+        entries = _descending(self._ranked)
         content = ReportContent(
             total=self._total,
             folders=dict(sorted(self._folders.items())),
             histogram=self._histogram,
             entries=[*entries[:_LARGE], *map(_smaller, entries[_LARGE:])],
-            others=others,
+            others=_descending(self._others),
             errors=self._errors,
         )
         with replacing(self.path) as stream:
@@ -160,6 +160,10 @@ class ReportWriter(Closable):
         link = quote(picture.relative_to(self.path.parent).as_posix()) if picture else None
         small = thumbnail or _shrunk(original or overlay, _THUMBNAIL_SIDE, _THUMBNAIL_QUALITY)
         return Entry(row, overlay, original, link, small)
+
+
+def _descending(ranked: list[tuple[float, int, _Item]]) -> list[_Item]:
+    return [item for *_, item in sorted(ranked, key=lambda each: each[:2], reverse=True)]
 
 
 def thumbnail_of(pixels: NDArray[np.uint8]) -> bytes:

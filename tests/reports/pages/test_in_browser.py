@@ -108,4 +108,4 @@ def test_the_printed_page_has_counts_images_and_no_controls(report: Path, tmp_pa
     assert "teil_299.png" in text
     assert "0,998" in text
     assert "Andere Schwelle ausprobieren" not in text
-    assert "Alle Ordner" not in text
+    assert "Vorige Seite" not in text
