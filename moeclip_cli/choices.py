@@ -19,8 +19,14 @@ PictureFormat = Literal["png", "jpeg"]
 PictureChoice = Literal["auto", PictureFormat]
 """A format of pictures, or "auto": JPEG above 2 megapixels, else PNG."""
 
-TableFormat = Literal["csv", "jsonl", "parquet"]
-"""File format of the results table."""
+TableChoice = Literal["csv", "jsonl", "parquet", "xlsx"]
+"""File format of the results table, whose dialect is chosen apart."""
+
+CsvDialect = Literal["standard", "excel", "excel-de"]
+"""Dialect of CSV: RFC 4180; with a byte order mark; with semicolons and decimal commas too."""
+
+TableFormat = Literal[TableChoice, "csv-excel", "csv-excel-de"]
+"""File format of the results table with its dialect."""
 
 Language = Literal["en", "de"]
 """Language of a report."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from moeclip_cli.choices import TableFormat
+from moeclip_cli.choices import CsvDialect, TableChoice, TableFormat
 from moeclip_cli.cli import console, options
 from moeclip_cli.cli.exported import check_exported, load_scorer
 from moeclip_cli.cli.framing import FramingOptions, warn_about_threshold
@@ -55,6 +55,8 @@ class ScoreOutput(ReportOptions, options.PictureOutput):
         regions: write what was found as regions.csv, coco.json and regions/NAME.json for LabelMe.
         min_area: smallest area of a region in these files, such as 30px or 0.1mm2.
         table_format: file format of the results table.
+        csv_dialect: standard is RFC 4180; excel marks the file as UTF-8 for Excel; excel-de has
+            semicolons and decimal commas too.
         as_json: print one JSON object per image instead of tables.
         resume: keep the rows of an earlier run and score the missing images.
         fail_on_anomaly: exit with code 1 if an image is anomalous.
@@ -71,10 +73,23 @@ class ScoreOutput(ReportOptions, options.PictureOutput):
     min_area: Annotated[
         Area | None, typer.Option(parser=area, metavar="AREA", show_default=False)
     ] = None
-    table_format: Annotated[TableFormat, typer.Option("--format", "-f")] = "csv"
+    table_format: Annotated[TableChoice, typer.Option("--format", "-f")] = "csv"
+    csv_dialect: CsvDialect = "standard"
     as_json: Annotated[bool, typer.Option("--json")] = False
     resume: bool = False
     fail_on_anomaly: bool = False
+
+    def stored_format(self) -> TableFormat:
+        """Format of the results table with its dialect.
+
+        Raises:
+            UsageError: if a dialect is given for another format than CSV.
+        """
+        if self.csv_dialect == "standard":
+            return self.table_format
+        if self.table_format != "csv":
+            raise UsageError("`csv_dialect` is for CSV tables; omit it, or use `format` csv.")
+        return "csv-excel" if self.csv_dialect == "excel" else "csv-excel-de"
 
     def smallest(self, millimetres: float | None) -> float:
         """The area in pixels below which regions are left out.
@@ -112,7 +127,7 @@ def score(
     """
     mutual.check(model, product)
     frames = framing.read(mutual=mutual.mutual)
-    smallest = output.smallest(framing.millimetres)
+    table_format, smallest = output.stored_format(), output.smallest(framing.millimetres)
     found = images.find(output.out, quiet=general.quiet)
     if mutual.mutual and len(found) == 1:
         raise UsageError("There is one image only; `mutual` compares at least two.")
@@ -134,7 +149,7 @@ def score(
         inspector, shown = load_scorer(model, run, images, shown, frames, quiet=general.quiet)
         warn_about_threshold(inspector, quiet=general.quiet)
     regions = RegionOutput(smallest, framing.millimetres) if output.regions else None
-    folder, outputs = _claim(inspector, output, shown, text, regions)
+    folder, outputs = _claim(inspector, output, table_format, shown, text, regions)
 
     def observe(result: Result) -> None:
         if output.as_json:
@@ -177,6 +192,7 @@ def score(
 def _claim(
     inspector: Inspector | MutualInspector | OnnxInspector,
     output: ScoreOutput,
+    table_format: TableFormat,
     product: options.Product,
     text: ReportText,
     regions: RegionOutput | None,
@@ -188,7 +204,7 @@ def _claim(
     from moeclip_cli.runs.score_run import Outputs, score_settings
 
     outputs = Outputs(
-        table_format=output.table_format,
+        table_format=table_format,
         heatmaps=output.picture_format if output.heatmaps else None,
         anomalous_only=output.heatmaps == ANOMALOUS,
         save_maps=output.save_maps,

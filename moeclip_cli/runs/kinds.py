@@ -27,6 +27,7 @@ SCORE = RunKind(
         "results.csv",
         "results.jsonl",
         "results.parquet",
+        "results.xlsx",
         "report.html",
         INPUTS,
         GOOD_SCORES,

@@ -9,9 +9,10 @@ import shutil
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +30,7 @@ from moeclip_cli.inspection.recut import recut_result, recut_row
 from moeclip_cli.inspection.result import ANOMALOUS, Result, Row
 from moeclip_cli.inspection.thresholds import AppliedThreshold
 from moeclip_cli.reports.pages.score_content import ReportText, RunFacts
-from moeclip_cli.reports.pages.score_report import ReportWriter
+from moeclip_cli.reports.pages.score_report import ReportWriter, thumbnail_of
 from moeclip_cli.reports.tables.results_table import open_table
 from moeclip_cli.runs.finished_run import FinishedRun
 from moeclip_cli.runs.folder import file_digests
@@ -86,11 +87,18 @@ class Recut:
 
 @dataclass(frozen=True)
 class _Image:
-    """An image at the new threshold; without a result if there is no map, or no score."""
+    """An image at the new threshold.
+
+    Attributes:
+        row, record: its row and the record of its file.
+        result: its result; None if there is no map, or no score.
+        thumbnail: for the report; None if there is none, or the image cannot be read any more.
+    """
 
     row: Row
     record: InputRecord
     result: Result | None = None
+    thumbnail: bytes | None = None
 
 
 def recut(
@@ -251,6 +259,9 @@ class _Job:
                     f"{record.path} can no longer be read: {error} Use `no_heatmaps`."
                 ) from error
             self._drawn.save_overlay(record.name, picture)
+        if image.result is not None and self._change.report:
+            with suppress(ImageError):
+                image = replace(image, thumbnail=thumbnail_of(self._pixels(record)))
         return was, image
 
     def add_to_report(self, report: ReportWriter, image: _Image) -> None:
@@ -259,10 +270,11 @@ class _Job:
         if result is None:
             report.add(image.row, picture=picture)
             return
+        load, small = partial(self._pixels, image.record), image.thumbnail
         try:
-            report.add(image.row, lambda: self._pixels(image.record), result.probability, picture)
+            report.add(image.row, load, result.probability, picture, small)
         except ImageError:
-            report.add(image.row, picture=picture)
+            report.add(image.row, picture=picture, thumbnail=small)
 
     def commit(self, found: Recut, command: str) -> None:
         """Replace the files of the run by those that were prepared, then its card."""

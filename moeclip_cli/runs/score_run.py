@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable, Iterable
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from pathlib import Path
@@ -21,7 +21,7 @@ from moeclip_cli.inspection.compact_map import CompactMap
 from moeclip_cli.inspection.result import Result
 from moeclip_cli.inspection.scorer import Scorer
 from moeclip_cli.reports.pages.score_content import ReportText, RunFacts
-from moeclip_cli.reports.pages.score_report import ReportWriter
+from moeclip_cli.reports.pages.score_report import ReportWriter, thumbnail_of
 from moeclip_cli.reports.tables.results_table import open_table
 from moeclip_cli.runs.folder import RunFolder
 from moeclip_cli.runs.good_scores_file import write_good_scores
@@ -195,14 +195,16 @@ def run_score(
             if report is not None:
                 report.add(row, picture=overlays.get(row.path))
         order = InputOrder(table, refs, size, describe)
-        jobs = _file_jobs(scorer, files, outputs)
+        jobs, thumbnails = _file_jobs(scorer, files, outputs), _Thumbnails(scorer)
+        if report is not None:
+            jobs.append(thumbnails.make)
         for ref, result in results_with_files(scorer, order.missing(), prompt, jobs, pace):
             row = result.row()
             log.add(_record(order.next_record(), result, files))
             table.write([row])
             summary.add(row)
             if report is not None:
-                _add_to_report(report, scorer, files, ref, result)
+                _add_to_report(report, scorer, files, ref, result, thumbnails.take(ref))
             observe(result)
         order.restore()
         if resume:
@@ -227,8 +229,31 @@ def _saved_overlays(refs: Iterable[ImageRef], files: ImageFiles) -> dict[str, Pa
     return {path: overlay for path, overlay in overlays if overlay is not None and overlay.exists()}
 
 
+class _Thumbnails:
+    """The thumbnails of the images whose files are being written, for the report.
+
+    Made in the writing threads, because the report itself is collected in one.
+    """
+
+    def __init__(self, scorer: Scorer) -> None:
+        self._scorer = scorer
+        self._made: dict[str, bytes] = {}
+
+    def make(self, ref: ImageRef, result: Result) -> None:
+        with suppress(ImageError):  # deleted since it was scored
+            self._made[ref.name] = thumbnail_of(self._scorer.read_pixels(ref.path))
+
+    def take(self, ref: ImageRef) -> bytes | None:
+        return self._made.pop(ref.name, None)
+
+
 def _add_to_report(
-    report: ReportWriter, scorer: Scorer, files: ImageFiles, ref: ImageRef, result: Result
+    report: ReportWriter,
+    scorer: Scorer,
+    files: ImageFiles,
+    ref: ImageRef,
+    result: Result,
+    thumbnail: bytes | None,
 ) -> None:
     picture = files.overlay(ref.name) if files.wants_overlay(result) else None
     try:
@@ -237,9 +262,10 @@ def _add_to_report(
             lambda: scorer.read_pixels(ref.path),
             result.probability,
             picture,
+            thumbnail,
         )
     except ImageError:  # deleted since it was scored: listed without a thumbnail
-        report.add(result.row(), picture=picture)
+        report.add(result.row(), picture=picture, thumbnail=thumbnail)
 
 
 def _file_jobs(scorer: Scorer, files: ImageFiles, outputs: Outputs) -> list[FileJob]:

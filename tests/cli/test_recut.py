@@ -16,6 +16,7 @@ from support.samples import save_image
 
 from moeclip_cli.inspection.compact_map import CompactMap
 from moeclip_cli.pictures.overlay import BORDER
+from moeclip_cli.reports.tables.results_table import read_table
 from moeclip_cli.runs.lock import WriterLock
 from moeclip_cli.runs.run_card import read_card
 
@@ -106,6 +107,16 @@ def test_a_recut_run_is_a_new_run_with_that_threshold(score, recut, table):
     for name, picture in expected.items():  # an outline may be off by a pixel
         far = np.abs(drawn[name].astype(int) - picture).max(axis=-1) > 3
         assert far.mean() < 0.1
+
+
+def test_a_workbook_is_recut(score, recut, moeclip):
+    pytest.importorskip("openpyxl")
+    score(OUT, "--threshold", 0, "--keep-maps", "--format", "xlsx")
+    assert recut(OUT, "--threshold", 1).exit_code == 0
+    verdicts = [row.verdict for row in read_table(OUT, "xlsx") if row.score is not None]
+    assert len(verdicts) > 1
+    assert set(verdicts) == {"normal"}
+    assert moeclip("verify", OUT).exit_code == 0
 
 
 def test_tiles_and_region_are_those_of_a_new_run(score, recut, moeclip):

@@ -3,6 +3,7 @@ from __future__ import annotations
 import csv
 import json
 import os
+import re
 import shutil
 import signal
 import time
@@ -245,6 +246,29 @@ def test_other_formats_have_the_same_fields(score, parts, table_format):
     assert next(row["path"] for row in rows) == "parts/d.png"
     assert list(rows[0]) == list(COLUMNS)
     assert len(rows) == 5
+
+
+def test_a_table_for_german_excel_is_resumed_compared_and_verified(score, parts, moeclip):
+    options = ("parts", "--csv-dialect", "excel-de")
+    assert score(*options).exit_code == 0
+    before = (OUT / "results.csv").read_bytes()
+    lines = before.decode("utf-8-sig").splitlines()
+    assert len(lines) == 6
+    assert re.search(r";0,\d+;(normal|anomalous);", lines[1])
+    assert score(*options, "--resume").exit_code == 0
+    assert (OUT / "results.csv").read_bytes() == before
+    assert moeclip("verify", OUT).exit_code == 0
+    assert score("parts", "--out", "plain").exit_code == 0
+    assert moeclip("compare", OUT, "plain", "--fail-on-flips").exit_code == 0
+    result = score("parts", "--resume")
+    assert result.exit_code == 2
+    assert "csv-excel-de" in result.stderr
+
+
+def test_a_dialect_is_for_csv_only(score, parts):
+    result = score("parts", "--csv-dialect", "excel", "--format", "jsonl")
+    assert result.exit_code == 2
+    assert "--csv-dialect is for CSV tables" in result.stderr
 
 
 def test_heatmaps_mirror_the_tree_at_the_original_size(score, parts):

@@ -79,9 +79,14 @@ def alike(shown: str, printed: str) -> bool:
 
     Processors round differently, which the last digits show.
     """
-    ours, theirs = (re.split(r"(-?\d+\.\d+)", line.rstrip()) for line in (shown, printed))
+    ours, theirs = (re.split(r"(-?\d+[.,]\d+)", line.rstrip()) for line in (shown, printed))
+
+    def near(one: str, other: str) -> bool:
+        ours, theirs = (float(number.replace(",", ".")) for number in (one, other))
+        return ours == pytest.approx(theirs, 0.02, 0.02)
+
     return len(ours) == len(theirs) and all(
-        one == other or (index % 2 == 1 and float(one) == pytest.approx(float(other), 0.02, 0.02))
+        one == other or (index % 2 == 1 and near(one, other))
         for index, (one, other) in enumerate(zip(ours, theirs, strict=True))
     )
 

@@ -54,6 +54,12 @@ GERMAN = Words(
     keys="Tasten: ← → andere Bilder, Leertaste Original oder Overlay, Esc schließen",
     full_size="Volle Größe",
     most_anomalous="Die {} auffälligsten von {} Bildern",
+    other_images="Die übrigen {} Bilder",
+    some_other_images="Die nächsten {} der übrigen {} Bilder",
+    other_pages="Seiten der übrigen Bilder",
+    previous_page="Vorige Seite",
+    next_page="Nächste Seite",
+    page_of="{from} bis {to} von {all}",
     colours="Farben zeigen die Anomaliewahrscheinlichkeit, für alle Bilder in derselben Skala. "
     "Umrandete Bereiche erreichen die Schwelle; ein Ring zeigt die höchste Stelle eines "
     "auffälligen Bildes ohne solchen Bereich.",

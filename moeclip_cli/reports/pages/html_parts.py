@@ -18,6 +18,11 @@ def text(value: str) -> str:
     return escape(escape_controls(value.translate(_CONTROL_PICTURES)))
 
 
+def jpeg_url(content: bytes) -> str:
+    """The URL of a JPEG that is part of the page."""
+    return f"data:image/jpeg;base64,{b64encode(content).decode()}"
+
+
 @dataclass(frozen=True)
 class Document:
     """The frame of a page: one file that makes no requests.

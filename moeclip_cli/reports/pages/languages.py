@@ -56,6 +56,12 @@ ENGLISH = Words(
     keys="Keys: ← → other images, space original or overlay, Esc close",
     full_size="Full size",
     most_anomalous="The {} most anomalous of {} images",
+    other_images="The other {} images",
+    some_other_images="The next {} of the other {} images",
+    other_pages="Pages of the other images",
+    previous_page="Previous page",
+    next_page="Next page",
+    page_of="{from} to {to} of {all}",
     colours="Colours show the anomaly probability on the same scale for every image. Outlined "
     "regions are at or above the threshold; a ring is around the peak of an anomalous image "
     "without such a region.",

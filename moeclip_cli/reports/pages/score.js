@@ -1,7 +1,37 @@
 
 {
   const rows = [...document.querySelectorAll("tr[data-kind]")];
+  const others = [...document.querySelectorAll("figure[data-kind]")];
+  const images = [...rows, ...others];
   const number = (value, digits, point) => value.toFixed(digits).replace(".", point);
+
+  const inGroups = (count, thousands) => String(count).replace(/\B(?=(\d{3})+$)/g, thousands);
+
+  // The pages of the other images.
+
+  const section = document.querySelector("#others");
+  let wanted = others;
+  let first = 0;
+
+  const turn = (to) => {
+    if (!section) return;
+    const size = Number(section.dataset.perPage);
+    first = to;
+    const page = new Set(wanted.slice(first, first + size));
+    for (const figure of others) figure.hidden = !page.has(figure);
+    section.hidden = !wanted.length;
+    const pages = section.querySelector(".pages");
+    pages.hidden = wanted.length <= size;
+    const shown = pages.querySelector("output");
+    const { thousands } = document.querySelector(".histogram").dataset;
+    const counts = { from: first + 1, to: Math.min(first + size, wanted.length), all: wanted.length };
+    shown.textContent = shown.dataset.shown.replace(/{(\w+)}/g, (_, name) => inGroups(counts[name], thousands));
+    for (const button of pages.querySelectorAll("button")) {
+      const at = first + Number(button.dataset.by) * size;
+      button.disabled = at < 0 || at >= wanted.length;
+      button.onclick = () => turn(at);
+    }
+  };
 
   // Filters.
 
@@ -10,10 +40,11 @@
   let shown = "all";
 
   const refilter = () => {
-    for (const row of rows) {
-      const kind = shown === "all" || row.dataset.kind === shown;
-      row.hidden = !kind || (folder?.value && row.dataset.folder !== folder.value);
-    }
+    const fits = ({ dataset }) =>
+      (shown === "all" || dataset.kind === shown) && (!folder?.value || dataset.folder === folder.value);
+    for (const row of rows) row.hidden = !fits(row);
+    wanted = others.filter(fits);
+    turn(0);
     for (const section of document.querySelectorAll("#images, #unreadable")) {
       section.hidden = !section.querySelector("tr[data-kind]:not([hidden])");
     }
@@ -29,6 +60,8 @@
       refilter();
     });
   }
+
+  turn(0);
 
   // The histogram, whose threshold can be dragged.
 
@@ -54,8 +87,6 @@
       const kind = item.querySelector("span")?.className;
       if (kind in chip) chip[kind] = item.textContent;
     }
-    const inGroups = (count) => String(count).replace(/\B(?=(\d{3})+$)/g, thousands);
-
     const place = (x, text) => {
       line.setAttribute("x1", x);
       line.setAttribute("x2", x);
@@ -95,17 +126,19 @@
     // A score at or above `value` is anomalous; null for the threshold of the run.
     const apply = (value) => {
       const limit = value ?? Number(threshold);
-      for (const row of rows) {
-        const score = row.querySelector(".score")?.dataset.value;
+      for (const image of images) {
+        const score = image.dataset.score ?? image.querySelector(".score")?.dataset.value;
         if (score === undefined) continue;
-        row.dataset.original ??= row.dataset.kind;
+        image.dataset.original ??= image.dataset.kind;
         const kind = value === null
-          ? row.dataset.original
+          ? image.dataset.original
           : Number(score) >= limit ? "anomalous" : "normal";
-        const shownVerdict = row.querySelector(".verdict");
-        shownVerdict.className = `verdict ${kind}${kind === row.dataset.original ? "" : " tried"}`;
+        image.dataset.kind = kind;
+        const shownVerdict = image.querySelector(".verdict");
+        if (!shownVerdict) continue;
+        shownVerdict.className = `verdict ${kind}${kind === image.dataset.original ? "" : " tried"}`;
         shownVerdict.textContent = chip[kind];
-        shownVerdict.parentElement.dataset.value = row.dataset.kind = kind;
+        shownVerdict.parentElement.dataset.value = kind;
       }
       refilter();
     };
@@ -120,8 +153,8 @@
       found.hidden = reset.hidden = false;
       found.querySelector("output").textContent = counts
         .replace("{t}", number(fine / 1000, 3, decimal))
-        .replace("{a}", inGroups(anomalous))
-        .replace("{n}", inGroups(normal)) + ".";
+        .replace("{a}", inGroups(anomalous, thousands))
+        .replace("{n}", inGroups(normal, thousands)) + ".";
       found.querySelector("code").textContent =
         `moeclip recut OUT --threshold ${(fine / 1000).toFixed(3)}`;
       apply(fine / 1000);

@@ -73,12 +73,36 @@ class Entry:
         overlay: a JPEG of its overlay, if any.
         original: a JPEG of the image in the same size, if any.
         link: URL of its saved overlay, relative to the report, if any.
+        thumbnail: a small JPEG of the image, if any.
     """
 
     row: Row
     overlay: bytes | None
     original: bytes | None
     link: str | None
+    thumbnail: bytes | None
+
+
+@dataclass(frozen=True)
+class Thumbnail:
+    """An image below the report's table.
+
+    Attributes:
+        path: of the image.
+        score: its score.
+        verdict: "anomalous" or "normal".
+        picture: a small JPEG of it, if any.
+    """
+
+    path: str
+    score: float
+    verdict: str
+    picture: bytes | None
+
+    @classmethod
+    def of(cls, row: Row, picture: bytes | None) -> Thumbnail:
+        """The thumbnail of an image with a score."""
+        return cls(row.path, row.score or 0.0, row.verdict or "normal", picture)
 
 
 @dataclass
@@ -122,6 +146,7 @@ class ReportContent:
         folders: numbers of the images in each folder, by its path.
         histogram: histogram of all scores.
         entries: the most anomalous images, in descending order.
+        others: the next most anomalous ones, in descending order.
         errors: rows of images that could not be read; at most as many as the report lists.
     """
 
@@ -129,4 +154,5 @@ class ReportContent:
     folders: Mapping[str, Tally]
     histogram: ScoreHistogram
     entries: Sequence[Entry]
+    others: Sequence[Thumbnail]
     errors: Sequence[Row]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from base64 import b64encode
 from collections.abc import Iterator
 from dataclasses import dataclass
 from html import escape
@@ -13,7 +12,7 @@ import numpy as np
 from moeclip_cli.inspection.result import Row
 from moeclip_cli.pictures.colours import ColourScale
 from moeclip_cli.reports.common_folder import below
-from moeclip_cli.reports.pages.html_parts import text
+from moeclip_cli.reports.pages.html_parts import jpeg_url, text
 from moeclip_cli.reports.pages.score_content import Entry, ReportContent, RunFacts
 from moeclip_cli.reports.pages.words import Words
 
@@ -182,17 +181,13 @@ def _thumbnail(entry: Entry, places: Places, words: Words) -> str:
     if entry.overlay is None:
         return f'<span class="quiet">{words.no_picture}</span>'
     path = places.shown(entry.row.path)
-    original = f' data-original="{_jpeg(entry.original)}"' if entry.original else ""
+    original = f' data-original="{jpeg_url(entry.original)}"' if entry.original else ""
     link = f' data-link="{escape(entry.link)}"' if entry.link else ""
     return (
         f'<button type="button" class="enlarge" title="{words.enlarge.format(path)}"'
-        f'{original}{link}><img src="{_jpeg(entry.overlay)}" '
+        f'{original}{link}><img src="{jpeg_url(entry.overlay)}" '
         f'alt="{words.overlay_of.format(path)}"></button>'
     )
-
-
-def _jpeg(content: bytes) -> str:
-    return f"data:image/jpeg;base64,{b64encode(content).decode()}"
 
 
 def _viewer(words: Words) -> str:

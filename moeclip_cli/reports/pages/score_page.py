@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from moeclip_cli.reports.common_folder import below, common_part
+from moeclip_cli.reports.pages.gallery import gallery
 from moeclip_cli.reports.pages.html_parts import Document, text
 from moeclip_cli.reports.pages.languages import WORDS
 from moeclip_cli.reports.pages.score_content import ReportContent, RunFacts, Tally
@@ -37,6 +38,8 @@ def score_page(facts: RunFacts, content: ReportContent) -> Iterator[str]:
     yield filters(content, places, words)
     if content.entries:
         yield from images(facts, content, places, words)
+    if content.others:
+        yield from gallery(content, places, words)
     if content.errors:
         yield from errors(content, places, words)
     footer = words.generated.format(text(facts.version))

@@ -63,6 +63,12 @@ class Words:
     keys: str
     full_size: str
     most_anomalous: str
+    other_images: str
+    some_other_images: str
+    other_pages: str
+    previous_page: str
+    next_page: str
+    page_of: str
     colours: str
     colour_scale: str
     parts: str

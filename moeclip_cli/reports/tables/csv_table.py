@@ -1,11 +1,13 @@
-"""results.csv: RFC 4180, UTF-8, safe to open in a spreadsheet."""
+"""results.csv: RFC 4180, UTF-8, safe to open in a spreadsheet; and its dialects for Excel."""
 
 from __future__ import annotations
 
+import codecs
 import csv
 import io
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import Any, ClassVar
 
 from moeclip_cli.inspection.result import COLUMNS, Row
 from moeclip_cli.reports.tables.base import TextTable
@@ -20,23 +22,30 @@ class CsvTable(TextTable):
     Text that a spreadsheet would run as a formula is written with a leading apostrophe. Control
     characters, which would act on a terminal, and undecodable bytes of a path are spelt out, e.g.
     `\x1b` and `\udcff`. Reading the table reverses both.
+
+    Attributes:
+        delimiter: between cells.
+        decimal: the decimal separator.
     """
 
-    header = opening = (",".join(COLUMNS) + "\r\n").encode()
+    delimiter: ClassVar[str] = ","
+    decimal: ClassVar[str] = "."
+    header = opening = (delimiter.join(COLUMNS) + "\r\n").encode()
 
     def encode(self, rows: Sequence[Row]) -> bytes:
         """See `TextTable.encode`."""
         text = io.StringIO(newline="")
-        writer = csv.writer(text, lineterminator="\r\n")
+        writer = csv.writer(text, delimiter=self.delimiter, lineterminator="\r\n")
         for row in rows:
-            writer.writerow([_escape(value) for value in cells(row).values()])
+            writer.writerow([self._escape(value) for value in cells(row).values()])
         return text.getvalue().encode()
 
     @classmethod
     def columns(cls, path: Path) -> list[str]:
         """See `TextTable.columns`."""
         with path.open("rb") as stream:
-            return stream.readline().decode("utf-8", "replace").rstrip("\r\n").split(",")
+            line = stream.readline().decode("utf-8-sig", "replace").rstrip("\r\n")
+        return line.split(cls.delimiter)
 
     @classmethod
     def split(cls, lines: Iterable[bytes]) -> Iterator[bytes]:
@@ -54,20 +63,38 @@ class CsvTable(TextTable):
     def decode(cls, record: bytes) -> Row:
         """See `TextTable.decode`."""
         try:
-            (cells_of_row,) = csv.reader([record.decode("utf-8")], strict=True)
+            (found,) = csv.reader([record.decode("utf-8")], delimiter=cls.delimiter, strict=True)
         except csv.Error as error:
             raise ValueError(str(error)) from error
-        return _read(cells_of_row)
+        values = {
+            name: cls._value(name, cell) for name, cell in zip(COLUMNS, found, strict=True) if cell
+        }
+        return Row(**{"path": "", **values})
+
+    @classmethod
+    def _escape(cls, cell: Cell) -> Cell:
+        if isinstance(cell, str):
+            return escape_controls(escape_formula(cell))
+        if isinstance(cell, float) and cls.decimal != ".":
+            return str(cell).replace(".", cls.decimal)
+        return cell
+
+    @classmethod
+    def _value(cls, name: str, cell: str) -> Any:
+        kind = COLUMN_TYPES[name]
+        if kind is float:
+            cell = cell.replace(cls.decimal, ".")
+        return kind(unescape_formula(unescape_controls(cell)))
 
 
-def _escape(cell: Cell) -> Cell:
-    return escape_controls(escape_formula(cell)) if isinstance(cell, str) else cell
+class ExcelCsvTable(CsvTable):
+    """The same with a byte order mark, by which Excel knows UTF-8."""
+
+    header = opening = codecs.BOM_UTF8 + CsvTable.header
 
 
-def _read(record: list[str]) -> Row:
-    values = {
-        name: COLUMN_TYPES[name](unescape_formula(unescape_controls(cell)))
-        for name, cell in zip(COLUMNS, record, strict=True)
-        if cell
-    }
-    return Row(**{"path": "", **values})
+class GermanExcelCsvTable(ExcelCsvTable):
+    """Semicolons and decimal commas, as Excel opens them where German is spoken."""
+
+    delimiter, decimal = ";", ","
+    header = opening = codecs.BOM_UTF8 + (delimiter.join(COLUMNS) + "\r\n").encode()

@@ -9,20 +9,24 @@ from moeclip_cli.choices import TableFormat
 from moeclip_cli.errors import UsageError
 from moeclip_cli.inspection.result import Row
 from moeclip_cli.reports.tables.base import Table
-from moeclip_cli.reports.tables.csv_table import CsvTable
+from moeclip_cli.reports.tables.csv_table import CsvTable, ExcelCsvTable, GermanExcelCsvTable
+from moeclip_cli.reports.tables.excel_table import ExcelTable
 from moeclip_cli.reports.tables.jsonl_table import JsonlTable
 from moeclip_cli.reports.tables.parquet_table import ParquetTable
 
-_TABLES: dict[str, type[CsvTable] | type[JsonlTable] | type[ParquetTable]] = {
+_TABLES: dict[str, type[CsvTable] | type[JsonlTable] | type[ParquetTable] | type[ExcelTable]] = {
     "csv": CsvTable,
+    "csv-excel": ExcelCsvTable,
+    "csv-excel-de": GermanExcelCsvTable,
     "jsonl": JsonlTable,
     "parquet": ParquetTable,
+    "xlsx": ExcelTable,
 }
 
 
 def table_path(folder: Path, table_format: TableFormat) -> Path:
-    """The path of the table: `results.csv`, `results.jsonl` or `results.parquet` in `folder`."""
-    return folder / f"results.{table_format}"
+    """The path of the table, such as `results.csv`, in `folder`."""
+    return folder / f"results.{table_format.partition('-')[0]}"
 
 
 def open_table(folder: Path, table_format: TableFormat, *, resume: bool) -> Table:

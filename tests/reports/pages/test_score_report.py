@@ -15,8 +15,9 @@ from support.samples import mean_difference
 
 from moeclip_cli.errors import UsageError
 from moeclip_cli.inspection.result import Row
+from moeclip_cli.reports.pages import score_report
 from moeclip_cli.reports.pages.score_content import ReportText, RunFacts
-from moeclip_cli.reports.pages.score_report import ReportWriter
+from moeclip_cli.reports.pages.score_report import ReportWriter, thumbnail_of
 
 FACTS = RunFacts(
     model="moeclip-mini",
@@ -287,3 +288,44 @@ def test_only_the_first_pictures_are_large(tmp_path: Path, defect: NDArray[np.fl
     page = Page(writer.path)
     sizes = [decoded(each["src"] or "").size for each in page.all("img") if "src" in each]
     assert sizes == [(480, 320)] * 60 + [(256, 171)] * 2
+
+
+def test_further_images_are_thumbnails_in_descending_order(tmp_path: Path) -> None:
+    picture = np.full((300, 600, 3), 90, np.uint8)
+    with ReportWriter(tmp_path, FACTS, keep=2) as writer:
+        for score in (0.2, 0.9, 0.4, 0.8, 0.3):
+            writer.add(row(score), thumbnail=thumbnail_of(picture))
+    page = Page(writer.path)
+    assert page.paths == ["0.9.png", "0.8.png"]
+    assert "The other 3 images" in page.text
+    figures = page.all("figure")
+    assert [each["data-score"] for each in figures] == ["0.4", "0.3", "0.2"]
+    assert {each["data-kind"] for each in figures} == {"normal"}
+    sizes = [decoded(each["src"] or "").size for each in page.all("img") if "src" in each]
+    assert sizes == [(64, 32)] * 3
+
+
+def test_a_report_of_5000_images_stays_below_20_megabytes(
+    tmp_path: Path, defect: NDArray[np.float32]
+) -> None:
+    rng = np.random.default_rng(0)
+    coarse = rng.integers(60, 190, (30, 40, 3), np.uint8)
+    picture = np.asarray(Image.fromarray(coarse).resize((480, 360)))
+    picture = picture + rng.integers(0, 40, picture.shape, np.uint8)
+    small = thumbnail_of(picture)
+    with ReportWriter(tmp_path, FACTS) as writer:
+        for number in range(5000):
+            path = f"station 4/tray {number // 100}/bracket_{number:05}.jpg"
+            writer.add(row(1 - number / 5000, path), lambda: picture, defect, thumbnail=small)
+    assert writer.path.stat().st_size < 20e6
+    page = writer.path.read_text(encoding="utf-8")
+    assert page.count("bracket_") >= 5000
+
+
+def test_the_number_of_thumbnails_is_limited(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(score_report, "_THUMBNAILS", 3)
+    page = report(tmp_path, [row(number / 10) for number in range(10)], keep=2)
+    assert "The next 3 of the other 8 images" in page.text
+    assert [each["data-score"] for each in page.all("figure")] == ["0.7", "0.6", "0.5"]

@@ -11,7 +11,7 @@ import pytest
 import moeclip_cli
 from moeclip_cli.errors import UsageError
 from moeclip_cli.inspection.result import COLUMNS, Row
-from moeclip_cli.reports.tables.csv_table import CsvTable
+from moeclip_cli.reports.tables.csv_table import CsvTable, ExcelCsvTable, GermanExcelCsvTable
 from moeclip_cli.reports.tables.text_index import TextIndex
 
 HOSTILE_PATHS = [
@@ -42,6 +42,30 @@ def test_header_and_line_ends_follow_rfc_4180(tmp_path: Path, scored_row: Row) -
         b"1,3,4,50,60,600,400,metal bracket,moeclip-mini,,,,,,"
     )
     assert end == b""
+
+
+def test_german_excel_gets_semicolons_and_decimal_commas(tmp_path: Path, scored_row: Row) -> None:
+    path = tmp_path / "results.csv"
+    row = replace(scored_row, path="Größe; 7,5 mm.png", map_max=-3.5)
+    with GermanExcelCsvTable(path, resume=False) as table:
+        table.write([row])
+    header, line, _ = path.read_bytes().split(b"\r\n")
+    assert header == b"\xef\xbb\xbf" + ";".join(COLUMNS).encode()
+    assert line.decode().startswith('"Größe; 7,5 mm.png";0,8123;anomalous;0,5;-3,5;')
+    with GermanExcelCsvTable(path, resume=True) as table:
+        assert list(table.rows()) == [row]
+        table.write([row])
+    assert list(GermanExcelCsvTable.read(path)) == [row, row]
+
+
+def test_excel_finds_utf_8_marked(tmp_path: Path, scored_row: Row) -> None:
+    for table_type, name in ((CsvTable, "plain.csv"), (ExcelCsvTable, "excel.csv")):
+        with table_type(tmp_path / name, resume=False) as table:
+            table.write([scored_row])
+    plain, marked = ((tmp_path / name).read_bytes() for name in ("plain.csv", "excel.csv"))
+    assert marked == b"\xef\xbb\xbf" + plain
+    with pytest.raises(UsageError, match="not a results table"):
+        ExcelCsvTable(tmp_path / "plain.csv", resume=True)
 
 
 def test_a_table_without_rows_has_a_header(tmp_path: Path) -> None:
@@ -150,7 +174,7 @@ import sys
 from itertools import count
 from pathlib import Path
 from moeclip_cli.inspection.result import Row
-from moeclip_cli.reports.tables.csv_table import CsvTable
+from moeclip_cli.reports.tables.csv_table import CsvTable, ExcelCsvTable, GermanExcelCsvTable
 table = CsvTable(Path(sys.argv[1]), resume=False)
 for number in count():
     table.write([Row(path=f"{number}.png", error="e")])
