@@ -64,9 +64,8 @@ class CompactMap:
     def values(self) -> NDArray[np.float32]:
         """The map, (H, W) in [0, 1]: the middle of the range of each level."""
         marks = self._marks()
-        middles = (marks + np.append(marks[1:], marks[-1])) / 2
-        found: NDArray[np.float32] = middles[self.levels].astype(np.float32)
-        return found
+        middles = ((marks + np.append(marks[1:], marks[-1])) / 2).astype(np.float32)
+        return middles[self.levels]
 
     def to_png(self) -> bytes:
         """A grey PNG file, which `from_png` reads."""

@@ -35,11 +35,17 @@ def components(above: NDArray[np.bool_], probability: NDArray[np.float32]) -> It
         above: (H, W), True where a pixel belongs to a part.
         probability: (H, W) anomaly map, for the values.
     """
+    rows, columns = (np.flatnonzero(above.any(axis=axis)) for axis in (1, 0))
+    if not len(rows):
+        return
+    top, left = int(rows[0]), int(columns[0])
+    # Most maps have small parts, and labelling a map takes longer than anything else here.
+    box = np.s_[top : rows[-1] + 1, left : columns[-1] + 1]
     count, labels, stats, _ = cv2.connectedComponentsWithStats(
-        above.astype(np.uint8), connectivity=8
+        above[box].astype(np.uint8), connectivity=8
     )
     for label in range(1, count):  # 0 is the background
         x, y, w, h, _ = (int(value) for value in stats[label])
         window = np.s_[y : y + h, x : x + w]
         inside = labels[window] == label
-        yield Component(x, y, inside, probability[window][inside])
+        yield Component(left + x, top + y, inside, probability[box][window][inside])
