@@ -54,7 +54,7 @@ STAGES = {
     "decode for overlay": (f"{_INSPECTION}.placed.PlacedModel.read_pixels",),
     "draw overlay": ("moeclip_cli.pictures.overlay.render_overlay",),
     "encode overlay": ("moeclip_cli.images.encode.encode_picture",),
-    "write overlay": ("moeclip_cli.runs.image_files.save_picture",),
+    "write overlay": ("moeclip_cli.runs.picture_files.save_picture",),
     "write table": (
         "moeclip_cli.runs.resumption.InputOrder.next_record",
         "moeclip_cli.runs.input_log.InputLog.add",
@@ -195,9 +195,7 @@ def report(clock: Clock, images: int, cores: int, wall: float, processor: float)
     )
 
 
-def _line(
-    stage: str, kind: str, seconds: float, images: int, cores: int, processor: float
-) -> None:
+def _line(stage: str, kind: str, seconds: float, images: int, cores: int, processor: float) -> None:
     alone = (cores if kind in _POOLS.values() else 1) * images / max(seconds, 1e-9)
     each, share = 1000 * seconds / images, seconds / processor
     print(f"{stage:<22}{kind:<14}{each:9.2f}{share:7.1%}{alone:16.0f}")

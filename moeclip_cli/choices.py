@@ -17,7 +17,7 @@ PictureFormat = Literal["png", "jpeg"]
 """File format of pictures."""
 
 PictureChoice = Literal["auto", PictureFormat]
-"""A format of pictures, or "auto": JPEG above 2 megapixels, else PNG."""
+"""A format of pictures, or "auto": JPEG above 1 megapixel, else PNG."""
 
 TableFormat = Literal["csv", "jsonl", "parquet"]
 """File format of the results table."""
