@@ -44,8 +44,9 @@ from moeclip_cli.runs.stream import Pace
 _INSPECTION = "moeclip_cli.inspection"
 STAGES = {
     "decode": ("moeclip_cli.images.decode._decode_file",),
-    "resize and normalise": (f"{_INSPECTION}.inspector.network_inputs",),
-    "stack and copy": (f"{_INSPECTION}.forward.ForwardPass.__call__",),
+    "resize": (f"{_INSPECTION}.inspector.resized_inputs",),
+    "copy and normalise": (f"{_INSPECTION}.forward.network_batch",),
+    "encode prompt": (f"{_INSPECTION}.forward.ForwardPass.__call__",),
     "network": ("moeclip_cli.model.moeclip.MoECLIP.forward",),
     "score maps": (f"{_INSPECTION}.forward.score_scales",),
     "scores to processor": (f"{_INSPECTION}.inspector.score_arrays",),
@@ -63,6 +64,7 @@ STAGES = {
     ),
 }
 _POOLS = {"moeclip-load": "loading", "moeclip-write": "writing"}
+_SINGLE = {"moeclip-network": "network"}
 
 
 class Clock:
@@ -104,9 +106,10 @@ class Clock:
 
 
 def kind_of_thread() -> str:
-    """The kind of the calling thread: loading, writing, or the name of a single one."""
+    """The kind of the calling thread: loading, writing, network, or the name of the calling one."""
     name = threading.current_thread().name
-    return next((kind for prefix, kind in _POOLS.items() if name.startswith(prefix)), name)
+    kinds = (_POOLS | _SINGLE).items()
+    return next((kind for prefix, kind in kinds if name.startswith(prefix)), name)
 
 
 def main() -> None:
