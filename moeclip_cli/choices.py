@@ -17,7 +17,7 @@ PictureFormat = Literal["png", "jpeg"]
 """File format of pictures."""
 
 PictureChoice = Literal["auto", PictureFormat]
-"""A format of pictures, or "auto": JPEG above 2 megapixels, else PNG."""
+"""A format of pictures, or "auto": JPEG above 1 megapixel, else PNG."""
 
 TableChoice = Literal["csv", "jsonl", "parquet", "xlsx"]
 """File format of the results table, whose dialect is chosen apart."""

@@ -142,7 +142,7 @@ class PictureOutput:
     """Output folder of a run that can write pictures.
 
     Attributes:
-        picture_format: file format of pictures. auto: JPEG above 2 megapixels, else PNG.
+        picture_format: file format of pictures. auto: JPEG above 1 megapixel, else PNG.
     """
 
     PANEL: ClassVar[str] = OUTPUT

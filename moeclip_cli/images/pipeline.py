@@ -13,7 +13,12 @@ _R = TypeVar("_R")
 
 
 def prefetch(
-    items: Iterable[_T], load: Callable[[_T], _R], *, workers: int, ahead: int
+    items: Iterable[_T],
+    load: Callable[[_T], _R],
+    *,
+    workers: int,
+    ahead: int,
+    name: str = "moeclip-load",
 ) -> Generator[_R, None, None]:
     """Apply `load` to each item in threads and yield the results in the order of the items.
 
@@ -28,6 +33,7 @@ def prefetch(
         load: function of one item; called from several threads at the same time.
         workers: number of threads; 0 loads in the calling thread, one item at a time.
         ahead: number of items in flight, at least 1.
+        name: beginning of the names of the threads.
 
     Raises:
         ValueError: if `workers` is negative or `ahead` is less than 1.
@@ -38,14 +44,14 @@ def prefetch(
         )
     if workers == 0:
         return (load(item) for item in items)
-    return _prefetch(iter(items), load, workers, ahead)
+    return _prefetch(iter(items), load, workers, ahead, name)
 
 
 def _prefetch(
-    items: Iterator[_T], load: Callable[[_T], _R], workers: int, ahead: int
+    items: Iterator[_T], load: Callable[[_T], _R], workers: int, ahead: int, name: str
 ) -> Generator[_R, None, None]:
     pending: deque[Future[_R]] = deque()
-    pool = ThreadPoolExecutor(workers, thread_name_prefix="moeclip-load")
+    pool = ThreadPoolExecutor(workers, thread_name_prefix=name)
     try:
         pending.extend(pool.submit(load, item) for item in islice(items, ahead))
         while pending:

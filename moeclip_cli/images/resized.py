@@ -28,10 +28,18 @@ def normalised(
     Returns:
         (3, height, width) float32.
     """
-    resized = _resized(pixels, height, width, preprocessing.interpolation)
+    return normalise(resize(pixels, height, width, preprocessing.interpolation), preprocessing)
+
+
+def normalise(pixels: NDArray[np.uint8], preprocessing: Preprocessing) -> NDArray[np.float32]:
+    """Normalise resized pixels (H, W, 3), as a backbone expects it.
+
+    Returns:
+        (3, H, W) float32.
+    """
     # In NumPy, as torch would start threads of its own in each thread that loads images.
     found: NDArray[np.float32] = np.divide(
-        resized.transpose(2, 0, 1), 255, dtype=np.float32, order="C"
+        pixels.transpose(2, 0, 1), 255, dtype=np.float32, order="C"
     )
     found -= np.array(preprocessing.mean, dtype=np.float32)[:, None, None]
     found /= np.array(preprocessing.std, dtype=np.float32)[:, None, None]
@@ -50,10 +58,11 @@ def resize_to_square(
         size: side of the square in pixels.
         interpolation: the filter.
     """
-    return _resized(pixels, size, size, interpolation)
+    return resize(pixels, size, size, interpolation)
 
 
-def _resized(
+def resize(
     pixels: NDArray[np.uint8], height: int, width: int, interpolation: Interpolation
 ) -> NDArray[np.uint8]:
+    """Resize to (height, width, 3) uint8 as `resize_to_square` does."""
     return np.array(Image.fromarray(pixels).resize((width, height), _FILTERS[interpolation]))

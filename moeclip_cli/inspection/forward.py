@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 
 from moeclip_cli.checkpoints.loading import LoadedModel
-from moeclip_cli.inspection.network_input import network_inputs
+from moeclip_cli.inspection.network_input import network_batch, resized_inputs
 from moeclip_cli.inspection.prepared import PreparedImage
 from moeclip_cli.inspection.references import References
 from moeclip_cli.inspection.scored_batch import ScoreArrays, ordinary_image
@@ -56,11 +56,11 @@ class ForwardPass:
         Returns:
             Scores, and the first choice of expert of each patch (B, g, g) on the CPU.
         """
+        network = self.model.network
         scales = [
-            torch.from_numpy(np.stack(images)).to(self.device, non_blocking=True)
+            network_batch(images, network.preprocessing, self.device)
             for images in zip(*(item.pixels for item in items), strict=True)
         ]
-        network = self.model.network
         inside = self._inside(items)
         if self.references is not None:
             return self._compare(items, scales, self.references, inside), None
@@ -75,14 +75,14 @@ class ForwardPass:
         """The pixels that count, (B, H, W) bool; None if all do."""
         if all(item.inside is None for item in items):
             return None
-        everything = np.ones(items[0].pixels[0].shape[-2:], dtype=np.bool_)
+        everything = np.ones(items[0].pixels[0].shape[:2], dtype=np.bool_)
         parts = [everything if item.inside is None else item.inside for item in items]
         return torch.from_numpy(np.stack(parts)).to(self.device, non_blocking=True)
 
     def of_test_image(self, prompt: str) -> Scores:
         """Scores of an ordinary image, to tell a fault of the weights from one of an image."""
         network = self.model.network
-        pixels = network_inputs(ordinary_image(), network, self.model.config.sizes)
+        pixels = resized_inputs(ordinary_image(), network, self.model.config.sizes)
         return self([PreparedImage("", prompt, pixels)])[0]
 
     def _compare(

@@ -18,6 +18,7 @@ from moeclip_cli.checkpoints.loading import DEFAULT_MODEL, LoadedModel, load_mod
 from moeclip_cli.discovery.prompts_file import DEFAULT_PROMPT
 from moeclip_cli.errors import ModelError, UsageError
 from moeclip_cli.images.decode import DEFAULT_DECODE_SECONDS, DEFAULT_MAX_PIXELS
+from moeclip_cli.images.resized import normalise
 from moeclip_cli.inspection.forward import (
     ForwardPass,
     finite_images,
@@ -26,9 +27,9 @@ from moeclip_cli.inspection.forward import (
 )
 from moeclip_cli.inspection.good_scores import GoodScores
 from moeclip_cli.inspection.grading import Grading
-from moeclip_cli.inspection.image_like import ImageLike, listed
+from moeclip_cli.inspection.image_like import ImageLike, input_digest, listed
 from moeclip_cli.inspection.layout import Layout
-from moeclip_cli.inspection.network_input import network_inputs
+from moeclip_cli.inspection.network_input import resized_inputs
 from moeclip_cli.inspection.placed import PlacedModel
 from moeclip_cli.inspection.prepared import PreparedImage, match_reference, prepare
 from moeclip_cli.inspection.profile import Profile, ReferenceProfile
@@ -312,20 +313,22 @@ class Inspector(PlacedModel):
             prepared = prepare(
                 image,
                 prompt if isinstance(prompt, str) else prompt(image),
-                lambda pixels: network_inputs(pixels, self._network, self.sizes),
+                lambda pixels: resized_inputs(pixels, self._network, self.sizes),
                 max_pixels=self.max_pixels,
                 decode_seconds=self.decode_seconds,
             )
-            if self.references is None:
+            if self.references is None or prepared.error is not None:
                 return prepared
-            return match_reference(prepared, self.references)
+            pixels = normalise(prepared.pixels[0], self._network.preprocessing)
+            return match_reference(prepared, self.references, input_digest(pixels))
 
         def inspect(items: list[PreparedImage]) -> list[Result]:
             return self._in_passes(
                 items, lambda part: list(self._unpack(part, *self._forward(part, adapter)))
             )
 
-        loop = ScoringLoop(self._grading, load, inspect, batch_size, workers, ends_batch)
+        overlap = self.device.type != "cpu"
+        loop = ScoringLoop(self._grading, load, inspect, batch_size, workers, ends_batch, overlap)
         return loop.results(images)
 
     def _score_windows(self, scored: Generator[WindowedScores, None, None]) -> Iterator[Result]:

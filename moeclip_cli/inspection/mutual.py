@@ -11,7 +11,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeAlias
 
-import numpy as np
 import torch
 
 from moeclip_cli.checkpoints.builtin import DEFAULT_TOWER
@@ -23,7 +22,7 @@ from moeclip_cli.images.pipeline import prefetch
 from moeclip_cli.inspection.forecast import StepTimes
 from moeclip_cli.inspection.forward import score_arrays
 from moeclip_cli.inspection.image_like import ImageLike, listed
-from moeclip_cli.inspection.network_input import network_inputs
+from moeclip_cli.inspection.network_input import network_batch, resized_inputs
 from moeclip_cli.inspection.placed import PlacedModel
 from moeclip_cli.inspection.prepared import PreparedImage, batches, prepare
 from moeclip_cli.inspection.result import Result
@@ -357,7 +356,7 @@ class MutualInspector(PlacedModel):
             return prepare(
                 image,
                 "",
-                lambda pixels: network_inputs(pixels, self._network, (self.image_size,)),
+                lambda pixels: resized_inputs(pixels, self._network, (self.image_size,)),
                 max_pixels=self.max_pixels,
                 decode_seconds=self.decode_seconds,
             )
@@ -373,8 +372,10 @@ class MutualInspector(PlacedModel):
 
     @torch.inference_mode()
     def _tokens(self, items: list[PreparedImage]) -> list[PatchTokens]:
-        pixels = torch.from_numpy(np.stack([item.pixels[0] for item in items]))
-        found = self._network.levels(pixels.to(self.device, non_blocking=True))
+        images = [item.pixels[0] for item in items]
+        found = self._network.levels(
+            network_batch(images, self._network.preprocessing, self.device)
+        )
         return [
             PatchTokens.of([level[i] for level in found.tokens], found.grid)
             for i in range(len(items))

@@ -9,9 +9,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from moeclip_cli.images.resized import normalised
+from moeclip_cli.images.resized import normalised, resize
 from moeclip_cli.model.frozen_tower import FrozenTower
 from moeclip_cli.model.moeclip import MoECLIP
+from moeclip_cli.model.preprocessing import Preprocessing
 
 LeveledNetwork: TypeAlias = "MoECLIP | FrozenTower"
 """A network whose `levels` gives patch tokens."""
@@ -30,20 +31,43 @@ def network_input(
     Returns:
         (3, H, W) float32.
     """
-    (found,) = network_inputs(pixels, network, (side or network.config.image_size,))
-    return torch.from_numpy(found)
+    size = network.input_size(*pixels.shape[:2], side or network.config.image_size)
+    return torch.from_numpy(normalised(pixels, *size, network.preprocessing))
 
 
-def network_inputs(
+def resized_inputs(
     pixels: NDArray[np.uint8], network: LeveledNetwork, sides: Sequence[int]
-) -> tuple[NDArray[np.float32], ...]:
-    """An image as `network_input` gives it, at several sizes and as arrays.
+) -> tuple[NDArray[np.uint8], ...]:
+    """An image at several sizes, for `network_batch`, which gives what `network_input` does.
 
     Args:
         pixels: (h, w, 3) uint8 RGB.
         network: see `network_input`.
         sides: sides in pixels of the network inputs of a square image.
+
+    Returns:
+        (H, W, 3) each.
     """
     height, width = pixels.shape[:2]
     sizes = (network.input_size(height, width, side) for side in sides)
-    return tuple(normalised(pixels, *size, network.preprocessing) for size in sizes)
+    interpolation = network.preprocessing.interpolation
+    return tuple(resize(pixels, *size, interpolation) for size in sizes)
+
+
+def network_batch(
+    images: Sequence[NDArray[np.uint8]], preprocessing: Preprocessing, device: torch.device
+) -> torch.Tensor:
+    """Resized images of one shape (H, W, 3) as a network input (B, 3, H, W) float32 on a device.
+
+    They are copied as bytes, from memory that a GPU can read by itself, and normalised there.
+    """
+    on_gpu = device.type == "cuda"
+    batch = torch.empty(len(images), *images[0].shape, dtype=torch.uint8, pin_memory=on_gpu)
+    np.stack(images, out=batch.numpy())
+    copied = batch.to(device, non_blocking=True).permute(0, 3, 1, 2)
+    pixels = copied.to(torch.float32, memory_format=torch.contiguous_format)
+    mean, std = (
+        torch.tensor(values).to(device, non_blocking=True).view(3, 1, 1)
+        for values in (preprocessing.mean, preprocessing.std)
+    )
+    return pixels.div_(255).sub_(mean).div_(std)

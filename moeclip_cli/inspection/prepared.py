@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from moeclip_cli.errors import ImageError
 from moeclip_cli.images.decode import decoding
-from moeclip_cli.inspection.image_like import ImageLike, input_digest
+from moeclip_cli.inspection.image_like import ImageLike
 
 if TYPE_CHECKING:
     from moeclip_cli.inspection.references import References
@@ -29,8 +29,8 @@ class PreparedImage:
     Attributes:
         path: path of the image; "" for one in memory.
         prompt: name of the object.
-        pixels: what enters the network: normalised (3, H, W) float32, one for each size, or for a
-            graph that resizes images itself one (H, W, 3) uint8.
+        pixels: the image (H, W, 3) uint8 at each size that the network sees, or what an exported
+            graph takes.
         width, height: size of the original image in pixels.
         notes: remarks on how the image was read.
         error: one sentence, if the image cannot be scored.
@@ -79,19 +79,17 @@ def prepare(
     return PreparedImage(path, prompt, pixels, width, height, decoded.notes)
 
 
-def match_reference(
-    prepared: PreparedImage, references: References, digest: str | None = None
-) -> PreparedImage:
+def match_reference(prepared: PreparedImage, references: References, digest: str) -> PreparedImage:
     """The image with the number of the reference that it is itself, if it is one.
 
     Args:
         prepared: the image.
         references: the references.
-        digest: of the image; by default that of its network input.
+        digest: of the image.
     """
     if prepared.error is not None:
         return prepared
-    owner = references.owner(digest or input_digest(prepared.pixels[0]))
+    owner = references.owner(digest)
     if owner < 0:
         return prepared
     if (owner,) in references.subsets:

@@ -24,6 +24,9 @@ class ScoringLoop:
         batch_size: most images that `inspect` gets.
         workers: number of decoding threads; 0 for none.
         ends_batch: called once for each image, in order; True to end the batch after it.
+        overlap: whether a thread of its own calls `inspect` for the next batch while the caller
+            deals with the results of this one, so that a GPU does not wait for them. On a CPU,
+            where the network keeps all cores busy, that gains nothing.
     """
 
     grading: Grading
@@ -32,6 +35,7 @@ class ScoringLoop:
     batch_size: int
     workers: int
     ends_batch: Callable[[], bool] | None = None
+    overlap: bool = False
 
     def results(self, images: Iterable[ImageLike]) -> Iterator[Result]:
         """One result per image, in order, including failed ones."""
@@ -39,10 +43,19 @@ class ScoringLoop:
         # One batch is in the network, the next one is ready.
         loading = prefetch(images, self.load, workers=self.workers, ahead=ahead)
         with closing(loading) as prepared:
-            for batch in cut_batches(prepared, self.batch_size, self.ends_batch):
-                yield from self._of_batch(batch)
+            cut = cut_batches(prepared, self.batch_size, self.ends_batch)
+            inspecting = prefetch(
+                cut, self._inspected, workers=int(self.overlap), ahead=2, name="moeclip-network"
+            )
+            with closing(inspecting) as inspected:
+                for batch, found in inspected:
+                    yield from self._in_order(batch, iter(found))
 
-    def _of_batch(self, batch: list[PreparedImage]) -> Iterator[Result]:
-        results = iter(self.inspect([item for item in batch if item.error is None]))
+    def _inspected(
+        self, batch: list[PreparedImage]
+    ) -> tuple[list[PreparedImage], Iterable[Result]]:
+        return batch, self.inspect([item for item in batch if item.error is None])
+
+    def _in_order(self, batch: list[PreparedImage], found: Iterator[Result]) -> Iterator[Result]:
         for item in batch:
-            yield next(results) if item.error is None else self.grading.unread(item)
+            yield next(found) if item.error is None else self.grading.unread(item)

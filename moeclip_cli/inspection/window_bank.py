@@ -11,6 +11,7 @@ import torch
 
 from moeclip_cli.discovery.prompts_file import DEFAULT_PROMPT
 from moeclip_cli.errors import UsageError
+from moeclip_cli.images.resized import normalise
 from moeclip_cli.inspection.building import Rows, kept, name_of, tokens_of, unreadable
 from moeclip_cli.inspection.forward import ForwardPass
 from moeclip_cli.inspection.image_like import ImageLike, listed
@@ -107,8 +108,11 @@ class WindowReferences:
                     raise unreadable(name, whole.item.error)
                 if not bank.accepts(name, whole.digest):
                     return False
-                inputs = [torch.from_numpy(window.item.pixels[0]) for window in batch]
                 network = self.reader.network
+                inputs = [
+                    torch.from_numpy(normalise(window.item.pixels[0], network.preprocessing))
+                    for window in batch
+                ]
                 found = tokens_of(network, inputs, self.forward.device)
                 for window, patches in zip(batch, found, strict=True):
                     counted = self._inside(window, patches)

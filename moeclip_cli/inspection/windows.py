@@ -23,7 +23,7 @@ from moeclip_cli.images.fill import fill_outside
 from moeclip_cli.images.pipeline import prefetch
 from moeclip_cli.inspection.image_like import ImageLike
 from moeclip_cli.inspection.layout import Layout
-from moeclip_cli.inspection.network_input import LeveledNetwork, network_inputs
+from moeclip_cli.inspection.network_input import LeveledNetwork, resized_inputs
 from moeclip_cli.inspection.prepared import PreparedImage
 from moeclip_cli.inspection.references import turned
 from moeclip_cli.inspection.roi import any_in_cells
@@ -182,7 +182,7 @@ class WindowReader:
             inside = image.inside(box)
             if inside is not None:
                 part = fill_outside(part, inside)
-            inputs = network_inputs(part, self.network, self.sizes)
+            inputs = resized_inputs(part, self.network, self.sizes)
             item = PreparedImage(
                 whole.path,
                 whole.prompt,
@@ -190,7 +190,7 @@ class WindowReader:
                 box.width,
                 box.height,
                 owner=whole.owner,
-                inside=None if inside is None else any_in_cells(inside, *inputs[0].shape[-2:]),
+                inside=None if inside is None else any_in_cells(inside, *inputs[0].shape[:2]),
             )
             return Window(image, box, item, last=box is image.boxes[-1])
 

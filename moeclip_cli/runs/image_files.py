@@ -13,11 +13,10 @@ from numpy.typing import NDArray
 from moeclip_cli.choices import PictureChoice, PictureFormat
 from moeclip_cli.errors import UsageError
 from moeclip_cli.files import write_errors
-from moeclip_cli.images.encode import save_picture
 from moeclip_cli.inspection.result import ANOMALOUS, Result
 from moeclip_cli.runs.input_log import InputRecord
 from moeclip_cli.runs.names import output_path
-from moeclip_cli.runs.picture_files import format_of, possible_paths
+from moeclip_cli.runs.picture_files import possible_paths, write_picture
 
 HEATMAPS, MAPS, COMPACT_MAPS, REGIONS = "heatmaps", "maps", "compact-maps", "regions"
 
@@ -68,10 +67,9 @@ class ImageFiles:
         """Write an overlay.
 
         Raises:
-            ImageError, UsageError: see `save_picture`.
+            ImageError, UsageError: see `write_picture`.
         """
-        one = format_of(self.heatmaps or "auto", *picture.shape[:2])
-        save_picture(self.overlays(name)[one], picture, one)
+        write_picture(self.folder / HEATMAPS, name, self.heatmaps or "auto", picture)
 
     def wants_overlay(self, result: Result) -> bool:
         """True if overlays are written, and this image gets one."""

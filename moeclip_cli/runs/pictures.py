@@ -12,10 +12,9 @@ from numpy.typing import NDArray
 from moeclip_cli.choices import PictureChoice, PictureFormat
 from moeclip_cli.discovery.inputs import ImageRef
 from moeclip_cli.errors import UsageError
-from moeclip_cli.files import is_present, write_errors
-from moeclip_cli.images.encode import save_picture
+from moeclip_cli.files import is_present
 from moeclip_cli.runs.image_files import HEATMAPS
-from moeclip_cli.runs.picture_files import format_of, possible_paths
+from moeclip_cli.runs.picture_files import possible_paths, write_picture
 
 SHEETS, EXPERTS = "sheets", "experts"
 KINDS = (HEATMAPS, SHEETS, EXPERTS)
@@ -50,14 +49,9 @@ class Pictures:
         """Write a picture of the image called `name`.
 
         Raises:
-            ImageError, UsageError: see `save_picture`.
+            ImageError, UsageError: see `write_picture`.
         """
-        one = format_of(self.picture_format, *picture.shape[:2])
-        paths = self._possible(kind, name)
-        save_picture(paths.pop(one), picture, one)
-        for path in paths.values():  # of an earlier run, when the image had another size
-            with write_errors(path):
-                path.unlink(missing_ok=True)
+        write_picture(self.folder / kind, name, self.picture_format, picture)
 
     def written(self, name: str) -> dict[str, Path | None]:
         """The pictures of the image called `name`, by kind; None for one that does not exist."""

@@ -287,9 +287,9 @@ def test_heatmaps_mirror_the_tree_at_the_original_size(score, parts):
 
 @pytest.fixture
 def photographs(tmp_path):
-    """A folder with one photograph of more than 2 megapixels and a small one."""
+    """A folder with one photograph of more than 1 megapixel and a small one."""
     (tmp_path / "photos").mkdir()
-    save_image(tmp_path / "photos" / "large.jpg", width=2001, height=1000)
+    save_image(tmp_path / "photos" / "large.jpg", width=1001, height=1000)
     save_image(tmp_path / "photos" / "small.jpg", width=200, height=100)
     return tmp_path / "photos"
 
@@ -311,6 +311,13 @@ def test_overlays_of_large_photographs_are_jpeg(score, moeclip, photographs):
     assert (OUT / "results.csv").read_bytes() == before
     assert score("photos", "--heatmaps", "--picture-format", "png", "--out", "p").exit_code == 0
     assert overlays(Path("p")) == ["large.jpg.png", "small.jpg.png"]
+
+
+def test_an_overlay_in_the_format_of_an_earlier_version_is_replaced(score, moeclip, photographs):
+    assert score("photos", "--heatmaps", "--keep-maps").exit_code == 0
+    (OUT / "heatmaps" / "large.jpg").rename(OUT / "heatmaps" / "large.jpg.png")
+    assert moeclip("recut", OUT, "--threshold", "0.4").exit_code == 0
+    assert overlays() == ["large.jpg", "small.jpg.png"]
 
 
 def test_overlays_of_anomalous_images_only(score, moeclip, parts):
