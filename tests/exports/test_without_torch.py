@@ -65,11 +65,16 @@ def requirements(lines):
     return {requirement.name: requirement for requirement in map(Requirement, lines)}
 
 
-def test_the_group_of_packages_without_torch_has_the_versions_of_the_package():
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
-    group = requirements(project["dependency-groups"]["runtime"])
-    extras = project["project"]["optional-dependencies"]["runtime"]
-    known = requirements([*project["project"]["dependencies"], *extras])
-    assert {name: known.get(name) for name in group} == group
+def test_the_distribution_without_torch_has_the_versions_of_the_complete_one():
+    complete, runtime = (
+        tomllib.loads((ROOT / folder / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+        for folder in (".", "runtime")
+    )
+    needed = requirements(runtime["dependencies"])
+    extra = complete["optional-dependencies"]["runtime"]
+    known = requirements([*complete["dependencies"], *extra])
+    assert {name: known.get(name) for name in needed} == needed
     of_checkpoints = {"huggingface_hub", "open_clip_torch", "safetensors", "timm", "torch"}
-    assert known.keys() - group.keys() == of_checkpoints | {"packaging"}  # of the doctor
+    assert known.keys() - needed.keys() == of_checkpoints | {"packaging"}  # of the doctor
+    for key in ("scripts", "requires-python", "license"):
+        assert runtime[key] == complete[key]
