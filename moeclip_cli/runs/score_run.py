@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +20,7 @@ from moeclip_cli.errors import ImageError
 from moeclip_cli.files import replacing
 from moeclip_cli.inspection.compact_map import CompactMap
 from moeclip_cli.inspection.result import Result
-from moeclip_cli.inspection.scorer import Scorer
+from moeclip_cli.inspection.scorer import Scorer, ScoringFacts
 from moeclip_cli.reports.pages.score_content import ReportText, RunFacts
 from moeclip_cli.reports.pages.score_report import ReportWriter
 from moeclip_cli.reports.tables.results_table import open_table
@@ -35,7 +36,13 @@ from moeclip_cli.runs.input_log import (
 )
 from moeclip_cli.runs.region_run import RegionOutput, save_regions, write_region_tables
 from moeclip_cli.runs.resumption import InputOrder, keep_valid_rows
-from moeclip_cli.runs.stream import FileJob, Pace, PromptFunction, results_with_files
+from moeclip_cli.runs.stream import (
+    FileJob,
+    Pace,
+    PromptFunction,
+    RemoteScorer,
+    results_with_files,
+)
 from moeclip_cli.runs.summary import Summary
 
 if TYPE_CHECKING:
@@ -105,7 +112,7 @@ def score_settings(
 
 
 def report_facts(
-    scorer: Scorer, prompt: str, text: ReportText | None = None, *, mixed: bool
+    scorer: ScoringFacts, prompt: str, text: ReportText | None = None, *, mixed: bool
 ) -> RunFacts:
     """The head of a report.
 
@@ -129,7 +136,7 @@ def report_facts(
 
 
 def run_score(
-    scorer: Scorer,
+    scorer: Scorer | RemoteScorer,
     refs: Iterable[ImageRef],
     prompt: PromptFunction,
     folder: RunFolder,
@@ -195,8 +202,8 @@ def run_score(
             if report is not None:
                 report.add(row, picture=overlays.get(row.path))
         order = InputOrder(table, refs, size, describe)
-        jobs = _file_jobs(scorer, files, outputs)
-        for ref, result in results_with_files(scorer, order.missing(), prompt, jobs, pace):
+        jobs_of = partial(_file_jobs, files=files, regions=outputs.regions)
+        for ref, result in results_with_files(scorer, order.missing(), prompt, jobs_of, pace):
             row = result.row()
             log.add(_record(order.next_record(), result, files))
             table.write([row])
@@ -228,7 +235,7 @@ def _saved_overlays(refs: Iterable[ImageRef], files: ImageFiles) -> dict[str, Pa
 
 
 def _add_to_report(
-    report: ReportWriter, scorer: Scorer, files: ImageFiles, ref: ImageRef, result: Result
+    report: ReportWriter, scorer: ScoringFacts, files: ImageFiles, ref: ImageRef, result: Result
 ) -> None:
     picture = files.overlay(ref.name) if files.wants_overlay(result) else None
     try:
@@ -242,7 +249,9 @@ def _add_to_report(
         report.add(result.row(), picture=picture)
 
 
-def _file_jobs(scorer: Scorer, files: ImageFiles, outputs: Outputs) -> list[FileJob]:
+def _file_jobs(
+    scorer: ScoringFacts, files: ImageFiles, regions: RegionOutput | None
+) -> list[FileJob]:
     """The writers of each scored image's files."""
 
     def save_overlay(ref: ImageRef, result: Result) -> None:
@@ -271,6 +280,6 @@ def _file_jobs(scorer: Scorer, files: ImageFiles, outputs: Outputs) -> list[File
         jobs.append(save_map)
     if files.keep_maps:
         jobs.append(save_compact_map)
-    if (regions := outputs.regions) is not None:
+    if regions is not None:
         jobs.append(lambda ref, result: save_regions(files, ref, result, regions))
     return jobs
