@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from moeclip_cli.checkpoints.names import is_graph
@@ -79,16 +80,7 @@ def load_scorer(
             ) from error
         return found, product
     with console.status("Loading the model", quiet=quiet):
-        from moeclip_cli.exports.onnx_inspector import OnnxInspector
-        from moeclip_cli.images.decode import DEFAULT_DECODE_SECONDS, DEFAULT_MAX_PIXELS
-
-        exported = OnnxInspector.load(
-            model.model,
-            threshold=product.threshold,
-            profile=product.profile,
-            max_pixels=images.max_pixels or DEFAULT_MAX_PIXELS,
-            decode_seconds=images.decode_seconds or DEFAULT_DECODE_SECONDS,
-        )
+        exported = graph_loader(model.model, images, product)()
     known = exported.model.prompts
     if exported.model.reads_prompts and product.prompt == DEFAULT_PROMPT and len(known) == 1:
         product = replace(product, prompt=known[0])
@@ -96,3 +88,20 @@ def load_scorer(
     for prompt in (product.prompt, *(rule.prompt for rule in rules)):
         exported.model.number(prompt)
     return exported, product
+
+
+def graph_loader(
+    path: str, images: options.ImageOptions, product: options.Product
+) -> partial[OnnxInspector]:
+    """What loads an exported graph, also in another process; see `OnnxInspector.load`."""
+    from moeclip_cli.exports.onnx_inspector import OnnxInspector
+    from moeclip_cli.images.decode import DEFAULT_DECODE_SECONDS, DEFAULT_MAX_PIXELS
+
+    return partial(
+        OnnxInspector.load,
+        path,
+        threshold=product.threshold,
+        profile=product.profile,
+        max_pixels=images.max_pixels or DEFAULT_MAX_PIXELS,
+        decode_seconds=images.decode_seconds or DEFAULT_DECODE_SECONDS,
+    )

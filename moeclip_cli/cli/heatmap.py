@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from moeclip_cli.cli import console, options
+from moeclip_cli.cli.cluster import ActorModel, ClusterOptions
 from moeclip_cli.cli.exported import check_exported, load_scorer
 from moeclip_cli.cli.framing import FramingOptions, warn_about_threshold
 from moeclip_cli.cli.groups import grouped
@@ -67,13 +68,13 @@ def heatmap(
     product: options.ProductOptions,
     model: options.ModelOptions,
     output: HeatmapOutput,
-    run: options.RunOptions,
+    run: ClusterOptions,
     general: options.GeneralOptions,
 ) -> None:
     """Draw anomaly maps over images: heatmaps/NAME.png, and optionally sheets and expert maps.
 
-    Exit codes: 0 done, 2 usage error, 3 some images could not be read, 4 model not loaded, 130
-    interrupted.
+    Exit codes: 0 done, 2 usage error, 3 some images could not be read, 4 model not loaded, 69
+    actors of --ray were lost again and again, 130 interrupted.
 
     Example: moeclip heatmap img.png --prompt "metal bracket" --sheet
     """
@@ -83,29 +84,35 @@ def heatmap(
     shown = product.read()
     model.check(run, product.threshold)
     check_exported(model, run, frames)
+    run.check_cluster()
     if not output.overwrite:
         pictures.refuse_existing(found)
 
     from moeclip_cli.runs.heatmap_run import run_heatmap
 
-    inspector, shown = load_scorer(model, run, images, shown, frames, quiet=general.quiet)
-    warn_about_threshold(inspector, quiet=general.quiet)
     previews: list[tuple[Path, Result]] = []
-    with meter(len(found), quiet=general.quiet, label="Drawing") as advance:
+    with run.joined(model, quiet=general.quiet) as share:
+        here = run.here(share)
+        inspector, shown = load_scorer(model, here, images, shown, frames, quiet=general.quiet)
+        warn_about_threshold(inspector, quiet=general.quiet)
+        actors = ActorModel(model, run, images, shown, frames)
+        preview = len(found) <= _MOST_PREVIEWS and not general.quiet
+        source = actors.source(inspector, share, output.out, keep_map=preview)
+        with meter(len(found), quiet=general.quiet, label="Drawing") as advance:
 
-        def observe(ref: ImageRef, result: Result) -> None:
-            advance()
-            if result.error is not None:
-                if not general.quiet:
-                    console.warn(f"{result.path}: {result.error}")
-                return
-            for path in filter(None, pictures.written(ref.name).values()):
-                print(path)
-            if len(found) <= _MOST_PREVIEWS and not general.quiet:
-                previews.append((ref.path, result))
+            def observe(ref: ImageRef, result: Result) -> None:
+                advance()
+                if result.error is not None:
+                    if not general.quiet:
+                        console.warn(f"{result.path}: {result.error}")
+                    return
+                for path in filter(None, pictures.written(ref.name).values()):
+                    print(path)
+                if preview:
+                    previews.append((ref.path, result))
 
-        pace = run.pace(inspector.default_batch_size)
-        summary = run_heatmap(inspector, found, shown.prompt_for, pictures, pace, observe)
+            pace = run.pace_with(inspector.default_batch_size, share)
+            summary = run_heatmap(source, found, shown.prompt_for, pictures, pace, observe)
     for path, result in previews:  # after the progress bar is gone
         _preview(path, result)
     if summary.failed:

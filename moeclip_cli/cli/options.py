@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar
@@ -380,32 +381,47 @@ class ModelOptions:
             ModelError, UsageError: see `Inspector.load`.
         """
         with console.status("Loading the model", quiet=quiet):
-            # Importing PyTorch takes longer than loading a small model.
-            from moeclip_cli.images.decode import DEFAULT_DECODE_SECONDS, DEFAULT_MAX_PIXELS
-            from moeclip_cli.inspection.inspector import Inspector
-            from moeclip_cli.model.bank import COMPARED_PATCHES, KEPT_PATCHES
-
-            inspector = Inspector.load(
-                self.model,
-                references=self._references() if references is None else references,
-                reference_patches=COMPARED_PATCHES if references is None else KEPT_PATCHES,
-                reference_rotations=self.reference_rotations,
-                backbone_weights=self.backbone_weights,
-                image_size=self.image_size,
-                domain=self.domain,
-                threshold=product.threshold if product else None,
-                profile=product.profile if product else None,
-                device=device.device,
-                precision=device.precision,
-                max_pixels=(images and images.max_pixels) or DEFAULT_MAX_PIXELS,
-                decode_seconds=(images and images.decode_seconds) or DEFAULT_DECODE_SECONDS,
-                **vars(framing),
-            )
+            inspector = self.inspector_loader(
+                device, images=images, product=product, references=references, framing=framing
+            )()
         built = references is not None or self.reference
         if inspector.references is not None and built and not quiet:
             for remark in inspector.references.remarks():
                 console.warn(remark)
         return inspector
+
+    def inspector_loader(
+        self,
+        device: DeviceOptions,
+        *,
+        images: ImageOptions | None = None,
+        product: Product | None = None,
+        references: list[Path] | None = None,
+        framing: Framing = _WHOLE,
+    ) -> partial[Inspector]:
+        """What loads the model, also in another process; see `load_inspector`."""
+        # Importing PyTorch takes longer than loading a small model.
+        from moeclip_cli.images.decode import DEFAULT_DECODE_SECONDS, DEFAULT_MAX_PIXELS
+        from moeclip_cli.inspection.inspector import Inspector
+        from moeclip_cli.model.bank import COMPARED_PATCHES, KEPT_PATCHES
+
+        return partial(
+            Inspector.load,
+            self.model,
+            references=self._references() if references is None else references,
+            reference_patches=COMPARED_PATCHES if references is None else KEPT_PATCHES,
+            reference_rotations=self.reference_rotations,
+            backbone_weights=self.backbone_weights,
+            image_size=self.image_size,
+            domain=self.domain,
+            threshold=product.threshold if product else None,
+            profile=product.profile if product else None,
+            device=device.device,
+            precision=device.precision,
+            max_pixels=(images and images.max_pixels) or DEFAULT_MAX_PIXELS,
+            decode_seconds=(images and images.decode_seconds) or DEFAULT_DECODE_SECONDS,
+            **vars(framing),
+        )
 
     def _references(self) -> list[Path] | None:
         """The files of the references, or None if there are none.

@@ -11,6 +11,7 @@ import typer
 
 from moeclip_cli.choices import CsvDialect, TableChoice, TableFormat
 from moeclip_cli.cli import console, options
+from moeclip_cli.cli.cluster import ActorModel, ClusterOptions
 from moeclip_cli.cli.exported import check_exported, load_scorer
 from moeclip_cli.cli.framing import FramingOptions, warn_about_threshold
 from moeclip_cli.cli.groups import grouped
@@ -21,21 +22,24 @@ from moeclip_cli.cli.processes import command_line
 from moeclip_cli.cli.progress import meter
 from moeclip_cli.cli.report_options import ReportOptions
 from moeclip_cli.cli.score_table import print_highest
-from moeclip_cli.errors import UsageError
+from moeclip_cli.errors import ProcessLostError, UsageError
 from moeclip_cli.exit_codes import ExitCode
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from moeclip_cli.exports.onnx_inspector import OnnxInspector
     from moeclip_cli.inspection.inspector import Inspector
     from moeclip_cli.inspection.mutual import MutualInspector
     from moeclip_cli.inspection.result import Result
-    from moeclip_cli.inspection.scorer import Scorer
+    from moeclip_cli.inspection.scorer import Scorer, ScoringFacts
     from moeclip_cli.reports.pages.score_content import ReportText, RunFacts
     from moeclip_cli.runs.folder import RunFolder
     from moeclip_cli.runs.input_log import Describe
+    from moeclip_cli.runs.ray_scorer import RayScorer
     from moeclip_cli.runs.region_run import RegionOutput
     from moeclip_cli.runs.score_run import Outputs
-    from moeclip_cli.runs.stream import Pace
+    from moeclip_cli.runs.stream import Pace, RemoteScorer
     from moeclip_cli.runs.summary import Summary
 
 
@@ -91,6 +95,12 @@ class ScoreOutput(ReportOptions, options.PictureOutput):
             raise UsageError("`csv_dialect` is for CSV tables; omit it, or use `format` csv.")
         return "csv-excel" if self.csv_dialect == "excel" else "csv-excel-de"
 
+    @property
+    def shared(self) -> Path | None:
+        """The folder that every process of a cluster must see: where images get files."""
+        written = self.heatmaps or self.save_maps or self.keep_maps or self.regions
+        return self.out if written else None
+
     def smallest(self, millimetres: float | None) -> float:
         """The area in pixels below which regions are left out.
 
@@ -115,13 +125,14 @@ def score(
     model: options.ModelOptions,
     mutual: MutualOptions,
     output: ScoreOutput,
-    run: options.RunOptions,
+    run: ClusterOptions,
     general: options.GeneralOptions,
 ) -> None:
     """Score images: a table on the terminal, results.csv, and optionally overlays and a report.
 
     Exit codes: 0 done, 1 anomalies found (with --fail-on-anomaly), 2 usage error, 3 some images
-    could not be read, 4 model not loaded, 130 interrupted.
+    could not be read, 4 model not loaded, 69 actors of --ray were lost again and again, 130
+    interrupted.
 
     Example: moeclip score ./parts/ --prompt "metal bracket" --heatmaps
     """
@@ -134,6 +145,7 @@ def score(
     shown, text = product.read(), output.text()
     model.check(run, product.threshold)
     check_exported(model, run, frames)
+    run.check_cluster(mutual=mutual.mutual)
 
     from moeclip_cli.runs.folder import require_usable
     from moeclip_cli.runs.kinds import SCORE
@@ -141,15 +153,6 @@ def score(
     from moeclip_cli.runs.summary import Summary
 
     require_usable(output.out, SCORE, overwrite=output.overwrite, resume=output.resume)
-
-    inspector: Inspector | MutualInspector | OnnxInspector
-    if mutual.mutual:
-        inspector = mutual.load(model, run, images, shown, quiet=general.quiet)
-    else:
-        inspector, shown = load_scorer(model, run, images, shown, frames, quiet=general.quiet)
-        warn_about_threshold(inspector, quiet=general.quiet)
-    regions = RegionOutput(smallest, framing.millimetres) if output.regions else None
-    folder, outputs = _claim(inspector, output, table_format, shown, text, regions)
 
     def observe(result: Result) -> None:
         if output.as_json:
@@ -164,13 +167,28 @@ def score(
         f"The finished rows are kept in {output.out}; the same command with --resume continues "
         "from there."
     )
-    with folder, console.note_if(KeyboardInterrupt, kept):
-        pace = run.pace(inspector.default_batch_size)
-        job = _Job(found, shown, text, folder, pace, observe, Summary(), general.quiet)
-        scorer, describe = job.start(inspector)
-        if output.report:
-            outputs = replace(outputs, report=job.facts(scorer))
-        summary = job.run(scorer, outputs, describe)
+    with run.joined(model, quiet=general.quiet) as share:
+        inspector: Inspector | MutualInspector | OnnxInspector
+        source: Inspector | MutualInspector | OnnxInspector | RayScorer
+        if mutual.mutual:
+            source = inspector = mutual.load(model, run, images, shown, quiet=general.quiet)
+        else:
+            here = run.here(share)
+            inspector, shown = load_scorer(model, here, images, shown, frames, quiet=general.quiet)
+            warn_about_threshold(inspector, quiet=general.quiet)
+            actors = ActorModel(model, run, images, shown, frames)
+            source = actors.source(inspector, share, output.shared, keep_map=output.report)
+        regions = RegionOutput(smallest, framing.millimetres) if output.regions else None
+        folder, outputs = _claim(
+            inspector, source.device_name, output, table_format, shown, text, regions
+        )
+        with folder, console.note_if((KeyboardInterrupt, ProcessLostError), kept):
+            pace = run.pace_with(inspector.default_batch_size, share)
+            job = _Job(found, shown, text, folder, pace, observe, Summary(), general.quiet)
+            scorer, describe = job.start(source)
+            if output.report:
+                outputs = replace(outputs, report=job.facts(scorer))
+            summary = job.run(scorer, outputs, describe)
 
     if not general.quiet:
         _print_summary(scorer, summary, tables=not output.as_json)
@@ -191,6 +209,7 @@ def score(
 
 def _claim(
     inspector: Inspector | MutualInspector | OnnxInspector,
+    device: str,
     output: ScoreOutput,
     table_format: TableFormat,
     product: options.Product,
@@ -211,7 +230,7 @@ def _claim(
         keep_maps=output.keep_maps,
         regions=regions,
     )
-    environment = describe_environment(inspector.device_name, command_line(), inspector.versions)
+    environment = describe_environment(device, command_line(), inspector.versions)
     if output.report:
         environment["report"] = text.to_dict()
     folder = RunFolder.claim(
@@ -239,25 +258,28 @@ class _Job:
     quiet: bool
 
     def start(
-        self, inspector: Inspector | MutualInspector | OnnxInspector
-    ) -> tuple[Scorer, Describe]:
+        self, source: Inspector | MutualInspector | OnnxInspector | RayScorer
+    ) -> tuple[Scorer | RemoteScorer, Describe]:
         """What gives the results, and the records by which a resumed run knows which rows hold."""
         from moeclip_cli.inspection.scorer import Scorer
         from moeclip_cli.runs.input_log import describe_batch
+        from moeclip_cli.runs.stream import RemoteScorer
 
-        if isinstance(inspector, Scorer):
-            return inspector, describe_batch
-        compared = compare(inspector, self.found, self.folder, self.pace, quiet=self.quiet)
+        if isinstance(source, RemoteScorer):
+            return source, describe_batch
+        if isinstance(source, Scorer):
+            return source, describe_batch
+        compared = compare(source, self.found, self.folder, self.pace, quiet=self.quiet)
         return compared, compared.describe
 
-    def facts(self, scorer: Scorer) -> RunFacts:
+    def facts(self, scorer: ScoringFacts) -> RunFacts:
         """The head of the report."""
         from moeclip_cli.runs.score_run import report_facts
 
         mixed = self.product.rules is not None
         return report_facts(scorer, self.product.prompt, self.text, mixed=mixed)
 
-    def run(self, scorer: Scorer, outputs: Outputs, describe: Describe) -> Summary:
+    def run(self, scorer: Scorer | RemoteScorer, outputs: Outputs, describe: Describe) -> Summary:
         """Score the images, with progress on standard error."""
         from moeclip_cli.runs.score_run import run_score
 
@@ -281,7 +303,7 @@ class _Job:
             )
 
 
-def _print_summary(scorer: Scorer, summary: Summary, *, tables: bool) -> None:
+def _print_summary(scorer: ScoringFacts, summary: Summary, *, tables: bool) -> None:
     """Print the most anomalous images and the counts as results, the pace as a note."""
     if tables:
         if summary.most_anomalous:

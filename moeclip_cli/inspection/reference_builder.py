@@ -53,8 +53,9 @@ class ReferenceBuilder:
                     "The profile contains its references; omit `reference`, or add the images with "
                     "'moeclip calibrate --add'."
                 )
-            found = profile.references
-            return replace(found, bank=found.bank.to(self.device))
+            images = profile.references
+        if isinstance(images, References):
+            return replace(images, bank=images.bank.to(self.device))
         if images is None:
             if isinstance(self.model.network, FrozenTower):
                 raise UsageError(

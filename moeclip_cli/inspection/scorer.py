@@ -24,9 +24,8 @@ class Named(Protocol):
         """Of the model in tables."""
 
 
-@runtime_checkable
-class Scorer(Protocol):
-    """A source of results: the network, or an earlier comparison of the images."""
+class ScoringFacts(Protocol):
+    """What a run tells of whatever gives its results."""
 
     @property
     def model(self) -> Named:
@@ -46,6 +45,11 @@ class Scorer(Protocol):
 
     def read_pixels(self, path: Path) -> NDArray[np.uint8]:
         """Decode an image file, (H, W, 3) uint8 RGB; raises `ImageError`."""
+
+
+@runtime_checkable
+class Scorer(ScoringFacts, Protocol):
+    """A source of results: the network, or an earlier comparison of the images."""
 
     def score(
         self,

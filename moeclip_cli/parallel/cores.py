@@ -15,6 +15,11 @@ def available_cores() -> int:
     return os.cpu_count() or 1  # macOS and Windows
 
 
-def choose_workers(requested: int | None) -> int:
-    """Return the number of workers that prepare images: `requested`, or by default one per core."""
-    return min(_MAX_THREADS, available_cores()) if requested is None else requested
+def choose_workers(requested: int | None, cores: int | None = None) -> int:
+    """Return the number of workers that prepare images: `requested`, or by default one per core.
+
+    Args:
+        requested: by the user, if at all.
+        cores: number of cores; None for those available to this process.
+    """
+    return min(_MAX_THREADS, cores or available_cores()) if requested is None else requested

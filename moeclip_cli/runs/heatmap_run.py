@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,7 +23,13 @@ from moeclip_cli.runs.image_files import HEATMAPS
 from moeclip_cli.runs.lock import WriterLock
 from moeclip_cli.runs.pictures import EXPERTS, KINDS, SHEETS, Pictures
 from moeclip_cli.runs.run_card import make_output_folder
-from moeclip_cli.runs.stream import Pace, PromptFunction, results_with_files
+from moeclip_cli.runs.stream import (
+    FileJob,
+    Pace,
+    PromptFunction,
+    RemoteScorer,
+    results_with_files,
+)
 from moeclip_cli.runs.summary import Summary
 
 if TYPE_CHECKING:
@@ -31,7 +38,7 @@ if TYPE_CHECKING:
 
 
 def run_heatmap(
-    inspector: Inspector | OnnxInspector,
+    inspector: Inspector | OnnxInspector | RemoteScorer,
     refs: Iterable[ImageRef],
     prompt: PromptFunction,
     pictures: Pictures,
@@ -64,31 +71,20 @@ def run_heatmap(
 
 
 def _draw(
-    inspector: Inspector | OnnxInspector,
+    inspector: Inspector | OnnxInspector | RemoteScorer,
     refs: Iterable[ImageRef],
     prompt: PromptFunction,
     pictures: Pictures,
     pace: Pace,
     observe: Callable[[ImageRef, Result], None],
 ) -> Summary:
-
-    def draw(ref: ImageRef, result: Result) -> None:
-        pixels = inspector.read_pixels(ref.path)
-        pictures.save(HEATMAPS, ref.name, result.overlay(pixels))
-        if SHEETS in pictures.kinds:
-            mask_path = pictures.mask_for(ref.name)
-            mask = None if mask_path is None else _read_mask(mask_path)
-            pictures.save(SHEETS, ref.name, _sheet_of(pixels, result, mask))
-        if EXPERTS in pictures.kinds:
-            drawn = _experts_of(pixels, result, inspector.experts, pictures)
-            pictures.save(EXPERTS, ref.name, drawn)
-
     summary = Summary()
+    jobs_of = partial(_file_jobs, pictures=pictures)
 
     def drawn() -> Iterator[str]:
         layer = pictures.experts_layer
         for ref, result in results_with_files(
-            inspector, refs, prompt, [draw], pace, experts_layer=layer
+            inspector, refs, prompt, jobs_of, pace, experts_layer=layer
         ):
             summary.add(result.row())
             observe(ref, result)
@@ -108,6 +104,23 @@ def _draw(
             "run the command again, and leave the output folder alone until it ends."
         )
     return summary
+
+
+def _file_jobs(inspector: Inspector | OnnxInspector, pictures: Pictures) -> list[FileJob]:
+    """The writer of each scored image's pictures."""
+
+    def draw(ref: ImageRef, result: Result) -> None:
+        pixels = inspector.read_pixels(ref.path)
+        pictures.save(HEATMAPS, ref.name, result.overlay(pixels))
+        if SHEETS in pictures.kinds:
+            mask_path = pictures.mask_for(ref.name)
+            mask = None if mask_path is None else _read_mask(mask_path)
+            pictures.save(SHEETS, ref.name, _sheet_of(pixels, result, mask))
+        if EXPERTS in pictures.kinds:
+            drawn = _experts_of(pixels, result, inspector.experts, pictures)
+            pictures.save(EXPERTS, ref.name, drawn)
+
+    return [draw]
 
 
 def _sheet_of(

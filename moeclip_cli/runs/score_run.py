@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +20,7 @@ from moeclip_cli.errors import ImageError
 from moeclip_cli.files import replacing
 from moeclip_cli.inspection.compact_map import CompactMap
 from moeclip_cli.inspection.result import Result
-from moeclip_cli.inspection.scorer import Scorer
+from moeclip_cli.inspection.scorer import Scorer, ScoringFacts
 from moeclip_cli.reports.pages.score_content import ReportText, RunFacts
 from moeclip_cli.reports.pages.score_report import ReportWriter, thumbnail_of
 from moeclip_cli.reports.tables.results_table import open_table
@@ -35,7 +36,14 @@ from moeclip_cli.runs.input_log import (
 )
 from moeclip_cli.runs.region_run import RegionOutput, save_regions, write_region_tables
 from moeclip_cli.runs.resumption import InputOrder, keep_valid_rows
-from moeclip_cli.runs.stream import FileJob, Pace, PromptFunction, results_with_files
+from moeclip_cli.runs.stream import (
+    FileJob,
+    JobsOf,
+    Pace,
+    PromptFunction,
+    RemoteScorer,
+    results_with_files,
+)
 from moeclip_cli.runs.summary import Summary
 
 if TYPE_CHECKING:
@@ -105,7 +113,7 @@ def score_settings(
 
 
 def report_facts(
-    scorer: Scorer, prompt: str, text: ReportText | None = None, *, mixed: bool
+    scorer: ScoringFacts, prompt: str, text: ReportText | None = None, *, mixed: bool
 ) -> RunFacts:
     """The head of a report.
 
@@ -129,7 +137,7 @@ def report_facts(
 
 
 def run_score(
-    scorer: Scorer,
+    scorer: Scorer | RemoteScorer,
     refs: Iterable[ImageRef],
     prompt: PromptFunction,
     folder: RunFolder,
@@ -195,16 +203,17 @@ def run_score(
             if report is not None:
                 report.add(row, picture=overlays.get(row.path))
         order = InputOrder(table, refs, size, describe)
-        jobs, thumbnails = _file_jobs(scorer, files, outputs), _Thumbnails(scorer)
-        if report is not None:
-            jobs.append(thumbnails.make)
-        for ref, result in results_with_files(scorer, order.missing(), prompt, jobs, pace):
+        jobs_of: JobsOf = partial(_file_jobs, files=files, regions=outputs.regions)
+        thumbnails = _Thumbnails(scorer)
+        if report is not None and not isinstance(scorer, RemoteScorer):
+            jobs_of = partial(_jobs_and_thumbnails, jobs_of=jobs_of, thumbnails=thumbnails)
+        for ref, result in results_with_files(scorer, order.missing(), prompt, jobs_of, pace):
             row = result.row()
             log.add(_record(order.next_record(), result, files))
             table.write([row])
             summary.add(row)
             if report is not None:
-                _add_to_report(report, scorer, files, ref, result, thumbnails.take(ref))
+                _add_to_report(report, scorer, files, ref, result, thumbnails.take(ref, result))
             observe(result)
         order.restore()
         if resume:
@@ -232,10 +241,11 @@ def _saved_overlays(refs: Iterable[ImageRef], files: ImageFiles) -> dict[str, Pa
 class _Thumbnails:
     """The thumbnails of the images whose files are being written, for the report.
 
-    Made in the writing threads, because the report itself is collected in one.
+    Made in the writing threads, because the report itself is collected in one; or, where other
+    processes write the files, when they are taken.
     """
 
-    def __init__(self, scorer: Scorer) -> None:
+    def __init__(self, scorer: ScoringFacts) -> None:
         self._scorer = scorer
         self._made: dict[str, bytes] = {}
 
@@ -243,13 +253,21 @@ class _Thumbnails:
         with suppress(ImageError):  # deleted since it was scored
             self._made[ref.name] = thumbnail_of(self._scorer.read_pixels(ref.path))
 
-    def take(self, ref: ImageRef) -> bytes | None:
+    def take(self, ref: ImageRef, result: Result) -> bytes | None:
+        if ref.name not in self._made and result.error is None:
+            self.make(ref, result)
         return self._made.pop(ref.name, None)
+
+
+def _jobs_and_thumbnails(
+    scorer: ScoringFacts, jobs_of: JobsOf, thumbnails: _Thumbnails
+) -> list[FileJob]:
+    return [*jobs_of(scorer), thumbnails.make]
 
 
 def _add_to_report(
     report: ReportWriter,
-    scorer: Scorer,
+    scorer: ScoringFacts,
     files: ImageFiles,
     ref: ImageRef,
     result: Result,
@@ -268,7 +286,9 @@ def _add_to_report(
         report.add(result.row(), picture=picture, thumbnail=thumbnail)
 
 
-def _file_jobs(scorer: Scorer, files: ImageFiles, outputs: Outputs) -> list[FileJob]:
+def _file_jobs(
+    scorer: ScoringFacts, files: ImageFiles, regions: RegionOutput | None
+) -> list[FileJob]:
     """The writers of each scored image's files."""
 
     def save_overlay(ref: ImageRef, result: Result) -> None:
@@ -297,6 +317,6 @@ def _file_jobs(scorer: Scorer, files: ImageFiles, outputs: Outputs) -> list[File
         jobs.append(save_map)
     if files.keep_maps:
         jobs.append(save_compact_map)
-    if (regions := outputs.regions) is not None:
+    if regions is not None:
         jobs.append(lambda ref, result: save_regions(files, ref, result, regions))
     return jobs

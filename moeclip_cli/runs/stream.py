@@ -7,15 +7,16 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TypeAlias
+from typing import Any, Protocol, TypeAlias, runtime_checkable
 
 from moeclip_cli.discovery.inputs import ImageRef
 from moeclip_cli.errors import ImageError
 from moeclip_cli.inspection.result import Result
-from moeclip_cli.inspection.scorer import Scorer
+from moeclip_cli.inspection.scorer import Scorer, ScoringFacts
 from moeclip_cli.runs.batches import ends_batch
 
 FileJob: TypeAlias = Callable[[ImageRef, Result], None]
+JobsOf: TypeAlias = Callable[[Any], Sequence[FileJob]]
 PromptFunction: TypeAlias = Callable[[Path], str]
 
 
@@ -32,11 +33,27 @@ class Pace:
     workers: int
 
 
+@runtime_checkable
+class RemoteScorer(ScoringFacts, Protocol):
+    """A source of results whose images are scored, and their files written, in other processes."""
+
+    def results_with_files(
+        self,
+        refs: Iterable[ImageRef],
+        prompt: PromptFunction,
+        jobs_of: JobsOf,
+        pace: Pace,
+        *,
+        experts_layer: int | None,
+    ) -> Iterator[tuple[ImageRef, Result]]:
+        """As the function of this name; `jobs_of` is pickled."""
+
+
 def results_with_files(
-    scorer: Scorer,
+    scorer: Scorer | RemoteScorer,
     refs: Iterable[ImageRef],
     prompt: PromptFunction,
-    jobs: Sequence[FileJob],
+    jobs_of: JobsOf,
     pace: Pace,
     *,
     experts_layer: int | None = None,
@@ -50,13 +67,20 @@ def results_with_files(
         scorer: gives the results.
         refs: the images.
         prompt: the name of the object on an image.
-        jobs: called in writing threads with every image that could be scored.
+        jobs_of: gives, for an inspector, what writing threads call with every image that could be
+            scored.
         pace: batch size and threads.
         experts_layer: see `Inspector.score`.
 
     Yields:
         Each image with its result, in order. If a job raises `ImageError`, the result records it.
     """
+    if isinstance(scorer, RemoteScorer):
+        yield from scorer.results_with_files(
+            refs, prompt, jobs_of, pace, experts_layer=experts_layer
+        )
+        return
+    jobs = jobs_of(scorer)
     waiting: deque[tuple[ImageRef, Result, list[Future[None]]]] = deque()
     with ThreadPoolExecutor(max(1, pace.workers), "moeclip-write") as pool:
         for ref, result in _scored(scorer, refs, prompt, pace, experts_layer):

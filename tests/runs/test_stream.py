@@ -22,7 +22,7 @@ def refs(tmp_path):
 
 def run(inspector, refs, jobs, batch_size=2, workers=2):
     pace = Pace(batch_size, workers)
-    return results_with_files(inspector, refs, lambda path: "bolt", jobs, pace)
+    return results_with_files(inspector, refs, lambda path: "bolt", lambda scorer: jobs, pace)
 
 
 def test_a_result_is_yielded_after_its_files_are_written(inspector, refs, tmp_path):

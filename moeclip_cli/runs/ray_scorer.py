@@ -1,0 +1,238 @@
+"""Scoring on a Ray cluster: each actor loads the model once, scores images, writes their files."""
+
+from __future__ import annotations
+
+import os
+import platform
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import chain, islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from moeclip_cli._version import __version__
+from moeclip_cli.discovery.inputs import ImageRef
+from moeclip_cli.errors import ModelError, UsageError
+from moeclip_cli.inspection.result import Result
+from moeclip_cli.runs.batches import batches
+from moeclip_cli.runs.stream import JobsOf, Pace, PromptFunction, results_with_files
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from moeclip_cli.exports.onnx_inspector import OnnxInspector
+    from moeclip_cli.inspection.good_scores import GoodScores
+    from moeclip_cli.inspection.inspector import Inspector
+    from moeclip_cli.inspection.scorer import Named
+    from moeclip_cli.inspection.thresholds import AppliedThreshold
+    from moeclip_cli.parallel.ray_cluster import Share
+
+# Batches of a task: many enough to hide its ends, and few enough to lose little with an actor.
+_BATCHES = 4
+# A GPU computes one task while the images of the next one are decoded.
+_TASKS_AT_A_TIME = {"cuda": 2, "cpu": 1}
+
+Load = Callable[[], "Inspector | OnnxInspector"]
+Task = list[tuple[ImageRef, str]]
+
+
+@dataclass(frozen=True)
+class Assignment:
+    """What the actors of a run do with images.
+
+    Attributes:
+        load: loads the model onto the device of an actor.
+        settings: of the inspector that it gives.
+        jobs_of: see `results_with_files`.
+        pace: batch size and threads.
+        experts_layer: see `Inspector.score`.
+        keep_map: whether results keep their probability map.
+        directory: current folder of the command, for relative paths.
+        shared: files that every node must see.
+        version: of moeclip.
+    """
+
+    load: Load
+    settings: dict[str, Any]
+    jobs_of: JobsOf
+    pace: Pace
+    experts_layer: int | None
+    keep_map: bool
+    directory: Path
+    shared: tuple[Path, ...]
+    version: str = __version__
+
+
+class ScoringActor:
+    """Scores images in a process of the cluster.
+
+    Args:
+        assignment: what to do.
+    """
+
+    def __init__(self, assignment: Assignment) -> None:
+        self._assignment = assignment
+
+    def start(self) -> None:
+        """Load the model.
+
+        Raises:
+            ModelError: if it cannot be loaded, or is another one than that of the command.
+            UsageError: if this machine has another version of moeclip, or lacks a shared file.
+        """
+        node = platform.node()
+        if self._assignment.version != __version__:
+            raise UsageError(
+                f"The node {node} has moeclip {__version__}, the command is of "
+                f"{self._assignment.version}; install the same version on all nodes."
+            )
+        for path in (self._assignment.directory, *self._assignment.shared):
+            if not (self._assignment.directory / path).exists():
+                raise UsageError(
+                    f"The node {node} does not see {path}; put inputs, output folder and current "
+                    "folder on storage that all nodes share."
+                )
+        os.chdir(self._assignment.directory)
+        self._inspector = self._assignment.load()
+        _require_equal(node, self._assignment.settings, self._inspector.settings)
+
+    def work(self, task: Task) -> list[Result]:
+        """Score images and write their files; the results have no maps that nobody needs.
+
+        Raises:
+            ModelError, UsageError: see `results_with_files`.
+        """
+        prompts = {ref.path: prompt for ref, prompt in task}
+        found = results_with_files(
+            self._inspector,
+            [ref for ref, _ in task],
+            prompts.__getitem__,
+            self._assignment.jobs_of,
+            self._assignment.pace,
+            experts_layer=self._assignment.experts_layer,
+        )
+        return [self._sent(result) for _, result in found]
+
+    def _sent(self, result: Result) -> Result:
+        slim = replace(result, raw_map=None, experts=None, distances=None)
+        return slim if self._assignment.keep_map else replace(slim, probability=None, roi=None)
+
+
+@dataclass(frozen=True)
+class RayScorer:
+    """Scores images with the actors of the cluster that this process has joined.
+
+    Attributes:
+        inspector: the same model on the CPU of this process, for its facts.
+        load: loads it in an actor.
+        share: number and size of the actors.
+        shared: files that every node must see, besides the images.
+        keep_map: whether results keep their probability map.
+    """
+
+    inspector: Inspector | OnnxInspector
+    load: Load
+    share: Share
+    shared: tuple[Path, ...] = ()
+    keep_map: bool = False
+
+    @property
+    def model(self) -> Named:
+        """The model and its name in tables."""
+        return self.inspector.model
+
+    @property
+    def device_name(self) -> str:
+        """The actors in words."""
+        return str(self.share)
+
+    @property
+    def threshold(self) -> AppliedThreshold:
+        """The threshold of the verdicts and its origin."""
+        return self.inspector.threshold
+
+    @property
+    def good_scores(self) -> GoodScores:
+        """Scores of good parts, which percentiles refer to."""
+        return self.inspector.good_scores
+
+    def read_pixels(self, path: Path) -> NDArray[np.uint8]:
+        """Decode an image file in this process, (H, W, 3) uint8 RGB; raises `ImageError`."""
+        return self.inspector.read_pixels(path)
+
+    def results_with_files(
+        self,
+        refs: Iterable[ImageRef],
+        prompt: PromptFunction,
+        jobs_of: JobsOf,
+        pace: Pace,
+        *,
+        experts_layer: int | None,
+    ) -> Iterator[tuple[ImageRef, Result]]:
+        """Score `refs` on the cluster; see the function of this name.
+
+        Raises:
+            ModelError, UsageError: of an actor.
+            ProcessLostError: if actors are lost again and again.
+        """
+        tasks = _tasks(refs, pace.batch_size)
+        first = next(tasks, None)
+        if first is None:
+            return
+        images = tuple(ref.path for ref in first[:1] if ref.path.exists())
+        assignment = Assignment(
+            self.load,
+            self.inspector.settings,
+            jobs_of,
+            pace,
+            experts_layer,
+            self.keep_map,
+            Path.cwd(),
+            (*self.shared, *images),
+        )
+        sent: deque[list[ImageRef]] = deque()
+
+        def with_prompts() -> Iterator[Task]:
+            for task in chain([first], tasks):
+                sent.append(task)
+                yield [(ref, prompt(ref.path)) for ref in task]
+
+        for results in self._work(assignment, with_prompts()):
+            yield from zip(sent.popleft(), results, strict=True)
+
+    def _work(self, assignment: Assignment, tasks: Iterator[Task]) -> Iterator[list[Result]]:
+        import ray
+
+        from moeclip_cli.parallel.ray_pool import RayPool
+
+        at_a_time = _TASKS_AT_A_TIME[self.share.device]
+        actor = ray.remote(ScoringActor).options(
+            num_cpus=self.share.cpus,
+            num_gpus=int(self.share.device == "cuda"),
+            max_concurrency=at_a_time,
+            max_restarts=0,
+            max_task_retries=0,
+        )
+        stored = ray.put(assignment)  # once, however many actors there are
+        pool: RayPool[Task, list[Result]] = RayPool(
+            lambda: actor.remote(stored), self.share.actors, depth=at_a_time + 1
+        )
+        return pool.map(tasks)
+
+
+def _tasks(refs: Iterable[ImageRef], batch_size: int) -> Iterator[list[ImageRef]]:
+    """The images in tasks of whole batches, which are those of a run in one process."""
+    found = batches(refs, batch_size)
+    while task := list(chain.from_iterable(islice(found, _BATCHES))):
+        yield task
+
+
+def _require_equal(node: str, expected: dict[str, Any], found: dict[str, Any]) -> None:
+    names: Sequence[str] = [name for name in expected if found.get(name) != expected[name]]
+    if names:
+        raise ModelError(
+            f"The model on the node {node} differs in {', '.join(names)}; give all nodes the same "
+            "files."
+        )
