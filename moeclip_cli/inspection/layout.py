@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from moeclip_cli.errors import ImageError, UsageError
 from moeclip_cli.inspection.network_input import LeveledNetwork
+from moeclip_cli.inspection.reference_view import ReferenceView
 from moeclip_cli.inspection.roi import RegionOfInterest
 from moeclip_cli.inspection.roi_files import read_roi
 from moeclip_cli.tiles.framing import Framing
@@ -24,10 +25,12 @@ class Layout:
     Attributes:
         tiling: size and overlap of the tiles; None for one window.
         roi: what is inspected; None for the whole image.
+        view: what images are aligned with, in whose frame windows and region lie; None for none.
     """
 
     tiling: Tiling | None = None
     roi: RegionOfInterest | None = None
+    view: ReferenceView | None = None
 
     @classmethod
     def of(cls, framing: Framing, network: LeveledNetwork) -> Layout | None:
@@ -38,11 +41,18 @@ class Layout:
             network: its patches decide the tile "auto".
 
         Raises:
-            UsageError: if a value is out of range, values contradict each other, or a region
-                cannot be read.
+            UsageError: if a value is out of range, values contradict each other, or a region or
+                the reference view cannot be read.
         """
         tiling, roi = _tiling(framing, network), read_roi(framing.region, framing.ignore)
-        return None if tiling is None and roi is None else cls(tiling, roi)
+        view = None if framing.align is None else ReferenceView.read(framing.align)
+        return cls._unless_empty(tiling, roi, view)
+
+    @classmethod
+    def _unless_empty(
+        cls, tiling: Tiling | None, roi: RegionOfInterest | None, view: ReferenceView | None
+    ) -> Layout | None:
+        return None if tiling is roi is view is None else cls(tiling, roi, view)
 
     @classmethod
     def from_settings(cls, settings: Mapping[str, Any]) -> Layout | None:
@@ -59,11 +69,13 @@ class Layout:
             tiling = Tiling(side, overlap)
         try:
             roi = None if region is None else RegionOfInterest.from_json(region)
+            view = ReferenceView.from_settings(settings)
         except (ValueError, TypeError, LookupError, AttributeError, UsageError) as error:
             raise UsageError(
-                "The profile is damaged: its region cannot be read; calibrate again."
+                "The profile is damaged: its region or reference view cannot be read; calibrate "
+                "again."
             ) from error
-        return None if tiling is None and roi is None else cls(tiling, roi)
+        return cls._unless_empty(tiling, roi, view)
 
     @property
     def settings(self) -> dict[str, Any]:
@@ -73,6 +85,8 @@ class Layout:
             settings |= {"tile": self.tiling.side, "overlap": self.tiling.overlap}
         if self.roi is not None:
             settings["region"] = self.roi.to_json()
+        if self.view is not None:
+            settings |= self.view.settings
         return settings
 
     def area(self, width: int, height: int) -> Box:

@@ -26,6 +26,7 @@ class Framing:
         overlap: see `Inspector.load`.
         region: see `Inspector.load`.
         ignore: see `Inspector.load`.
+        align: see `Inspector.load`.
     """
 
     tile: Tile = None
@@ -33,3 +34,4 @@ class Framing:
     overlap: float = DEFAULT_OVERLAP
     region: Where | Iterable[Where] = ()
     ignore: Where | Iterable[Where] = ()
+    align: Where | None = None
