@@ -45,8 +45,9 @@ class FramingOptions:
             those that --smallest takes (auto). The highest score of a tile is that of the image.
         smallest: size of the smallest defect, for --tile auto, such as 12px; or 0.6mm with --scale.
         overlap: share of a tile that the next one covers, too.
-        region: what to inspect: a box in pixels or percent (x0,y0,x1,y1), a mask (white counts), or
-            polygons of LabelMe. Can be repeated. Default: all, or what the profile says.
+        region: what to inspect: a box in pixels or percent (x0,y0,x1,y1), a mask (white counts),
+            polygons of LabelMe or COCO, or a TOML file with these by folder and name. Can be
+            repeated. Default: all, or what the profile says.
         ignore: what to leave out, in the same forms. Can be repeated.
         align: picture of the reference view. Each image is shifted, turned and scaled to it before
             it is scored, and --region and --ignore are in its frame.

@@ -191,8 +191,9 @@ class Inspector(PlacedModel):
             smallest: side of the smallest defect in pixels of the image, for `tile` "auto".
             overlap: share of a tile's side, up to 0.75, that the next tile covers, too.
             region: what to inspect of every image: boxes in pixels or percent, such as
-                "10%,10%,90%,90%", masks (white counts), or JSON files of LabelMe. What is outside
-                changes no score. By default all; with a profile, what was calibrated.
+                "10%,10%,90%,90%", masks (white counts), JSON files of LabelMe or COCO, or one
+                TOML file with rules for the paths of the images. What is outside changes no score.
+                By default all; with a profile, what was calibrated.
             ignore: what to leave out, in the same forms.
             align: picture of the reference view, of the same aspect ratio as the images. Each image
                 is seen as if it had been taken from there; `region` and `ignore` are in its frame,

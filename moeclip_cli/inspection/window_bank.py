@@ -69,7 +69,7 @@ class WindowReferences:
         if isinstance(images, Subsets):
             raise UsageError("Sets of references are compared with whole images; omit `tile`.")
         layout = self.reader.layout
-        if rotations > 1 and (layout.roi is not None or layout.view is not None):
+        if rotations > 1 and (layout.has_region or layout.view is not None):
             raise UsageError(
                 "A region or reference view has its place in the image, but "
                 "`reference_rotations` turns the parts; omit one of the two."

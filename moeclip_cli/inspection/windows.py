@@ -170,25 +170,27 @@ class WindowReader:
     def _read(self, image: ImageLike, prompt: str, degrees: float) -> WindowedImage:
         source = Path(image) if isinstance(image, (str, os.PathLike)) else image
         path = str(source) if isinstance(source, Path) else ""
+        layout = self.layout
         try:
+            layout = layout.for_image(path)
             with decoding(
                 source, max_pixels=self.max_pixels, decode_seconds=self.decode_seconds
             ) as decoded:
                 pixels = decoded.pixels
             height, width = pixels.shape[:2]
-            moved = None if self.layout.view is None else self.layout.view.locate(pixels)
-            boxes = tuple(self.layout.boxes(width, height))
+            moved = None if layout.view is None else layout.view.locate(pixels)
+            boxes = tuple(layout.boxes(width, height))
         except ImageError as error:
             item = PreparedImage(path, prompt, error=str(error), temporary=error.temporary)
-            return WindowedImage(item, self.layout)
+            return WindowedImage(item, layout)
         item = PreparedImage(path, prompt, (), width, height, decoded.notes)
         digest = pixel_digest(pixels)
-        found = WindowedImage(item, self.layout, boxes, digest, turned(pixels, degrees), moved)
+        found = WindowedImage(item, layout, boxes, digest, turned(pixels, degrees), moved)
         if moved is not None:
             found.boxes = tuple(box for box in boxes if _shows_any(found, box))
             if not found.boxes:
                 empty = "The image shows no pixel of the region; check `region` and `align`."
-                return WindowedImage(PreparedImage(path, prompt, error=empty), self.layout)
+                return WindowedImage(PreparedImage(path, prompt, error=empty), layout)
         return found
 
     def _cut(
