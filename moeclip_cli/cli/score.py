@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -15,10 +15,10 @@ from moeclip_cli.cli.exported import check_exported, load_scorer
 from moeclip_cli.cli.framing import FramingOptions, warn_about_threshold
 from moeclip_cli.cli.groups import grouped
 from moeclip_cli.cli.heatmap_choice import ANOMALOUS, NAMES, heatmap_choice
-from moeclip_cli.cli.lengths import Area, area
 from moeclip_cli.cli.mutual import MutualOptions, compare
 from moeclip_cli.cli.processes import command_line
 from moeclip_cli.cli.progress import meter
+from moeclip_cli.cli.region_options import RegionOptions
 from moeclip_cli.cli.report_options import ReportOptions
 from moeclip_cli.cli.score_table import print_highest
 from moeclip_cli.errors import UsageError
@@ -49,11 +49,10 @@ class ScoreOutput(ReportOptions, options.PictureOutput):
         keep_maps: write each anomaly map with 8 bits a pixel to compact-maps/NAME.png, about 20 KB,
             for `moeclip recut`.
         report: write report.html.
+        found: files about regions.
         title: title of the report. Default: the name of the object.
         field: fact to show below the title of the report, such as operator=Kim. Can be repeated.
         language: language of the report, en or de. Default: en.
-        regions: write what was found as regions.csv, coco.json and regions/NAME.json for LabelMe.
-        min_area: smallest area of a region in these files, such as 30px or 0.1mm2.
         table_format: file format of the results table.
         as_json: print one JSON object per image instead of tables.
         resume: keep the rows of an earlier run and score the missing images.
@@ -67,29 +66,11 @@ class ScoreOutput(ReportOptions, options.PictureOutput):
     save_maps: bool = False
     keep_maps: bool = False
     report: bool = False
-    regions: bool = False
-    min_area: Annotated[
-        Area | None, typer.Option(parser=area, metavar="AREA", show_default=False)
-    ] = None
+    found: RegionOptions = field(default_factory=RegionOptions)
     table_format: Annotated[TableFormat, typer.Option("--format", "-f")] = "csv"
     as_json: Annotated[bool, typer.Option("--json")] = False
     resume: bool = False
     fail_on_anomaly: bool = False
-
-    def smallest(self, millimetres: float | None) -> float:
-        """The area in pixels below which regions are left out.
-
-        Args:
-            millimetres: size of a pixel, if it is known.
-
-        Raises:
-            UsageError: if an area is given without regions, or in millimetres of unknown size.
-        """
-        if self.min_area is None:
-            return 0.0
-        if not self.regions:
-            raise UsageError("`min_area` is for the files of `regions`; add that, or omit it.")
-        return self.min_area.pixels(millimetres)
 
 
 @grouped
@@ -112,7 +93,7 @@ def score(
     """
     mutual.check(model, product)
     frames = framing.read(mutual=mutual.mutual)
-    smallest = output.smallest(framing.millimetres)
+    regions = output.found.read(framing.millimetres)
     found = images.find(output.out, quiet=general.quiet)
     if mutual.mutual and len(found) == 1:
         raise UsageError("There is one image only; `mutual` compares at least two.")
@@ -122,7 +103,6 @@ def score(
 
     from moeclip_cli.runs.folder import require_usable
     from moeclip_cli.runs.kinds import SCORE
-    from moeclip_cli.runs.region_run import RegionOutput
     from moeclip_cli.runs.summary import Summary
 
     require_usable(output.out, SCORE, overwrite=output.overwrite, resume=output.resume)
@@ -133,7 +113,6 @@ def score(
     else:
         inspector, shown = load_scorer(model, run, images, shown, frames, quiet=general.quiet)
         warn_about_threshold(inspector, quiet=general.quiet)
-    regions = RegionOutput(smallest, framing.millimetres) if output.regions else None
     folder, outputs = _claim(inspector, output, shown, text, regions)
 
     def observe(result: Result) -> None:

@@ -261,19 +261,23 @@ class Result:
         grey = inside.astype(np.float32)
         return self.moved.map_to_image(grey, width, height) >= _HALF
 
-    def measure(self, min_area: float = 0) -> tuple[MeasuredRegion, ...]:
+    def measure(
+        self, min_area: float = 0, threshold: float | None = None
+    ) -> tuple[MeasuredRegion, ...]:
         """The regions with their sizes and outlines, largest first.
 
         Args:
             min_area: area in original pixels below which regions are left out.
+            threshold: of the map; by default the threshold of the verdict.
 
         Raises:
             UsageError: if the image was not scored.
         """
         from moeclip_cli.inspection.measurement import measure_regions
 
-        probability, threshold, _, _ = self._scored()
-        return measure_regions(probability, threshold, self.width or 1, self.height or 1, min_area)
+        probability, usual, _, _ = self._scored()
+        at = usual if threshold is None else threshold
+        return measure_regions(probability, at, self.width or 1, self.height or 1, min_area)
 
     def save(self, path: str | os.PathLike[str], image: Any = None) -> None:
         """Write the overlay to a `.png`, `.jpg` or `.jpeg` file; missing folders are made.
