@@ -35,7 +35,7 @@ def check_exported(
                 f"{model.model} is an exported graph, which cannot be changed by `{name}`; omit "
                 "it, or use the checkpoint."
             )
-    for name in ("tile", "smallest", "region", "ignore"):
+    for name in ("tile", "smallest", "region", "ignore", "align"):
         if getattr(framing, name):
             raise UsageError(
                 f"{model.model} is an exported graph, which scores whole images; omit `{name}`, or "

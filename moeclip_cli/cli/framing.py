@@ -1,8 +1,9 @@
-"""Options for parts of images: tiles and regions."""
+"""Options for parts of images: tiles, regions and the view that images are aligned with."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 import typer
@@ -44,9 +45,12 @@ class FramingOptions:
             those that --smallest takes (auto). The highest score of a tile is that of the image.
         smallest: size of the smallest defect, for --tile auto, such as 12px; or 0.6mm with --scale.
         overlap: share of a tile that the next one covers, too.
-        region: what to inspect: a box in pixels or percent (x0,y0,x1,y1), a mask (white counts), or
-            polygons of LabelMe. Can be repeated. Default: all, or what the profile says.
+        region: what to inspect: a box in pixels or percent (x0,y0,x1,y1), a mask (white counts),
+            polygons of LabelMe or COCO, or a TOML file with these by folder and name. Can be
+            repeated. Default: all, or what the profile says.
         ignore: what to leave out, in the same forms. Can be repeated.
+        align: picture of the reference view. Each image is shifted, turned and scaled to it before
+            it is scored, and --region and --ignore are in its frame.
         scale: size of a pixel, such as 0.05mm.
     """
 
@@ -61,6 +65,7 @@ class FramingOptions:
     overlap: Annotated[float, typer.Option(parser=fraction, metavar="FLOAT")] = DEFAULT_OVERLAP
     region: Annotated[list[str] | None, typer.Option(metavar="BOX|FILE", show_default=False)] = None
     ignore: Annotated[list[str] | None, typer.Option(metavar="BOX|FILE", show_default=False)] = None
+    align: Annotated[Path | None, typer.Option(metavar="IMAGE", show_default=False)] = None
     scale: Annotated[
         Length | None, typer.Option(parser=length, metavar="LENGTH", show_default=False)
     ] = None
@@ -75,7 +80,12 @@ class FramingOptions:
             UsageError: if options contradict each other.
         """
         tile: Any = self.tile
-        parts = {"tile": tile, "region": self.region, "ignore": self.ignore}
+        parts = {
+            "tile": tile,
+            "region": self.region,
+            "ignore": self.ignore,
+            "align": self.align,
+        }
         for name, value in parts.items():
             if mutual and value is not None:
                 raise UsageError(f"`mutual` compares whole images; omit `{name}`.")
@@ -89,7 +99,11 @@ class FramingOptions:
 
             read_roi(region, ignore)  # likewise
         smallest = None if self.smallest is None else self.smallest.pixels(self.millimetres)
-        return Framing(tile, smallest, self.overlap, region, ignore)
+        if self.align is not None:
+            from moeclip_cli.inspection.reference_view import ReferenceView
+
+            ReferenceView.read(self.align)  # likewise
+        return Framing(tile, smallest, self.overlap, region, ignore, self.align)
 
     @property
     def millimetres(self) -> float | None:

@@ -4,30 +4,31 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from moeclip_cli.choices import CsvDialect, TableChoice, TableFormat
 from moeclip_cli.cli import console, options
 from moeclip_cli.cli.cluster import ActorModel, ClusterOptions
 from moeclip_cli.cli.exported import check_exported, load_scorer
 from moeclip_cli.cli.framing import FramingOptions, warn_about_threshold
 from moeclip_cli.cli.groups import grouped
 from moeclip_cli.cli.heatmap_choice import ANOMALOUS, NAMES, heatmap_choice
-from moeclip_cli.cli.lengths import Area, area
 from moeclip_cli.cli.mutual import MutualOptions, compare
 from moeclip_cli.cli.processes import command_line
 from moeclip_cli.cli.progress import meter
+from moeclip_cli.cli.region_options import RegionOptions
 from moeclip_cli.cli.report_options import ReportOptions
 from moeclip_cli.cli.score_table import print_highest
+from moeclip_cli.cli.table_options import TableOptions
 from moeclip_cli.errors import ProcessLostError, UsageError
 from moeclip_cli.exit_codes import ExitCode
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from moeclip_cli.choices import TableFormat
     from moeclip_cli.exports.onnx_inspector import OnnxInspector
     from moeclip_cli.inspection.inspector import Inspector
     from moeclip_cli.inspection.mutual import MutualInspector
@@ -53,14 +54,11 @@ class ScoreOutput(ReportOptions, options.PictureOutput):
         keep_maps: write each anomaly map with 8 bits a pixel to compact-maps/NAME.png, about 20 KB,
             for `moeclip recut`.
         report: write report.html.
+        found: files about regions.
+        table: the results table.
         title: title of the report. Default: the name of the object.
         field: fact to show below the title of the report, such as operator=Kim. Can be repeated.
         language: language of the report, en or de. Default: en.
-        regions: write what was found as regions.csv, coco.json and regions/NAME.json for LabelMe.
-        min_area: smallest area of a region in these files, such as 30px or 0.1mm2.
-        table_format: file format of the results table.
-        csv_dialect: standard is RFC 4180; excel marks the file as UTF-8 for Excel; excel-de has
-            semicolons and decimal commas too.
         as_json: print one JSON object per image instead of tables.
         resume: keep the rows of an earlier run and score the missing images.
         fail_on_anomaly: exit with code 1 if an image is anomalous.
@@ -73,48 +71,17 @@ class ScoreOutput(ReportOptions, options.PictureOutput):
     save_maps: bool = False
     keep_maps: bool = False
     report: bool = False
-    regions: bool = False
-    min_area: Annotated[
-        Area | None, typer.Option(parser=area, metavar="AREA", show_default=False)
-    ] = None
-    table_format: Annotated[TableChoice, typer.Option("--format", "-f")] = "csv"
-    csv_dialect: CsvDialect = "standard"
+    found: RegionOptions = field(default_factory=RegionOptions)
+    table: TableOptions = field(default_factory=TableOptions)
     as_json: Annotated[bool, typer.Option("--json")] = False
     resume: bool = False
     fail_on_anomaly: bool = False
 
-    def stored_format(self) -> TableFormat:
-        """Format of the results table with its dialect.
-
-        Raises:
-            UsageError: if a dialect is given for another format than CSV.
-        """
-        if self.csv_dialect == "standard":
-            return self.table_format
-        if self.table_format != "csv":
-            raise UsageError("`csv_dialect` is for CSV tables; omit it, or use `format` csv.")
-        return "csv-excel" if self.csv_dialect == "excel" else "csv-excel-de"
-
     @property
     def shared(self) -> Path | None:
         """The folder that every process of a cluster must see: where images get files."""
-        written = self.heatmaps or self.save_maps or self.keep_maps or self.regions
+        written = self.heatmaps or self.save_maps or self.keep_maps or self.found.regions
         return self.out if written else None
-
-    def smallest(self, millimetres: float | None) -> float:
-        """The area in pixels below which regions are left out.
-
-        Args:
-            millimetres: size of a pixel, if it is known.
-
-        Raises:
-            UsageError: if an area is given without regions, or in millimetres of unknown size.
-        """
-        if self.min_area is None:
-            return 0.0
-        if not self.regions:
-            raise UsageError("`min_area` is for the files of `regions`; add that, or omit it.")
-        return self.min_area.pixels(millimetres)
 
 
 @grouped
@@ -138,7 +105,7 @@ def score(
     """
     mutual.check(model, product)
     frames = framing.read(mutual=mutual.mutual)
-    table_format, smallest = output.stored_format(), output.smallest(framing.millimetres)
+    table_format, regions = output.table.read(), output.found.read(framing.millimetres)
     found = images.find(output.out, quiet=general.quiet)
     if mutual.mutual and len(found) == 1:
         raise UsageError("There is one image only; `mutual` compares at least two.")
@@ -149,7 +116,6 @@ def score(
 
     from moeclip_cli.runs.folder import require_usable
     from moeclip_cli.runs.kinds import SCORE
-    from moeclip_cli.runs.region_run import RegionOutput
     from moeclip_cli.runs.summary import Summary
 
     require_usable(output.out, SCORE, overwrite=output.overwrite, resume=output.resume)
@@ -178,7 +144,6 @@ def score(
             warn_about_threshold(inspector, quiet=general.quiet)
             actors = ActorModel(model, run, images, shown, frames)
             source = actors.source(inspector, share, output.shared, keep_map=output.report)
-        regions = RegionOutput(smallest, framing.millimetres) if output.regions else None
         folder, outputs = _claim(
             inspector, source.device_name, output, table_format, shown, text, regions
         )

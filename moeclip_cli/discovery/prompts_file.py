@@ -3,46 +3,30 @@
 from __future__ import annotations
 
 import json
-import os
 from dataclasses import dataclass
-from pathlib import Path, PurePath
+from pathlib import Path
 from typing import Any
 
 from moeclip_cli.bounded_text import MEGABYTE, parse_toml, read_small_text, shortened
-from moeclip_cli.discovery import globs
+from moeclip_cli.discovery.path_pattern import PathPattern
 from moeclip_cli.errors import UsageError
 
 DEFAULT_PROMPT = "object"
 """Name of the object on an image for which the user gives no other."""
 
 _MOST_RULES = 10_000
-# No path is longer on Linux.
-_LONGEST_PATTERN = 4096
 
 
 @dataclass(frozen=True)
-class PromptPattern:
+class PromptPattern(PathPattern):
     """One line of a prompts file.
 
     Attributes:
-        pattern: components of the pattern.
-        absolute: True if the pattern starts at the root of the file system.
-        folder: True if the pattern matches folders only.
+        pattern, absolute, folder: see `PathPattern`.
         prompt: name of the object.
     """
 
-    pattern: tuple[str, ...]
-    absolute: bool
-    folder: bool
     prompt: str
-
-    def matches(self, path: Path) -> bool:
-        """Return True if the pattern matches the image at a path."""
-        parts = (path.absolute() if self.absolute else path).parts
-        if self.folder:
-            parts = parts[:-1]
-        starts = range(1) if self.absolute else range(len(parts))
-        return any(globs.covers(parts[start:], self.pattern) for start in starts)
 
 
 @dataclass(frozen=True)
@@ -55,11 +39,7 @@ class PromptRules:
         "left/*.png" = "left bracket"
         "*" = "metal part"
 
-    A pattern matches any sequence of whole components of an image's path: `bolts` matches a file or
-    folder named bolts at any depth, `bolts/` a folder only, and `left/*.png` a PNG file directly in
-    a folder named left. A pattern that matches a folder matches everything below it. `*`, `?` and
-    `[ab]` match within a component; `**` matches any number of folders. A pattern that starts with
-    `/` (or a drive) is matched from the root of the file system.
+    Patterns are those of `PathPattern`.
 
     Attributes:
         rules: the lines of the file, in order.
@@ -111,15 +91,7 @@ def _rule(path: Path, pattern: str, prompt: Any) -> PromptPattern:
             f"{path}: the value of {shown} must be the quoted name of an object, not "
             f"{shortened(repr(prompt))}."
         )
-    if len(pattern) > _LONGEST_PATTERN:
-        raise UsageError(
-            f"{path}: the pattern {shown} is longer than {_LONGEST_PATTERN:,} characters."
-        )
-    parts = PurePath(pattern).parts
-    if not parts:
-        raise UsageError(f'{path}: {pattern!r} is not a valid pattern; use "*" for all images.')
-    is_folder = pattern.endswith(("/", os.sep))
-    return PromptPattern(parts, PurePath(pattern).is_absolute(), is_folder, prompt.strip())
+    return PromptPattern(**vars(PathPattern.parse(pattern, path)), prompt=prompt.strip())
 
 
 def _read(path: Path) -> dict[str, Any]:

@@ -80,7 +80,7 @@ class Inspector(PlacedModel):
         image_size: side in pixels of the maps and of the first network input, for a square image.
         sizes: sides in pixels of all network inputs, for a square image.
         references: the good parts that images are compared with, if any.
-        layout: tiles and region of interest of each image, if there are any.
+        layout: tiles, region of interest and reference view of each image, if there are any.
         good_scores: of good parts, which percentiles refer to.
     """
 
@@ -158,6 +158,7 @@ class Inspector(PlacedModel):
         overlap: float = DEFAULT_OVERLAP,
         region: Where | Iterable[Where] = (),
         ignore: Where | Iterable[Where] = (),
+        align: Where | None = None,
     ) -> Inspector:
         """Load a model and put it on a device.
 
@@ -191,9 +192,13 @@ class Inspector(PlacedModel):
             smallest: side of the smallest defect in pixels of the image, for `tile` "auto".
             overlap: share of a tile's side, up to 0.75, that the next tile covers, too.
             region: what to inspect of every image: boxes in pixels or percent, such as
-                "10%,10%,90%,90%", masks (white counts), or JSON files of LabelMe. What is outside
-                changes no score. By default all; with a profile, what was calibrated.
+                "10%,10%,90%,90%", masks (white counts), JSON files of LabelMe or COCO, or one
+                TOML file with rules for the paths of the images. What is outside changes no score.
+                By default all; with a profile, what was calibrated.
             ignore: what to leave out, in the same forms.
+            align: picture of the reference view, of the same aspect ratio as the images. Each image
+                is seen as if it had been taken from there; `region` and `ignore` are in its frame,
+                results in that of the image. With a profile, what was calibrated.
 
         Raises:
             ModelError: if the model or its backbone cannot be found, fetched or trusted, or do not
@@ -226,7 +231,9 @@ class Inspector(PlacedModel):
             reference_patches=reference_patches,
             max_pixels=max_pixels,
             decode_seconds=decode_seconds,
-            layout=Layout.of(Framing(tile, smallest, overlap, region, ignore), loaded.network),
+            layout=Layout.of(
+                Framing(tile, smallest, overlap, region, ignore, align), loaded.network
+            ),
         )
 
     @property
@@ -285,7 +292,9 @@ class Inspector(PlacedModel):
         adapter = None if experts_layer is None else self._adapter_after(experts_layer)
         if self._reader is not None:
             if adapter is not None:
-                raise UsageError("Experts are shown of whole images; omit `tile` and `region`.")
+                raise UsageError(
+                    "Experts are shown of whole images; omit `tile`, `region` and `align`."
+                )
             scorer = WindowScorer(self._reader, self._forward, self._in_passes)
             return self._score_windows(
                 scorer.score(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -11,8 +11,10 @@ from numpy.typing import NDArray
 
 from moeclip_cli.errors import ImageError, UsageError
 from moeclip_cli.inspection.network_input import LeveledNetwork
+from moeclip_cli.inspection.reference_view import ReferenceView
 from moeclip_cli.inspection.roi import RegionOfInterest
 from moeclip_cli.inspection.roi_files import read_roi
+from moeclip_cli.inspection.roi_rules import RegionRules, regions_from_json
 from moeclip_cli.tiles.framing import Framing
 from moeclip_cli.tiles.grid import Box, Tiling, side_for
 
@@ -24,10 +26,14 @@ class Layout:
     Attributes:
         tiling: size and overlap of the tiles; None for one window.
         roi: what is inspected; None for the whole image.
+        rules: what is inspected of which image, in place of `roi`; see `for_image`.
+        view: what images are aligned with, in whose frame windows and region lie; None for none.
     """
 
     tiling: Tiling | None = None
     roi: RegionOfInterest | None = None
+    view: ReferenceView | None = None
+    rules: RegionRules | None = None
 
     @classmethod
     def of(cls, framing: Framing, network: LeveledNetwork) -> Layout | None:
@@ -38,11 +44,40 @@ class Layout:
             network: its patches decide the tile "auto".
 
         Raises:
-            UsageError: if a value is out of range, values contradict each other, or a region
-                cannot be read.
+            UsageError: if a value is out of range, values contradict each other, or a region or
+                the reference view cannot be read.
         """
         tiling, roi = _tiling(framing, network), read_roi(framing.region, framing.ignore)
-        return None if tiling is None and roi is None else cls(tiling, roi)
+        view = None if framing.align is None else ReferenceView.read(framing.align)
+        return cls._unless_empty(tiling, roi, view)
+
+    @classmethod
+    def _unless_empty(
+        cls,
+        tiling: Tiling | None,
+        regions: RegionOfInterest | RegionRules | None,
+        view: ReferenceView | None,
+    ) -> Layout | None:
+        if tiling is regions is view is None:
+            return None
+        if isinstance(regions, RegionRules):
+            return cls(tiling, None, view, regions)
+        return cls(tiling, regions, view)
+
+    def for_image(self, path: str) -> Layout:
+        """The layout with the region of the image at a path.
+
+        Raises:
+            ImageError: if there are rules, but none is for this image.
+        """
+        if self.rules is None:
+            return self
+        return replace(self, roi=self.rules.for_image(path), rules=None)
+
+    @property
+    def has_region(self) -> bool:
+        """Whether less than the whole image is inspected."""
+        return self.roi is not None or self.rules is not None
 
     @classmethod
     def from_settings(cls, settings: Mapping[str, Any]) -> Layout | None:
@@ -58,12 +93,14 @@ class Layout:
                 raise UsageError("The profile is damaged: its tiles have no size; calibrate again.")
             tiling = Tiling(side, overlap)
         try:
-            roi = None if region is None else RegionOfInterest.from_json(region)
+            roi = None if region is None else regions_from_json(region)
+            view = ReferenceView.from_settings(settings)
         except (ValueError, TypeError, LookupError, AttributeError, UsageError) as error:
             raise UsageError(
-                "The profile is damaged: its region cannot be read; calibrate again."
+                "The profile is damaged: its region or reference view cannot be read; calibrate "
+                "again."
             ) from error
-        return None if tiling is None and roi is None else cls(tiling, roi)
+        return cls._unless_empty(tiling, roi, view)
 
     @property
     def settings(self) -> dict[str, Any]:
@@ -73,6 +110,10 @@ class Layout:
             settings |= {"tile": self.tiling.side, "overlap": self.tiling.overlap}
         if self.roi is not None:
             settings["region"] = self.roi.to_json()
+        if self.rules is not None:
+            settings["region"] = self.rules.to_json()
+        if self.view is not None:
+            settings |= self.view.settings
         return settings
 
     def area(self, width: int, height: int) -> Box:

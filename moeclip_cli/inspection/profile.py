@@ -15,7 +15,7 @@ from moeclip_cli.checkpoints.configuration import read_record
 from moeclip_cli.errors import ModelError, UsageError
 from moeclip_cli.files import replacing
 from moeclip_cli.inspection.conformal import attainable_rate, conformal_threshold, in_words
-from moeclip_cli.inspection.setting_names import label, shown
+from moeclip_cli.inspection.setting_names import NONE, label, shown
 from moeclip_cli.model.config import Domain
 
 if TYPE_CHECKING:
@@ -27,10 +27,16 @@ Rule = Literal["split", "jackknife+"]
 """Origin of the scores of a threshold: images apart from all else, or the references themselves."""
 
 # A file may be renamed; its digest tells what it is.
-_NAMES = ("model", "backbone")
+_NAMES = ("model", "backbone", "reference_view", "reference_view_picture")
 
 # What a setting is where it is not written down.
-_ABSENT = {"aspect_ratio": "not kept", "tile": "none", "overlap": "none", "region": "none"}
+_ABSENT = {
+    "aspect_ratio": "not kept",
+    "tile": NONE,
+    "overlap": NONE,
+    "region": NONE,
+    "reference_view_digest": NONE,
+}
 
 _READING_ERRORS = (ModelError, ValueError, TypeError, LookupError, AttributeError, RecursionError)
 """Exceptions from reading a file of another kind."""

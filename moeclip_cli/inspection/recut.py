@@ -11,6 +11,7 @@ from moeclip_cli.inspection.compact_map import CompactMap
 from moeclip_cli.inspection.regions import regions_of
 from moeclip_cli.inspection.result import ANOMALOUS, NORMAL, Result, Row
 from moeclip_cli.inspection.roi import RegionOfInterest
+from moeclip_cli.inspection.similarity import Similarity
 from moeclip_cli.tiles.grid import Box
 
 # What a table of 9 significant digits has of these columns is a float32 and no other.
@@ -58,6 +59,7 @@ def recut_result(
         probability=values,
         tile=_tile(row),
         roi=roi,
+        moved=_moved(row),
     )
 
 
@@ -84,6 +86,13 @@ def recut_row(row: Row, threshold: float, percentile: float | None) -> Row:
         threshold=threshold,
         percentile=percentile,
     )
+
+
+def _moved(row: Row) -> Similarity | None:
+    """Where the reference view lies in the image, if it was aligned."""
+    if row.shift_x is None or row.shift_y is None or row.rotation is None or row.scale is None:
+        return None
+    return Similarity(row.shift_x, row.shift_y, row.rotation, row.scale)
 
 
 def _tile(row: Row) -> Box | None:

@@ -19,9 +19,13 @@ if TYPE_CHECKING:
     from moeclip_cli.choices import PictureFormat
     from moeclip_cli.inspection.measurement import MeasuredRegion
     from moeclip_cli.inspection.roi import RegionOfInterest
+    from moeclip_cli.inspection.similarity import Similarity
 
 SCHEMA = 1
 """Version of the fields of JSON output; fields are added without a new one."""
+
+# A pixel counts if most of it does.
+_HALF = 0.5
 
 NORMAL = "normal"
 ANOMALOUS = "anomalous"
@@ -61,7 +65,11 @@ class Row:
         tiles: number of tiles that were scored, if the image was tiled; the highest of their scores
             is that of the image.
         tile_x0, tile_y0, tile_x1, tile_y1: box of the tile with the highest score in original
-            pixels, tile_x1 and tile_y1 exclusive.
+            pixels, tile_x1 and tile_y1 exclusive. Of an aligned image, the box around it.
+        shift_x, shift_y: how far an aligned image moved from the reference view, to the right and
+            down, in original pixels.
+        rotation: by how many degrees it is turned clockwise.
+        scale: how many times larger it shows the view.
     """
 
     path: str
@@ -94,6 +102,10 @@ class Row:
     tile_y0: int | None = None
     tile_x1: int | None = None
     tile_y1: int | None = None
+    shift_x: float | None = None
+    shift_y: float | None = None
+    rotation: float | None = None
+    scale: float | None = None
 
     def good_parts_below(self, total: int) -> str:
         """The percentile in numbers, such as "24 of 25"; "" without one.
@@ -152,6 +164,8 @@ class Result:
             all tiles, blended, at 4 megapixels at most.
         tile: the tile with the highest score.
         roi: what was inspected of the image, if not all of it. The maps are 0 elsewhere.
+        moved: where the reference view lies in the image, if it was aligned. `roi` is then in the
+            frame of the view; maps, boxes and peak are in that of the image.
     """
 
     path: str
@@ -184,6 +198,7 @@ class Result:
     tiles: int | None = None
     tile: Box | None = None
     roi: RegionOfInterest | None = None
+    moved: Similarity | None = None
 
     @property
     def anomaly_map(self) -> NDArray[np.float32] | None:
@@ -235,24 +250,34 @@ class Result:
         Returns:
             (rows, columns), or None if all were.
         """
-        if self.roi is None or self.width is None or self.height is None:
+        width, height = self.width, self.height
+        if width is None or height is None or (self.roi is None and self.moved is None):
             return None
-        frame = Box(0, 0, self.width, self.height)
-        return self.roi.covers(self.width, self.height, frame, (rows, columns))
+        inside = np.ones((rows, columns), bool)
+        if self.roi is not None:
+            inside = self.roi.covers(width, height, Box(0, 0, width, height), (rows, columns))
+        if self.moved is None:
+            return inside
+        grey = inside.astype(np.float32)
+        return self.moved.map_to_image(grey, width, height) >= _HALF
 
-    def measure(self, min_area: float = 0) -> tuple[MeasuredRegion, ...]:
+    def measure(
+        self, min_area: float = 0, threshold: float | None = None
+    ) -> tuple[MeasuredRegion, ...]:
         """The regions with their sizes and outlines, largest first.
 
         Args:
             min_area: area in original pixels below which regions are left out.
+            threshold: of the map; by default the threshold of the verdict.
 
         Raises:
             UsageError: if the image was not scored.
         """
         from moeclip_cli.inspection.measurement import measure_regions
 
-        probability, threshold, _, _ = self._scored()
-        return measure_regions(probability, threshold, self.width or 1, self.height or 1, min_area)
+        probability, usual, _, _ = self._scored()
+        at = usual if threshold is None else threshold
+        return measure_regions(probability, at, self.width or 1, self.height or 1, min_area)
 
     def save(self, path: str | os.PathLike[str], image: Any = None) -> None:
         """Write the overlay to a `.png`, `.jpg` or `.jpeg` file; missing folders are made.
@@ -357,6 +382,10 @@ class Result:
             tile_y0=self.tile.y0 if self.tile else None,
             tile_x1=self.tile.x1 if self.tile else None,
             tile_y1=self.tile.y1 if self.tile else None,
+            shift_x=self.moved.shift_x if self.moved else None,
+            shift_y=self.moved.shift_y if self.moved else None,
+            rotation=self.moved.rotation if self.moved else None,
+            scale=self.moved.scale if self.moved else None,
         )
 
     def to_dict(self) -> dict[str, object]:

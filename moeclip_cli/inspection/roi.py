@@ -38,6 +38,10 @@ class RegionOfInterest:
         )
         return cls(region, ignore)
 
+    def for_image(self, path: str) -> RegionOfInterest:
+        """The region of the image at a path: the same for all."""
+        return self
+
     def to_json(self) -> Mapping[str, Any]:
         """The region in JSON types."""
         return {

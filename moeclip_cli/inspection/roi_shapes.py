@@ -143,7 +143,7 @@ class Polygon:
         return {"polygon": [list(point) for point in self.points], "size": list(self.size)}
 
     def _scaled(self, width: int, height: int) -> NDArray[np.float64]:
-        require_alike("polygon", self.size, width, height)
+        require_alike("polygon of the region", self.size, width, height)
         return np.array(self.points) * (width / self.size[0], height / self.size[1])
 
 
@@ -165,7 +165,7 @@ class Mask:
     def bounds(self, width: int, height: int) -> Box:
         """See `Shape.bounds`."""
         rows, columns = self.inside.shape
-        require_alike("mask", (columns, rows), width, height)
+        require_alike("mask of the region", (columns, rows), width, height)
         x_scale, y_scale = width / columns, height / rows
         x0, y0, x1, y1 = self._extent
         return Box(
@@ -180,7 +180,7 @@ class Mask:
     ) -> NDArray[np.bool_]:
         """See `Shape.covers`."""
         own_rows, own_columns = self.inside.shape
-        require_alike("mask", (own_columns, own_rows), width, height)
+        require_alike("mask of the region", (own_columns, own_rows), width, height)
         x, y = _centres(window, rows, columns)
         across = np.clip((x * own_columns / width).astype(np.intp), 0, own_columns - 1)
         down = np.clip((y * own_rows / height).astype(np.intp), 0, own_rows - 1)
@@ -221,7 +221,13 @@ def shape_from_json(content: Any) -> Shape:
 
 
 def require_alike(what: str, size: tuple[int, int], width: int, height: int) -> None:
-    """Check that a shape fits images of this size, which may differ by a factor.
+    """Check that something fits images of this size, which may differ by a factor.
+
+    Args:
+        what: a shape or the reference view, in words.
+        size: its width and height in pixels.
+        width: of the image in pixels.
+        height: of the image in pixels.
 
     Raises:
         ImageError: if the aspect ratio differs by more than rounding to whole pixels explains.
@@ -230,7 +236,7 @@ def require_alike(what: str, size: tuple[int, int], width: int, height: int) -> 
     off = abs(own_width * height - own_height * width)
     if off > max(width, height, own_width, own_height):
         raise ImageError(
-            f"The {what} of the region is for {own_width} x {own_height} pixels, the image has "
+            f"The {what} is for {own_width} x {own_height} pixels, the image has "
             f"{width} x {height}; give one of the same size or aspect ratio."
         )
 

@@ -12,6 +12,7 @@ from moeclip_cli.inspection.prepared import PreparedImage
 from moeclip_cli.inspection.regions import find_regions
 from moeclip_cli.inspection.result import ANOMALOUS, NORMAL, Result
 from moeclip_cli.inspection.roi import RegionOfInterest
+from moeclip_cli.inspection.similarity import Similarity
 from moeclip_cli.pictures.peak import find_peak
 from moeclip_cli.tiles.grid import Box
 
@@ -49,6 +50,7 @@ class ImageScores:
         tiles: int | None = None,
         tile: Box | None = None,
         roi: RegionOfInterest | None = None,
+        moved: Similarity | None = None,
     ) -> Result:
         """The result of the image.
 
@@ -61,6 +63,7 @@ class ImageScores:
             tiles: number of tiles that it was scored in.
             tile: the tile with the highest score.
             roi: what was inspected of the image; None for all of it.
+            moved: where the reference view lies in it, if it was aligned.
         """
         peak, peak_x, peak_y = find_peak(self.probability, item.width, item.height)
         return Result(
@@ -92,6 +95,7 @@ class ImageScores:
             tiles=tiles,
             tile=tile,
             roi=roi,
+            moved=moved,
         )
 
 

@@ -7,6 +7,9 @@ from typing import Any
 
 from moeclip_cli.bounded_text import shortened
 
+NONE = "none"
+"""The value of a setting that is not in use."""
+
 _DIGEST = "_digest"
 _SETS = ("references",)
 _SHOWN = 8
@@ -30,7 +33,7 @@ def shown(key: str, settings: Mapping[str, Any]) -> str:
         settings: all settings.
     """
     value, file = settings.get(key), file_of(key)
-    if not isinstance(value, str) or (file is None and key not in _SETS):
+    if not isinstance(value, str) or value == NONE or (file is None and key not in _SETS):
         return shortened(value)
     digest = f"SHA-256 {value[:_SHOWN]}..."
     name = settings.get(file or "")

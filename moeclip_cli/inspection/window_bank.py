@@ -69,10 +69,11 @@ class WindowReferences:
             return images
         if isinstance(images, Subsets):
             raise UsageError("Sets of references are compared with whole images; omit `tile`.")
-        if rotations > 1 and self.reader.layout.roi is not None:
+        layout = self.reader.layout
+        if rotations > 1 and (layout.has_region or layout.view is not None):
             raise UsageError(
-                "A region has its place in the image, but `reference_rotations` turns the parts; "
-                "omit one of the two."
+                "A region or reference view has its place in the image, but "
+                "`reference_rotations` turns the parts; omit one of the two."
             )
         new = _Bank(() if earlier is None else earlier.digests)
         # A stream can be read once, but each image is read several times.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterable, Sequence
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -86,16 +86,30 @@ class WindowedScores:
 
     @property
     def windows(self) -> dict[str, Any]:
-        """Tiles and region of interest, for `ImageScores.result`."""
-        roi = {"roi": self.image.layout.roi}
+        """Tiles, region of interest and movement, for `ImageScores.result`."""
+        place = {"roi": self.image.layout.roi, "moved": self.image.moved}
         if self.image.layout.tiling is None:
-            return roi
-        return roi | {"tiles": len(self.image.boxes), "tile": self.best and self.best[1]}
+            return place
+        tile = self.best and self.best[1]
+        if tile is not None and self.image.moved is not None:
+            tile = self.image.moved.to_image(tile, self.image.item.width, self.image.item.height)
+        return place | {"tiles": len(self.image.boxes), "tile": tile}
 
     def scores(self) -> ImageScores:
-        """The scores of the image, after those of all its windows."""
-        if self._whole is not None:
-            return self._whole
+        """The scores of the image, after those of all its windows; the maps are over the image."""
+        found = self._of_view() if self._whole is None else self._whole
+        moved, item = self.image.moved, self.image.item
+        if moved is None:
+            return found
+        maps = (
+            moved.map_to_image(values, item.width, item.height)
+            for values in (found.probability, found.raw_map)
+        )
+        probability, raw_map = maps
+        return replace(found, probability=probability.clip(0, 1), raw_map=raw_map)
+
+    def _of_view(self) -> ImageScores:
+        """The scores with the maps blended from those of the windows."""
         if self.best is None or self._canvas is None:
             raise ValueError("an image without windows has no scores")
         best, _ = self.best

@@ -27,6 +27,7 @@ from moeclip_cli.inspection.network_input import LeveledNetwork, resized_inputs
 from moeclip_cli.inspection.prepared import PreparedImage
 from moeclip_cli.inspection.references import turned
 from moeclip_cli.inspection.roi import any_in_cells
+from moeclip_cli.inspection.similarity import Similarity
 from moeclip_cli.tiles.grid import Box
 
 # Bytes of an image of 50 megapixels. After a larger one, the next image is read only when the
@@ -44,6 +45,7 @@ class WindowedImage:
         digest: SHA-256 of its pixels.
         layout: where the windows come from.
         pixels: (H, W, 3), until its windows are cut.
+        moved: where the reference view lies in it, in whose frame the windows are.
     """
 
     item: PreparedImage
@@ -51,11 +53,13 @@ class WindowedImage:
     boxes: tuple[Box, ...] = ()
     digest: str = ""
     pixels: NDArray[np.uint8] | None = field(default=None, repr=False)
+    moved: Similarity | None = None
 
     @property
     def whole(self) -> bool:
         """True if the network sees the image as it would without a layout."""
-        return self.layout.roi is None and self.boxes == (self.frame,)
+        alone = self.layout.roi is None and self.boxes == (self.frame,)
+        return alone and self.inside(self.frame) is None
 
     @property
     def large(self) -> bool:
@@ -68,8 +72,14 @@ class WindowedImage:
         return Box(0, 0, self.item.width, self.item.height)
 
     def inside(self, window: Box, shape: tuple[int, int] | None = None) -> NDArray[np.bool_] | None:
-        """See `Layout.inside`."""
-        return self.layout.inside(self.item.width, self.item.height, window, shape)
+        """See `Layout.inside`; of an aligned image, what it shows."""
+        width, height = self.item.width, self.item.height
+        inside = self.layout.inside(width, height, window, shape)
+        if self.moved is None:
+            return inside
+        covered = self.moved.covered(width, height, window, shape)
+        both = covered if inside is None else inside & covered
+        return None if both.all() else both
 
 
 @dataclass(frozen=True, eq=False)
@@ -160,25 +170,38 @@ class WindowReader:
     def _read(self, image: ImageLike, prompt: str, degrees: float) -> WindowedImage:
         source = Path(image) if isinstance(image, (str, os.PathLike)) else image
         path = str(source) if isinstance(source, Path) else ""
+        layout = self.layout
         try:
+            layout = layout.for_image(path)
             with decoding(
                 source, max_pixels=self.max_pixels, decode_seconds=self.decode_seconds
             ) as decoded:
                 pixels = decoded.pixels
             height, width = pixels.shape[:2]
-            boxes = tuple(self.layout.boxes(width, height))
+            moved = None if layout.view is None else layout.view.locate(pixels)
+            boxes = tuple(layout.boxes(width, height))
         except ImageError as error:
             item = PreparedImage(path, prompt, error=str(error), temporary=error.temporary)
-            return WindowedImage(item, self.layout)
+            return WindowedImage(item, layout)
         item = PreparedImage(path, prompt, (), width, height, decoded.notes)
         digest = pixel_digest(pixels)
-        return WindowedImage(item, self.layout, boxes, digest, turned(pixels, degrees))
+        found = WindowedImage(item, layout, boxes, digest, turned(pixels, degrees), moved)
+        if moved is not None:
+            found.boxes = tuple(box for box in boxes if _shows_any(found, box))
+            if not found.boxes:
+                empty = "The image shows no pixel of the region; check `region` and `align`."
+                return WindowedImage(PreparedImage(path, prompt, error=empty), layout)
+        return found
 
     def _cut(
         self, image: WindowedImage, pixels: NDArray[np.uint8], workers: int, ahead: int
     ) -> Generator[Window, None, None]:
         def cut(box: Box) -> Window:
-            part, whole = pixels[box.y0 : box.y1, box.x0 : box.x1], image.item
+            whole = image.item
+            if image.moved is None:
+                part = pixels[box.y0 : box.y1, box.x0 : box.x1]
+            else:
+                part = image.moved.cut(pixels, box)
             inside = image.inside(box)
             if inside is not None:
                 part = fill_outside(part, inside)
@@ -197,6 +220,11 @@ class WindowReader:
         # A thread for a single window would only cost time.
         threads = workers if len(image.boxes) > 1 else 0
         return prefetch(image.boxes, cut, workers=threads, ahead=ahead)
+
+
+def _shows_any(image: WindowedImage, box: Box) -> bool:
+    inside = image.inside(box)
+    return inside is None or bool(inside.any())
 
 
 def cut_window_batches(

@@ -18,7 +18,7 @@ from moeclip_cli.reports.tables.spreadsheet import escape_formula
 LABEL = "anomaly"
 COLUMNS = (
     "path", "region", "x0", "y0", "x1", "y1", "centre_x", "centre_y", "length", "width", "angle",
-    "area", "peak", "mean", "length_mm", "width_mm", "area_mm2",
+    "area", "peak", "mean", "length_mm", "width_mm", "area_mm2", "crop",
 )  # fmt: skip
 """The columns of `regions.csv`."""
 
@@ -65,38 +65,49 @@ def labelme(result: Result, regions: Iterable[MeasuredRegion], image_path: str) 
     return json.dumps(content, indent=1, ensure_ascii=False) + "\n"
 
 
-def regions_csv(files: Iterable[dict[str, Any]], millimetres: float | None) -> Iterator[bytes]:
+def regions_csv(
+    files: Iterable[tuple[dict[str, Any], str]],
+    millimetres: float | None,
+    crop: Callable[[str, int], str] | None = None,
+) -> Iterator[bytes]:
     """The lines of `regions.csv`, one for each region, in the form of `results.csv`.
 
     Args:
-        files: parsed texts of `labelme`, one for each image.
+        files: parsed text of `labelme` and name of each image.
         millimetres: size of a pixel, if it is known.
+        crop: gives the path of the picture of a region, by name of the image and number.
     """
     yield _line(COLUMNS)
-    for content in files:
+    for content, name in files:
         for number, shape in enumerate(content["shapes"], start=1):
             measures = shape[_OWN]
             sizes: list[Any] = [None, None, None]
             if millimetres is not None:
-                length, width, area = (measures[name] for name in ("length", "width", "area"))
+                length, width, area = (measures[side] for side in ("length", "width", "area"))
                 sizes = [length * millimetres, width * millimetres, area * millimetres**2]
             path = escape_controls(escape_formula(content[_OWN]["path"]))
-            values = [measures[name] for name in COLUMNS[2:-3]]
-            yield _line([path, number, *map(_cell, [*values, *sizes])])
+            values = [measures[column] for column in COLUMNS[2:-4]]
+            picture = None if crop is None else escape_formula(crop(name, number))
+            yield _line([path, number, *map(_cell, [*values, *sizes]), picture])
 
 
-def coco_json(files: Callable[[], Iterable[dict[str, Any]]]) -> Iterator[bytes]:
+def coco_json(
+    files: Callable[[], Iterable[dict[str, Any]]],
+    names: Callable[[], Iterable[str]] | None = None,
+) -> Iterator[bytes]:
     """The pieces of a JSON file in the format of COCO's instances.
 
     Args:
         files: gives the parsed texts of `labelme`, one for each image, as often as it is called.
+        names: gives the names of the images in the file; by default their paths.
     """
     head = {
         "info": {"description": "Regions found by moeclip", "version": __version__},
         "categories": [{"id": 1, "name": LABEL, "supercategory": ""}],
     }
     yield f"{json.dumps(head)[:-1]},\n".encode()
-    yield from _json_list("images", _coco_images(files()))
+    named = (content[_OWN]["path"] for content in files()) if names is None else names()
+    yield from _json_list("images", _coco_images(files(), named))
     yield b",\n"
     yield from _json_list("annotations", _coco_annotations(files()))
     yield b"}\n"
@@ -111,11 +122,11 @@ def _measures(region: MeasuredRegion) -> dict[str, Any]:
     }
 
 
-def _coco_images(files: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any]]:
-    for number, content in enumerate(files, start=1):
+def _coco_images(files: Iterable[dict[str, Any]], names: Iterable[str]) -> Iterator[dict[str, Any]]:
+    for number, (content, name) in enumerate(zip(files, names, strict=True), start=1):
         yield {
             "id": number,
-            "file_name": content[_OWN]["path"],
+            "file_name": name,
             "width": content["imageWidth"],
             "height": content["imageHeight"],
         }
@@ -138,6 +149,15 @@ def _coco_annotations(files: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any
                 "iscrowd": 0,
                 "score": measures["peak"],
             }
+
+
+def json_object(entries: Iterable[tuple[str, str]]) -> Iterator[bytes]:
+    """The pieces of a JSON file with one object that maps texts to texts."""
+    yield b"{"
+    for number, (key, value) in enumerate(entries):
+        line = f"{json.dumps(key)}: {json.dumps(value)}"
+        yield (",\n" if number else "\n").encode() + line.encode()
+    yield b"\n}\n"
 
 
 def _json_list(name: str, entries: Iterable[dict[str, Any]]) -> Iterator[bytes]:

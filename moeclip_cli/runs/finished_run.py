@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from moeclip_cli.errors import UsageError
 from moeclip_cli.files import is_present
 from moeclip_cli.inspection.result import Row
 from moeclip_cli.inspection.roi import RegionOfInterest
+from moeclip_cli.inspection.roi_rules import RegionRules, regions_from_json
 from moeclip_cli.reports.tables.cells import readable
 from moeclip_cli.reports.tables.results_table import read_table, table_path
 from moeclip_cli.runs.image_files import ImageFiles
@@ -77,21 +79,24 @@ class FinishedRun:
         environment: dict[str, Any] = self.card.get("environment", {})
         return environment
 
-    @property
-    def roi(self) -> RegionOfInterest | None:
-        """What was inspected of each image; None for all of it.
-
-        Raises:
-            UsageError: if the run card is damaged.
-        """
+    @cached_property
+    def _regions(self) -> RegionOfInterest | RegionRules | None:
         content = self.settings.get("region")
         try:
-            return None if content is None else RegionOfInterest.from_json(content)
+            return None if content is None else regions_from_json(content)
         except (ValueError, TypeError, LookupError, AttributeError) as error:
             raise UsageError(
                 f"{self.folder / CARD} is damaged: its region cannot be read; score the images "
                 "again."
             ) from error
+
+    def roi(self, record: InputRecord) -> RegionOfInterest | None:
+        """What was inspected of an image; None for all of it.
+
+        Raises:
+            UsageError: if the run card is damaged.
+        """
+        return None if self._regions is None else self._regions.for_image(record.path)
 
     @property
     def table(self) -> Path:

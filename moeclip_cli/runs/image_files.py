@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +21,12 @@ from moeclip_cli.runs.names import output_path
 from moeclip_cli.runs.picture_files import possible_paths, write_picture
 
 HEATMAPS, MAPS, COMPACT_MAPS, REGIONS = "heatmaps", "maps", "compact-maps", "regions"
+CROPS, MASKS = "crops", "masks"
+FOLDERS = (HEATMAPS, MAPS, COMPACT_MAPS, REGIONS, CROPS, MASKS)
+"""Folders with the files of single images."""
+
+# As long as that of any region with a number below 1,000,000.
+_CROP = ".region.png"
 
 
 @dataclass(frozen=True)
@@ -32,6 +40,8 @@ class ImageFiles:
         anomalous_only: whether only anomalous images get an overlay.
         keep_maps: whether compact maps are written.
         regions: whether the regions of each image are written.
+        crops: whether each region is written as a picture.
+        masks: whether the regions of each image are written as a picture.
     """
 
     folder: Path
@@ -40,6 +50,8 @@ class ImageFiles:
     anomalous_only: bool = False
     keep_maps: bool = False
     regions: bool = False
+    crops: bool = False
+    masks: bool = False
 
     @classmethod
     def of(cls, folder: Path, settings: Mapping[str, Any]) -> ImageFiles:
@@ -51,6 +63,8 @@ class ImageFiles:
             settings.get("heatmaps_of") == ANOMALOUS,
             settings.get("keep_maps", False),
             "regions" in settings,
+            settings.get("regions", {}).get("crops", False),
+            settings.get("regions", {}).get("masks", False),
         )
 
     def overlays(self, name: str) -> dict[PictureFormat, Path]:
@@ -89,8 +103,43 @@ class ImageFiles:
         """The path of the regions of the image with this name."""
         return output_path(self.folder / REGIONS, name, ".json")
 
+    def crop(self, name: str, number: int) -> Path:
+        """The path of the picture of a region of the image with this name.
+
+        Args:
+            name: of the image.
+            number: of the region, from 1.
+        """
+        first = output_path(self.folder / CROPS, name, _CROP)
+        return first.with_name(f"{first.name.removesuffix(_CROP)}.{number}.png")
+
+    def crops_on_disk(self, name: str) -> list[Path]:
+        """The pictures of regions of the image with this name that exist."""
+        folder, stem = self.crop(name, 1).parent, self.crop(name, 1).name.removesuffix(".1.png")
+        own = re.compile(rf"{re.escape(stem)}\.\d+\.png")
+        if not folder.is_dir():
+            return []
+        return [path for path in folder.iterdir() if own.fullmatch(path.name)]
+
+    def mask(self, name: str) -> Path:
+        """The path of the mask of the regions of the image with this name."""
+        return output_path(self.folder / MASKS, name, ".png")
+
+    def _of_regions(self, name: str) -> Iterator[Path]:
+        """The pictures of the regions that the image with this name has."""
+        try:
+            found = len(json.loads(self.regions_of(name).read_text(encoding="utf-8"))["shapes"])
+        except (OSError, ValueError, TypeError, LookupError):  # the file itself is missing
+            return
+        if self.crops:
+            yield from (self.crop(name, number) for number in range(1, found + 1))
+        if self.masks and found:
+            yield self.mask(name)
+
     def data(self, name: str) -> Iterator[Path]:
         """The paths of all maps, and of the regions, of the image with this name."""
+        if self.crops or self.masks:
+            yield from self._of_regions(name)
         if self.save_maps:
             yield self.raw_map(name)
         if self.keep_maps:

@@ -6,9 +6,9 @@ from pathlib import Path
 
 from moeclip_cli.runs.folder import RunKind
 from moeclip_cli.runs.good_scores_file import GOOD_SCORES
-from moeclip_cli.runs.image_files import COMPACT_MAPS, HEATMAPS, MAPS, REGIONS
+from moeclip_cli.runs.image_files import FOLDERS
 from moeclip_cli.runs.input_log import INPUTS
-from moeclip_cli.runs.region_run import COCO, TABLE
+from moeclip_cli.runs.region_run import COCO, FIFTYONE, FIFTYONE_FILES, TABLE
 from moeclip_cli.runs.run_card import read_card
 
 MUTUAL = "mutual"
@@ -33,8 +33,10 @@ SCORE = RunKind(
         GOOD_SCORES,
         TABLE,
         COCO,
+        *FIFTYONE_FILES,
     ),
-    folders=(HEATMAPS, MAPS, COMPACT_MAPS, REGIONS, MUTUAL, RECUT),
+    folders=(*FOLDERS, FIFTYONE, MUTUAL, RECUT),
+    may_differ=("reference_view_picture",),  # its digest tells
     how_to_resume="`resume` to continue it",
 )
 

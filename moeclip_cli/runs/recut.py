@@ -188,7 +188,7 @@ class _Job:
 
     def __init__(self, run: FinishedRun, change: Change, draft: Path) -> None:
         self._run, self._change, self.draft = run, change, draft
-        self._kept, self._roi = run.files, run.roi
+        self._kept = run.files
         self._drawn = ImageFiles(
             draft,
             change.heatmaps,
@@ -242,7 +242,12 @@ class _Job:
             return row, _Image(replace(exact, percentile=percentile), record)
         drawn = self._change.report or self._change.heatmaps is not None
         result = recut_result(
-            row, threshold, percentile, self._map(record), drawn=drawn, roi=self._roi
+            row,
+            threshold,
+            percentile,
+            self._map(record),
+            drawn=drawn,
+            roi=self._run.roi(record),
         )
         if self._drawn.anomalous_only and not self._drawn.wants_overlay(result):
             record = replace(record, overlay=self._drawn.heatmaps is None)

@@ -97,7 +97,7 @@ def score_settings(
     # Keys of later versions are left out at their defaults, so that earlier runs can be resumed.
     more: dict[str, Any] = {"heatmaps_of": "anomalous"} if outputs.anomalous_only else {}
     more |= {"keep_maps": True} if outputs.keep_maps else {}
-    more |= {} if outputs.regions is None else {"regions": vars(outputs.regions)}
+    more |= {} if outputs.regions is None else {"regions": dict(outputs.regions.settings)}
     return {
         **inspector.settings,
         "threshold": None if threshold is None else threshold.value,
@@ -179,6 +179,8 @@ def run_score(
         anomalous_only=outputs.anomalous_only,
         keep_maps=outputs.keep_maps,
         regions=outputs.regions is not None,
+        crops=outputs.regions is not None and outputs.regions.crops,
+        masks=outputs.regions is not None and outputs.regions.masks,
     )
     with folder, ExitStack() as stack:
         write_good_scores(folder.path, scorer.good_scores)
@@ -318,5 +320,7 @@ def _file_jobs(
     if files.keep_maps:
         jobs.append(save_compact_map)
     if regions is not None:
-        jobs.append(lambda ref, result: save_regions(files, ref, result, regions))
+        jobs.append(
+            lambda ref, result: save_regions(files, ref, result, regions, scorer.read_pixels)
+        )
     return jobs

@@ -12,10 +12,11 @@ from moeclip_cli.errors import ModelError, UsageError
 from moeclip_cli.files import is_present, partial_files, size_and_time
 from moeclip_cli.reports.tables.results_table import read_table, table_path
 from moeclip_cli.reports.tables.text_index import TextIndex
-from moeclip_cli.runs.image_files import COMPACT_MAPS, HEATMAPS, MAPS, REGIONS, ImageFiles
+from moeclip_cli.runs.image_files import FOLDERS, ImageFiles
 from moeclip_cli.runs.input_log import INPUTS, InputRecord, read_records
 from moeclip_cli.runs.kinds import MUTUAL
 from moeclip_cli.runs.lock import is_locked
+from moeclip_cli.runs.region_run import FIFTYONE
 from moeclip_cli.runs.run_card import CARD, read_card
 
 _EXAMPLES = 5
@@ -87,7 +88,7 @@ def verify(folder: Path, *, inputs: bool = True) -> Verification:
     elif card.get("state") != "finished":
         found.add("the run is unfinished", folder)
     _verify_digests(folder, card, found)
-    for path in partial_files(folder, (HEATMAPS, MAPS, COMPACT_MAPS, REGIONS, MUTUAL)):
+    for path in partial_files(folder, (*FOLDERS, FIFTYONE, MUTUAL)):
         found.add("temporary files of a killed run", path)
     settings = card.get("settings", {})
     if "table_format" in settings:
@@ -151,7 +152,7 @@ def _verify_rows(
     written = TextIndex(expected_files())
     if logged < len(rows):
         found.add("rows without a record of their image", folder / INPUTS)
-    for kind in (HEATMAPS, MAPS, COMPACT_MAPS, REGIONS):
+    for kind in FOLDERS:
         found.counts[kind] = 0
         for path in (folder / kind).rglob("*"):
             if path.is_file():

@@ -13,7 +13,7 @@ Tile: TypeAlias = "int | Literal['auto'] | None"
 """Side of the tiles in pixels; "auto" for what the smallest defect takes; None for no tiles."""
 
 Where: TypeAlias = "str | os.PathLike[str]"
-"""A box such as "10%,10%,90%,90%", or a file: a mask, or JSON of LabelMe."""
+"""A box such as "10%,10%,90%,90%", or a file: a mask, JSON of LabelMe or COCO, or rules in TOML."""
 
 
 @dataclass(frozen=True)
@@ -26,6 +26,7 @@ class Framing:
         overlap: see `Inspector.load`.
         region: see `Inspector.load`.
         ignore: see `Inspector.load`.
+        align: see `Inspector.load`.
     """
 
     tile: Tile = None
@@ -33,3 +34,4 @@ class Framing:
     overlap: float = DEFAULT_OVERLAP
     region: Where | Iterable[Where] = ()
     ignore: Where | Iterable[Where] = ()
+    align: Where | None = None

@@ -30,7 +30,8 @@ def test_columns_are_the_documented_ones_in_order():
     assert ", ".join(COLUMNS) == (
         "path, score, verdict, threshold, map_max, image_score, peak, peak_x, peak_y, map_part, "
         "image_part, zero_shot, references, percentile, area_fraction, regions, x0, y0, x1, y1, "
-        "width, height, prompt, model, error, tiles, tile_x0, tile_y0, tile_x1, tile_y1"
+        "width, height, prompt, model, error, tiles, tile_x0, tile_y0, tile_x1, tile_y1, "
+        "shift_x, shift_y, rotation, scale"
     )
 
 

@@ -31,6 +31,10 @@ def contents():
     ]
 
 
+def named(contents):
+    return ((content, f"{number}.png") for number, content in enumerate(contents))
+
+
 def test_labelme_has_polygons_on_the_image(contents):
     first = contents[0]
     assert first["imagePath"] == "../a.png"
@@ -42,7 +46,7 @@ def test_labelme_has_polygons_on_the_image(contents):
 
 
 def test_the_table_has_a_line_for_each_region_with_millimetres_if_known(contents):
-    plain = b"".join(regions_csv(contents, None)).decode()
+    plain = b"".join(regions_csv(named(contents), None)).decode()
     rows = list(csv.DictReader(io.StringIO(plain)))
     assert tuple(rows[0]) == COLUMNS
     assert [(row["path"], row["region"]) for row in rows] == [
@@ -52,7 +56,9 @@ def test_the_table_has_a_line_for_each_region_with_millimetres_if_known(contents
     assert rows[0]["length_mm"] == rows[0]["area_mm2"] == ""
     assert plain.count("\r\n") == 4
 
-    scaled = list(csv.DictReader(io.StringIO(b"".join(regions_csv(contents, 0.05)).decode())))
+    scaled = list(
+        csv.DictReader(io.StringIO(b"".join(regions_csv(named(contents), 0.05)).decode()))
+    )
     assert float(scaled[0]["length_mm"]) == pytest.approx(3)
     assert float(scaled[0]["width_mm"]) == pytest.approx(1)
     assert float(scaled[0]["area_mm2"]) == pytest.approx(3)

@@ -39,7 +39,7 @@ def test_header_and_line_ends_follow_rfc_4180(tmp_path: Path, scored_row: Row) -
     assert header.decode() == ",".join(COLUMNS)
     assert line == (
         b"line 3/part 1.png,0.8123,anomalous,0.5,123.5,0.51,0.93,20,30,0.465,0.3473,,,,0.012,"
-        b"1,3,4,50,60,600,400,metal bracket,moeclip-mini,,,,,,"
+        b"1,3,4,50,60,600,400,metal bracket,moeclip-mini,,,,,,,,,,"
     )
     assert end == b""
 
