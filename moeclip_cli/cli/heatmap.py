@@ -18,6 +18,7 @@ from moeclip_cli.exit_codes import ExitCode
 
 if TYPE_CHECKING:
     from moeclip_cli.discovery.inputs import ImageRef
+    from moeclip_cli.discovery.places import ImagePlace
     from moeclip_cli.inspection.result import Result
     from moeclip_cli.runs.pictures import Pictures
 
@@ -90,7 +91,7 @@ def heatmap(
 
     inspector, shown = load_scorer(model, run, images, shown, frames, quiet=general.quiet)
     warn_about_threshold(inspector, quiet=general.quiet)
-    previews: list[tuple[Path, Result]] = []
+    previews: list[tuple[ImagePlace, Result]] = []
     with meter(len(found), quiet=general.quiet, label="Drawing") as advance:
 
         def observe(ref: ImageRef, result: Result) -> None:
@@ -112,7 +113,7 @@ def heatmap(
         raise typer.Exit(ExitCode.UNREADABLE_IMAGES)
 
 
-def _preview(path: Path, result: Result) -> None:
+def _preview(path: ImagePlace, result: Result) -> None:
     """Show the overlay in a terminal that has colours."""
     terminal = console.stdout()
     if not terminal.is_terminal or terminal.color_system not in ("truecolor", "256"):

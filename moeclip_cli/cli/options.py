@@ -26,6 +26,7 @@ from moeclip_cli.tiles.framing import Framing
 
 if TYPE_CHECKING:
     from moeclip_cli.discovery.inputs import ImageRef
+    from moeclip_cli.discovery.places import ImagePlace
     from moeclip_cli.discovery.source import ImageSource, SourceCounts
     from moeclip_cli.inspection.inspector import Inspector
     from moeclip_cli.inspection.profile import Profile
@@ -157,7 +158,7 @@ class ImageOptions:
     """The images of a run.
 
     Attributes:
-        paths: image, folder or glob pattern; - reads a list of paths from standard input.
+        paths: image, folder, glob pattern or URL; - reads a list of them from standard input.
         recursive: search subfolders.
         limit: use only the first N images.
         max_pixels: reject images with more pixels than this.
@@ -362,7 +363,7 @@ class ModelOptions:
         quiet: bool,
         images: ImageOptions | None = None,
         product: Product | None = None,
-        references: list[Path] | None = None,
+        references: list[ImagePlace] | None = None,
         framing: Framing = _WHOLE,
     ) -> Inspector:
         """Load the model onto the device.
@@ -407,7 +408,7 @@ class ModelOptions:
                 console.warn(remark)
         return inspector
 
-    def _references(self) -> list[Path] | None:
+    def _references(self) -> list[ImagePlace] | None:
         """The files of the references, or None if there are none.
 
         Raises:

@@ -18,8 +18,10 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from moeclip_cli.discovery.places import RemoteFile, place_of
 from moeclip_cli.errors import ImageError
 from moeclip_cli.images.budget import BUDGET, DECODE_BYTES
+from moeclip_cli.images.downloads import Download
 from moeclip_cli.images.helper import HELPERS
 from moeclip_cli.images.image_file import (
     ImageStream,
@@ -62,8 +64,8 @@ def decode(
     more than 8 bits are scaled so that the image's own minimum and maximum become 0 and 255.
 
     Args:
-        source: a path, the content of a file (bytes or a binary stream), a Pillow image, or an
-            array or tensor: see `decode_array`.
+        source: a path or URL, the content of a file (bytes or a binary stream), a Pillow image, or
+            an array or tensor: see `decode_array`.
         max_pixels: largest width * height to decode; not applied to arrays, which are in memory.
         decode_seconds: time after which decoding a file is stopped.
 
@@ -134,12 +136,17 @@ def _decode(
     if is_encoded(source):
         with as_file(source) as path:
             return _decode_file(path, max_pixels, seconds, stack)
-    if not isinstance(source, (str, os.PathLike)):
+    place = place_of(source) if isinstance(source, (str, os.PathLike)) else source
+    if isinstance(place, RemoteFile):
+        place = Download(place)
+    if isinstance(place, Download):
+        return _decode_file(place.path(max_pixels), max_pixels, seconds, stack)
+    if not isinstance(place, Path):
         raise ImageError(
-            "An image must be a path, the bytes of a file, a Pillow image, an array or a tensor, "
-            f"not {type(source).__name__}."
+            "An image must be a path, a URL, the bytes of a file, a Pillow image, an array or a "
+            f"tensor, not {type(source).__name__}."
         )
-    return _decode_file(Path(source), max_pixels, seconds, stack)
+    return _decode_file(place, max_pixels, seconds, stack)
 
 
 def _decode_file(

@@ -164,6 +164,8 @@ def identify_format(stream: BinaryIO) -> str:
             # Files of several images have a general brand first; the others name the codec.
             return "AVIF" if b"avif" in header[8:64] else name
     other = _other_format(header) or _kind_by_name(stream)
+    if _is_web_page(header):
+        raise ImageError("This is a web page, not an image; give the address of the image itself.")
     if other == _VIDEO:
         raise ImageError("This is a video, which is not supported; save single frames as PNG.")
     if other is not None:
@@ -171,6 +173,11 @@ def identify_format(stream: BinaryIO) -> str:
     readable = [each for each in FORMATS if each != "HEIC" or heic_is_readable()]
     remedy = "" if heic_is_readable() else f"; HEIC photos need {HEIC_INSTALLATION}"
     raise ImageError(f"This is not an image in a supported format ({', '.join(readable)}{remedy}).")
+
+
+def _is_web_page(header: bytes) -> bool:
+    start = header.lstrip(b"\xef\xbb\xbf \t\r\n").lower()
+    return start.startswith((b"<!doctype html", b"<html"))
 
 
 def _other_format(header: bytes) -> str | None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from moeclip_cli.discovery.places import ImagePlace, place_in
 from moeclip_cli.errors import UsageError
 from moeclip_cli.files import is_present
 from moeclip_cli.inspection.result import Row
@@ -134,6 +135,6 @@ class FinishedRun:
                 )
             yield row, record
 
-    def image(self, record: InputRecord) -> Path:
-        """The path of an image, from any folder."""
-        return Path(self.environment.get("directory", ""), record.path)
+    def image(self, record: InputRecord) -> ImagePlace:
+        """The place of an image, from any folder."""
+        return place_in(Path(self.environment.get("directory", "")), record.path)

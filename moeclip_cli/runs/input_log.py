@@ -13,7 +13,8 @@ from typing import TypeAlias
 import numpy as np
 
 from moeclip_cli.discovery.inputs import ImageRef
-from moeclip_cli.files import AppendedFile, Closable, replacing, size_and_time, write_errors
+from moeclip_cli.discovery.remote import states_of
+from moeclip_cli.files import AppendedFile, Closable, replacing, write_errors
 from moeclip_cli.inspection.result import Result
 from moeclip_cli.reports.tables.text_index import TextIndex
 
@@ -29,7 +30,8 @@ class InputRecord:
         name: name of the image, which determines the paths of its pictures.
         size: size of the file in bytes; None if another try may succeed, for example because the
             file was not found.
-        modified_ns: modification time of the file in nanoseconds since 1970; None as above.
+        modified_ns: modification time of the file in nanoseconds since 1970, or a number that
+            stands for the version of a file at a URL; None as above.
         scored: whether the image could be scored.
         batch: digest of the paths and states of all images of its batch.
         overlay: False if the image got no overlay because it is normal.
@@ -66,7 +68,7 @@ def describe_batch(batch: Sequence[ImageRef]) -> list[InputRecord]:
     Args:
         batch: the images that go through the network together. Scores depend on it by rounding.
     """
-    states = [size_and_time(ref.path) or (None, None) for ref in batch]
+    states = [state or (None, None) for state in states_of([ref.path for ref in batch])]
     paths = [str(ref.path) for ref in batch]
     digest = blake2b(json.dumps([paths, states]).encode(), digest_size=12).hexdigest()
     return [

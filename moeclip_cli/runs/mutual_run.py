@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from moeclip_cli.checkpoints.loading import LoadedModel
 from moeclip_cli.discovery.inputs import ImageRef
-from moeclip_cli.files import size_and_time
+from moeclip_cli.discovery.places import ImagePlace
+from moeclip_cli.discovery.remote import states_of
 from moeclip_cli.inspection.good_scores import GoodScores
 from moeclip_cli.inspection.mutual import ComparedImage, MutualInspector
 from moeclip_cli.inspection.result import Result
@@ -96,8 +96,8 @@ class ComparedFolder:
         """None: no image is known to be good."""
         return GoodScores()
 
-    def read_pixels(self, path: Path) -> NDArray[np.uint8]:
-        """Decode an image file, (H, W, 3) uint8 RGB.
+    def read_pixels(self, path: ImagePlace) -> NDArray[np.uint8]:
+        """Decode an image, (H, W, 3) uint8 RGB.
 
         Raises:
             ImageError: if the file cannot be read or exceeds a limit.
@@ -106,7 +106,7 @@ class ComparedFolder:
 
     def score(
         self,
-        images: Iterable[Path],
+        images: Iterable[ImagePlace],
         *,
         prompt: Callable[..., str],
         batch_size: int | None = None,
@@ -153,7 +153,7 @@ def compare_folder(
     paths = list(dict.fromkeys(ref.path for ref in refs))
     parts = [[paths[number] for number in numbers] for numbers in subsets(len(paths))]
     files = SubsetFiles(folder.path)
-    states = {path: size_and_time(path) for path in paths}
+    states = dict(zip(paths, states_of(paths), strict=True))
     found: dict[int, list[ComparedImage]] = {}
     existing = files.existing()
     for number, part in enumerate(parts):
@@ -166,7 +166,7 @@ def compare_folder(
     missing = {number: part for number, part in enumerate(parts) if number not in found}
     _announce(inspector, list(missing.values()), pace, watch)
     for number, part in missing.items():
-        states |= {path: size_and_time(path) for path in part}
+        states |= dict(zip(part, states_of(part), strict=True))
 
         def observe(activity: str, done: int, total: int, number: int = number) -> None:
             watch.progress(activity, done, total, number + 1, len(parts))
@@ -191,7 +191,7 @@ def _again(stale: int, all_subsets: int) -> str:
 
 
 def _announce(
-    inspector: MutualInspector, parts: Sequence[Sequence[Path]], pace: Pace, watch: Watch
+    inspector: MutualInspector, parts: Sequence[Sequence[ImagePlace]], pace: Pace, watch: Watch
 ) -> None:
     if watch.forecast is None or not parts:
         return

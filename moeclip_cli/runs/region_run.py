@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from moeclip_cli.discovery.inputs import ImageRef
+from moeclip_cli.discovery.places import ImagePlace
 from moeclip_cli.errors import UsageError
 from moeclip_cli.files import replacing
 from moeclip_cli.inspection.result import Result
@@ -81,8 +82,10 @@ def _read(path: Path) -> dict[str, Any]:
     return content
 
 
-def _seen_from(folder: Path, image: Path) -> str:
-    """The path of an image, relative to a folder if both are on one drive."""
+def _seen_from(folder: Path, image: ImagePlace) -> str:
+    """The path of an image, relative to a folder if both are on one drive; or its URL."""
+    if not isinstance(image, Path):
+        return str(image)
     try:
         return Path(os.path.relpath(image.absolute(), folder.absolute())).as_posix()
     except ValueError:  # another drive of Windows
