@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from moeclip_cli.discovery.inputs import ImageRef
     from moeclip_cli.discovery.places import ImagePlace
     from moeclip_cli.discovery.source import ImageSource, SourceCounts
+    from moeclip_cli.images.paged import PageChoice, PagedImages
     from moeclip_cli.inspection.inspector import Inspector
     from moeclip_cli.inspection.profile import Profile
     from moeclip_cli.runs.stream import Pace
@@ -163,6 +164,9 @@ class ImageOptions:
         limit: use only the first N images.
         max_pixels: reject images with more pixels than this.
         decode_seconds: stop decoding an image after this many seconds.
+        pages: score these pages or frames of a file as images of their own: all, or 1-3,7. For
+            TIFF, DICOM, animations and videos.
+        every: of the pages or frames, score every so many only, the first included.
         verbose: also list skipped files and per-image notes.
     """
 
@@ -173,6 +177,8 @@ class ImageOptions:
     limit: Annotated[int | None, typer.Option(min=1)] = None
     max_pixels: Annotated[int | None, typer.Option(min=1)] = None
     decode_seconds: Annotated[float | None, typer.Option(min=0.1, show_default="20")] = None
+    pages: Annotated[str | None, typer.Option(metavar="all|N-M", show_default=False)] = None
+    every: Annotated[int | None, typer.Option(min=1, show_default=False)] = None
     verbose: Annotated[bool, typer.Option("--verbose", "-v")] = False
 
     def find(self, out: Path, *, quiet: bool) -> FoundImages:
@@ -187,11 +193,34 @@ class ImageOptions:
         """
         from moeclip_cli.discovery.source import find_images
 
+        choice = self._page_choice()
         source = find_images(self.paths, recursive=self.recursive, stdin=sys.stdin, exclude=out)
         counts = source.counts()
         if not quiet:
             self._mention_skipped(source, counts)
-        return FoundImages(source, min(counts.images, self.limit or counts.images))
+        if choice is None:
+            return FoundImages(source, min(counts.images, self.limit or counts.images))
+        paged = self._paged(source, choice, quiet=quiet)
+        return FoundImages(paged, min(len(paged), self.limit or len(paged)))
+
+    def _page_choice(self) -> PageChoice | None:
+        if self.pages is None and self.every is None:
+            return None
+        from moeclip_cli.images.paged import PageChoice
+
+        return PageChoice.of(self.pages, self.every)
+
+    def _paged(self, source: ImageSource, choice: PageChoice, *, quiet: bool) -> PagedImages:
+        from moeclip_cli.images.decode import DEFAULT_DECODE_SECONDS, DEFAULT_MAX_PIXELS
+        from moeclip_cli.images.paged import PagedImages
+
+        with console.status("Counting pages", quiet=quiet):
+            return PagedImages(
+                source,
+                choice,
+                max_pixels=self.max_pixels or DEFAULT_MAX_PIXELS,
+                seconds=self.decode_seconds or DEFAULT_DECODE_SECONDS,
+            )
 
     def _mention_skipped(self, source: ImageSource, counts: SourceCounts) -> None:
         if self.verbose:
@@ -212,7 +241,7 @@ class ImageOptions:
 class FoundImages:
     """The first images of a source. Can be iterated any number of times."""
 
-    _source: ImageSource
+    _source: ImageSource | PagedImages
     _count: int
 
     def __iter__(self) -> Iterator[ImageRef]:

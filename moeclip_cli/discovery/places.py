@@ -57,6 +57,22 @@ class RemoteFile(Place):
         return self.scheme in _WEB
 
 
+@dataclass(frozen=True)
+class Page(Place):
+    """A page of a file, or a frame of an animation or a video.
+
+    Attributes:
+        file: the file.
+        number: of the page; the first has 1.
+    """
+
+    file: ImagePlace
+    number: int
+
+    def __str__(self) -> str:
+        return f"{self.file}#{self.number}"
+
+
 def is_url(text: str) -> bool:
     """Return True if a text starts like a URL."""
     return _URL.match(text) is not None
@@ -67,12 +83,6 @@ def place_of(image: str | os.PathLike[str]) -> ImagePlace:
     if isinstance(image, str) and is_url(image):
         return RemoteFile(image)
     return Path(image)
-
-
-def place_in(folder: Path, name: str) -> ImagePlace:
-    """The place that a table names, for a run that was started in a folder."""
-    place = place_of(name)
-    return folder / place if isinstance(place, Path) else place
 
 
 def shown_url(url: str) -> str:

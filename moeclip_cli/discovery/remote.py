@@ -12,7 +12,7 @@ from hashlib import blake2b
 from typing import Any, BinaryIO
 
 from moeclip_cli.discovery.ordering import natural_key
-from moeclip_cli.discovery.places import ImagePlace, Place, RemoteFile
+from moeclip_cli.discovery.places import ImagePlace, Page, Place, RemoteFile
 from moeclip_cli.errors import ImageError, MissingExtraError, UsageError
 from moeclip_cli.extras import require_extra
 from moeclip_cli.files import size_and_time
@@ -131,6 +131,8 @@ def states_of(places: Sequence[ImagePlace]) -> list[tuple[int, int] | None]:
 
 def state_of(place: ImagePlace) -> tuple[int, int] | None:
     """As `states_of`, of one file."""
+    if isinstance(place, Page):
+        return state_of(place.file)
     if not isinstance(place, Place):
         return size_and_time(place)
     return _remote_state(place) if isinstance(place, RemoteFile) else None
@@ -219,7 +221,8 @@ def _reason(error: Exception, file: RemoteFile) -> str:
     cause = getattr(error, "os_error", None)
     if isinstance(cause, OSError):
         # aiohttp gives addresses instead of reasons, and lookups of names have negative numbers.
-        reason = os.strerror(cause.errno) if (cause.errno or 0) > 0 else cause.strerror or cause
+        number = cause.errno or 0
+        reason = os.strerror(number) if number > 0 else cause.strerror or cause
         return f"The server cannot be reached: {reason}; check the address and the network."
     text = " ".join(str(error).replace(file.url, str(file)).split())
     return f"The file cannot be read ({type(error).__name__}: {text.rstrip('.')})."

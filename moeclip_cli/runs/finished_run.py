@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from moeclip_cli.discovery.places import ImagePlace, place_in
+from moeclip_cli.discovery.places import ImagePlace
 from moeclip_cli.errors import UsageError
 from moeclip_cli.files import is_present
 from moeclip_cli.inspection.result import Row
@@ -137,4 +137,4 @@ class FinishedRun:
 
     def image(self, record: InputRecord) -> ImagePlace:
         """The place of an image, from any folder."""
-        return place_in(Path(self.environment.get("directory", "")), record.path)
+        return record.place(Path(self.environment.get("directory", "")))

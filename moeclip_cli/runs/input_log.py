@@ -13,6 +13,7 @@ from typing import TypeAlias
 import numpy as np
 
 from moeclip_cli.discovery.inputs import ImageRef
+from moeclip_cli.discovery.places import ImagePlace, Page, place_of
 from moeclip_cli.discovery.remote import states_of
 from moeclip_cli.files import AppendedFile, Closable, replacing, write_errors
 from moeclip_cli.inspection.result import Result
@@ -35,6 +36,7 @@ class InputRecord:
         scored: whether the image could be scored.
         batch: digest of the paths and states of all images of its batch.
         overlay: False if the image got no overlay because it is normal.
+        page: number of the page of the file, which `path` ends in; None for a file as such.
     """
 
     path: str
@@ -44,11 +46,26 @@ class InputRecord:
     scored: bool
     batch: str
     overlay: bool = True
+    page: int | None = None
 
     @property
     def key(self) -> str:
         """Text that is the same for equal records."""
-        return json.dumps(asdict(self))
+        content = asdict(self)
+        if self.page is None:
+            del content["page"]  # earlier versions did not write it
+        return json.dumps(content)
+
+    def place(self, directory: Path) -> ImagePlace:
+        """Where the image is.
+
+        Args:
+            directory: folder in which the run was started.
+        """
+        name = self.path if self.page is None else self.path.removesuffix(f"#{self.page}")
+        place = place_of(name)
+        found = directory / place if isinstance(place, Path) else place
+        return found if self.page is None else Page(found, self.page)
 
     def of(self, result: Result) -> InputRecord:
         """This record with the outcome of reading the image."""
@@ -72,9 +89,14 @@ def describe_batch(batch: Sequence[ImageRef]) -> list[InputRecord]:
     paths = [str(ref.path) for ref in batch]
     digest = blake2b(json.dumps([paths, states]).encode(), digest_size=12).hexdigest()
     return [
-        InputRecord(path, ref.name, size, time, True, digest)
+        InputRecord(path, ref.name, size, time, True, digest, page=page_of(ref))
         for path, ref, (size, time) in zip(paths, batch, states, strict=True)
     ]
+
+
+def page_of(ref: ImageRef) -> int | None:
+    """The number of the page that an image is; None for a file as such."""
+    return ref.path.number if isinstance(ref.path, Page) else None
 
 
 Describe: TypeAlias = Callable[[Sequence[ImageRef]], list[InputRecord]]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +18,7 @@ from moeclip_cli.inspection.result import Result
 from moeclip_cli.inspection.subsets import subsets
 from moeclip_cli.inspection.thresholds import AppliedThreshold
 from moeclip_cli.runs.folder import RunFolder
-from moeclip_cli.runs.input_log import InputRecord
+from moeclip_cli.runs.input_log import InputRecord, page_of
 from moeclip_cli.runs.mutual_store import FileState, SubsetFiles
 from moeclip_cli.runs.stream import Pace
 
@@ -124,7 +124,8 @@ class ComparedFolder:
         found = []
         for ref in batch:
             size, time = self._images[str(ref.path)][1] or (None, None)
-            found.append(InputRecord(str(ref.path), ref.name, size, time, True, self._digest))
+            record = InputRecord(str(ref.path), ref.name, size, time, True, self._digest)
+            found.append(replace(record, page=page_of(ref)))
         return found
 
 

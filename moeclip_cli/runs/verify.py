@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 from moeclip_cli.checkpoints.formats import file_digest
-from moeclip_cli.discovery.places import place_in
 from moeclip_cli.discovery.remote import state_of
 from moeclip_cli.errors import ModelError, UsageError
 from moeclip_cli.files import is_present, partial_files
@@ -165,7 +164,7 @@ def _verify_rows(
 def _verify_input(record: InputRecord, directory: Path, found: Verification) -> None:
     if not record.holds:
         return
-    state = state_of(place_in(directory, record.path))
+    state = state_of(record.place(directory))
     if state is None:
         found.add("images are missing", record.path)
     elif state != (record.size, record.modified_ns):
