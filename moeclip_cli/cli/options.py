@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from moeclip_cli.discovery.inputs import ImageRef
     from moeclip_cli.discovery.places import ImagePlace
     from moeclip_cli.discovery.source import ImageSource, SourceCounts
-    from moeclip_cli.images.paged import PageChoice, PagedImages
+    from moeclip_cli.images.paged import PagedImages
     from moeclip_cli.inspection.inspector import Inspector
     from moeclip_cli.inspection.profile import Profile
     from moeclip_cli.runs.stream import Pace
@@ -160,6 +160,7 @@ class ImageOptions:
 
     Attributes:
         paths: image, folder, glob pattern or URL; - reads a list of them from standard input.
+            camera:0, camera:URL and rtsp:// are streams, for moeclip score.
         recursive: search subfolders.
         limit: use only the first N images.
         max_pixels: reject images with more pixels than this.
@@ -191,36 +192,18 @@ class ImageOptions:
         Raises:
             UsageError: if a path is not found or there are no images.
         """
+        from moeclip_cli.cli.paged_options import paged, require_files
         from moeclip_cli.discovery.source import find_images
 
-        choice = self._page_choice()
+        require_files(self.paths)
         source = find_images(self.paths, recursive=self.recursive, stdin=sys.stdin, exclude=out)
         counts = source.counts()
         if not quiet:
             self._mention_skipped(source, counts)
-        if choice is None:
-            return FoundImages(source, min(counts.images, self.limit or counts.images))
-        paged = self._paged(source, choice, quiet=quiet)
-        return FoundImages(paged, min(len(paged), self.limit or len(paged)))
-
-    def _page_choice(self) -> PageChoice | None:
         if self.pages is None and self.every is None:
-            return None
-        from moeclip_cli.images.paged import PageChoice
-
-        return PageChoice.of(self.pages, self.every)
-
-    def _paged(self, source: ImageSource, choice: PageChoice, *, quiet: bool) -> PagedImages:
-        from moeclip_cli.images.decode import DEFAULT_DECODE_SECONDS, DEFAULT_MAX_PIXELS
-        from moeclip_cli.images.paged import PagedImages
-
-        with console.status("Counting pages", quiet=quiet):
-            return PagedImages(
-                source,
-                choice,
-                max_pixels=self.max_pixels or DEFAULT_MAX_PIXELS,
-                seconds=self.decode_seconds or DEFAULT_DECODE_SECONDS,
-            )
+            return FoundImages(source, min(counts.images, self.limit or counts.images))
+        pages = paged(source, self, quiet=quiet)
+        return FoundImages(pages, min(len(pages), self.limit or len(pages)))
 
     def _mention_skipped(self, source: ImageSource, counts: SourceCounts) -> None:
         if self.verbose:
@@ -248,6 +231,11 @@ class FoundImages:
         return islice(self._source, self._count)
 
     def __len__(self) -> int:
+        return self._count
+
+    @property
+    def total(self) -> int:
+        """Number of images."""
         return self._count
 
 

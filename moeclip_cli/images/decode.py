@@ -31,6 +31,7 @@ from moeclip_cli.images.image_file import (
     open_image_file,
 )
 from moeclip_cli.images.in_memory import as_file, decode_array, is_array, is_encoded
+from moeclip_cli.images.live import Frame
 from moeclip_cli.images.mask_file import open_mask
 from moeclip_cli.images.readers import (
     DecodedImage,
@@ -144,6 +145,8 @@ def _decode(
         with as_file(source) as path:
             return _decode_file(path, max_pixels, seconds, stack)
     place = place_of(source) if isinstance(source, (str, os.PathLike)) else source
+    if isinstance(place, Frame):
+        return decode_array(place.pixels, max_pixels)
     page = None
     if isinstance(place, Page):
         page = place.number
