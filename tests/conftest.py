@@ -5,19 +5,23 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 # Before PyTorch is imported. `pytest -n` starts a process per core; more threads than cores slow
 # PyTorch down many times over.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
+import fsspec
 import numpy as np
 import pytest
 import torch
 from support.samples import save_image
 from support.standins import authors_checkpoint, backbone_state
+from support.web_server import WebServer, running_web_server
 from typer import testing
 from typer.testing import CliRunner
 
@@ -112,6 +116,22 @@ def start_moeclip():
     for process in started:
         process.kill()
         process.communicate()
+
+
+@pytest.fixture
+def web() -> Iterator[WebServer]:
+    """A web server on loopback."""
+    with running_web_server() as server:
+        yield server
+
+
+@pytest.fixture
+def memory() -> Iterator[Any]:
+    """The object store in memory of fsspec, whose URLs start with memory://."""
+    store = fsspec.filesystem("memory")
+    yield store
+    store.store.clear()
+    store.pseudo_dirs[:] = [""]
 
 
 @pytest.fixture

@@ -25,6 +25,7 @@ from moeclip_cli.files import is_present
 from moeclip_cli.tiles.framing import Framing
 
 if TYPE_CHECKING:
+    from moeclip_cli.discovery.places import ImagePlace
     from moeclip_cli.inspection.inspector import Inspector
     from moeclip_cli.inspection.profile import Profile, Rule
 
@@ -272,7 +273,7 @@ def _note_suspicious(made: Profile, path: Path) -> None:
 
 def _score(
     inspector: Inspector,
-    paths: list[Path],
+    paths: list[ImagePlace],
     prompt: str,
     run: options.RunOptions,
     *,

@@ -43,11 +43,12 @@ class ClusterOptions(options.RunOptions):
     ray: Annotated[str | None, typer.Option(metavar="ADDRESS", show_default=False)] = None
     actors: Annotated[int | None, typer.Option(min=1, show_default=False)] = None
 
-    def check_cluster(self, *, mutual: bool = False) -> None:
+    def check_cluster(self, *, mutual: bool = False, live: bool = False) -> None:
         """Refuse what cannot be combined, before PyTorch is imported.
 
         Args:
             mutual: whether images are compared with each other.
+            live: whether the images are frames of a camera or a stream.
 
         Raises:
             MissingExtraError: if Ray is needed and not installed.
@@ -65,6 +66,8 @@ class ClusterOptions(options.RunOptions):
             raise UsageError(
                 "`mutual` compares all images with each other in one process; omit `ray`."
             )
+        if live:
+            raise UsageError("The frames of a stream are scored where it is read; omit `ray`.")
         if self.device not in ("auto", "cpu", "cuda"):
             raise UsageError(
                 f"Ray gives each actor its GPU; set `device` to cuda or cpu, not {self.device}."

@@ -205,7 +205,7 @@ def _plant_defects(folder: Path, normal: Path, content: SynthesisOptions, *, qui
 
     if not normal.is_dir():
         raise UsageError(f"The folder {normal} was not found; check --normal.")
-    found = [(ref.path, ref.name) for ref in find_images([str(normal)], exclude=folder)]
+    found = [(Path(str(ref.path)), ref.name) for ref in find_images([str(normal)], exclude=folder)]
     count = content.images or len(found)
     with meter(len(found) + count, quiet=quiet, label="Writing") as advance:
         synthesize_from(

@@ -20,6 +20,7 @@ from moeclip_cli.errors import UsageError
 from moeclip_cli.extras import require_extra
 
 if TYPE_CHECKING:
+    from moeclip_cli.discovery.places import ImagePlace
     from moeclip_cli.exports.check import Differences
     from moeclip_cli.inspection.image_like import ImageLike
     from moeclip_cli.inspection.inspector import Inspector
@@ -126,7 +127,7 @@ def _stem(model: str) -> str:
     return PurePosixPath(Path(model).name.partition("@")[0]).stem
 
 
-def _found(paths: list[str]) -> list[Path]:
+def _found(paths: list[str]) -> list[ImagePlace]:
     """The images to compare on.
 
     Raises:
@@ -140,7 +141,7 @@ def _found(paths: list[str]) -> list[Path]:
 
 
 def _check(
-    inspector: Inspector, content: bytes, pictures: list[Path], *, quiet: bool
+    inspector: Inspector, content: bytes, pictures: list[ImagePlace], *, quiet: bool
 ) -> Differences:
     """The largest differences on generated images and on pictures of the user."""
     from moeclip_cli.exports.check import compare, generated_images

@@ -19,6 +19,7 @@ from moeclip_cli.exit_codes import ExitCode
 
 if TYPE_CHECKING:
     from moeclip_cli.discovery.inputs import ImageRef
+    from moeclip_cli.discovery.places import ImagePlace
     from moeclip_cli.inspection.result import Result
     from moeclip_cli.runs.pictures import Pictures
 
@@ -90,7 +91,7 @@ def heatmap(
 
     from moeclip_cli.runs.heatmap_run import run_heatmap
 
-    previews: list[tuple[Path, Result]] = []
+    previews: list[tuple[ImagePlace, Result]] = []
     with run.joined(model, quiet=general.quiet) as share:
         here = run.here(share)
         inspector, shown = load_scorer(model, here, images, shown, frames, quiet=general.quiet)
@@ -119,7 +120,7 @@ def heatmap(
         raise typer.Exit(ExitCode.UNREADABLE_IMAGES)
 
 
-def _preview(path: Path, result: Result) -> None:
+def _preview(path: ImagePlace, result: Result) -> None:
     """Show the overlay in a terminal that has colours."""
     terminal = console.stdout()
     if not terminal.is_terminal or terminal.color_system not in ("truecolor", "256"):

@@ -27,7 +27,9 @@ from moeclip_cli.tiles.framing import Framing
 
 if TYPE_CHECKING:
     from moeclip_cli.discovery.inputs import ImageRef
+    from moeclip_cli.discovery.places import ImagePlace
     from moeclip_cli.discovery.source import ImageSource, SourceCounts
+    from moeclip_cli.images.paged import PagedImages
     from moeclip_cli.inspection.inspector import Inspector
     from moeclip_cli.inspection.profile import Profile
     from moeclip_cli.runs.stream import Pace
@@ -158,11 +160,15 @@ class ImageOptions:
     """The images of a run.
 
     Attributes:
-        paths: image, folder or glob pattern; - reads a list of paths from standard input.
+        paths: image, folder, glob pattern or URL; - reads a list of them from standard input.
+            camera:0, camera:URL and rtsp:// are streams, for moeclip score.
         recursive: search subfolders.
         limit: use only the first N images.
         max_pixels: reject images with more pixels than this.
         decode_seconds: stop decoding an image after this many seconds.
+        pages: score these pages or frames of a file as images of their own: all, or 1-3,7. For
+            TIFF, DICOM, animations and videos.
+        every: of the pages or frames, score every so many only, the first included.
         verbose: also list skipped files and per-image notes.
     """
 
@@ -173,6 +179,8 @@ class ImageOptions:
     limit: Annotated[int | None, typer.Option(min=1)] = None
     max_pixels: Annotated[int | None, typer.Option(min=1)] = None
     decode_seconds: Annotated[float | None, typer.Option(min=0.1, show_default="20")] = None
+    pages: Annotated[str | None, typer.Option(metavar="all|N-M", show_default=False)] = None
+    every: Annotated[int | None, typer.Option(min=1, show_default=False)] = None
     verbose: Annotated[bool, typer.Option("--verbose", "-v")] = False
 
     def find(self, out: Path, *, quiet: bool) -> FoundImages:
@@ -185,13 +193,18 @@ class ImageOptions:
         Raises:
             UsageError: if a path is not found or there are no images.
         """
+        from moeclip_cli.cli.paged_options import paged, require_files
         from moeclip_cli.discovery.source import find_images
 
+        require_files(self.paths)
         source = find_images(self.paths, recursive=self.recursive, stdin=sys.stdin, exclude=out)
         counts = source.counts()
         if not quiet:
             self._mention_skipped(source, counts)
-        return FoundImages(source, min(counts.images, self.limit or counts.images))
+        if self.pages is None and self.every is None:
+            return FoundImages(source, min(counts.images, self.limit or counts.images))
+        pages = paged(source, self, quiet=quiet)
+        return FoundImages(pages, min(len(pages), self.limit or len(pages)))
 
     def _mention_skipped(self, source: ImageSource, counts: SourceCounts) -> None:
         if self.verbose:
@@ -212,13 +225,18 @@ class ImageOptions:
 class FoundImages:
     """The first images of a source. Can be iterated any number of times."""
 
-    _source: ImageSource
+    _source: ImageSource | PagedImages
     _count: int
 
     def __iter__(self) -> Iterator[ImageRef]:
         return islice(self._source, self._count)
 
     def __len__(self) -> int:
+        return self._count
+
+    @property
+    def total(self) -> int:
+        """Number of images."""
         return self._count
 
 
@@ -363,7 +381,7 @@ class ModelOptions:
         quiet: bool,
         images: ImageOptions | None = None,
         product: Product | None = None,
-        references: list[Path] | None = None,
+        references: list[ImagePlace] | None = None,
         framing: Framing = _WHOLE,
     ) -> Inspector:
         """Load the model onto the device.
@@ -396,7 +414,7 @@ class ModelOptions:
         *,
         images: ImageOptions | None = None,
         product: Product | None = None,
-        references: list[Path] | None = None,
+        references: list[ImagePlace] | None = None,
         framing: Framing = _WHOLE,
     ) -> partial[Inspector]:
         """What loads the model, also in another process; see `load_inspector`."""
@@ -423,7 +441,7 @@ class ModelOptions:
             **vars(framing),
         )
 
-    def _references(self) -> list[Path] | None:
+    def _references(self) -> list[ImagePlace] | None:
         """The files of the references, or None if there are none.
 
         Raises:

@@ -9,13 +9,16 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from moeclip_cli.discovery.places import is_url, shown_url
+
 if TYPE_CHECKING:
     import torch
 
 
 def command_line() -> str:
-    """The command line of this process, quoted for a shell."""
-    return shlex.join(["moeclip", *sys.argv[1:]])
+    """The command line of this process, quoted for a shell; URLs have no credentials."""
+    shown = (shown_url(text) if is_url(text) else text for text in sys.argv[1:])
+    return shlex.join(["moeclip", *shown])
 
 
 def is_one_of_several() -> bool:

@@ -19,8 +19,8 @@ _FIRST_BATCH_S = 0.5
 LINE_EVERY_S = 30.0
 
 
-# Label, number of finished items, number of all items, and details such as the pace.
-Show: TypeAlias = Callable[[str, int, int, str], None]
+# Label, number of finished items, number of all items if it is known, and details such as the pace.
+Show: TypeAlias = Callable[[str, int, int | None, str], None]
 
 
 @contextmanager
@@ -51,7 +51,7 @@ def progress(*, quiet: bool) -> Iterator[Show]:
         ):
             task = bars.add_task("", total=None, details="")
 
-            def show(label: str, done: int, total: int, details: str) -> None:
+            def show(label: str, done: int, total: int | None, details: str) -> None:
                 bars.update(task, description=label, completed=done, total=total, details=details)
 
             yield show
@@ -63,20 +63,23 @@ class _Lines:
     def __init__(self) -> None:
         self._printed = time.monotonic()
 
-    def show(self, label: str, done: int, total: int, details: str) -> None:
+    def show(self, label: str, done: int, total: int | None, details: str) -> None:
         now = time.monotonic()
         if now - self._printed < LINE_EVERY_S:
             return
         self._printed = now
-        print(f"{label}: {done} of {total}{details and ', '}{details}", file=sys.stderr)
+        position = str(done) if total is None else f"{done} of {total}"
+        print(f"{label}: {position}{details and ', '}{details}", file=sys.stderr)
 
 
 @contextmanager
-def meter(total: int, *, quiet: bool, label: str = "Scoring") -> Iterator[Callable[[], None]]:
+def meter(
+    total: int | None, *, quiet: bool, label: str = "Scoring"
+) -> Iterator[Callable[[], None]]:
     """Yield a function to call after each image.
 
     Args:
-        total: number of images.
+        total: number of images, if it is known.
         quiet: show nothing.
         label: name of the activity.
     """
@@ -86,8 +89,10 @@ def meter(total: int, *, quiet: bool, label: str = "Scoring") -> Iterator[Callab
         def advance() -> None:
             rate, details = pace.count(), ""
             if rate is not None:
-                left = console.duration(max(total - pace.done, 0) / rate)
-                details = f"{rate:.2f} images/s, {left} left"
+                details = f"{rate:.2f} images/s"
+                if total is not None:
+                    left = console.duration(max(total - pace.done, 0) / rate)
+                    details += f", {left} left"
             show(label, pace.done, total, details)
 
         yield advance

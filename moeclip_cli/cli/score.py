@@ -15,6 +15,7 @@ from moeclip_cli.cli.exported import check_exported, load_scorer
 from moeclip_cli.cli.framing import FramingOptions, warn_about_threshold
 from moeclip_cli.cli.groups import grouped
 from moeclip_cli.cli.heatmap_choice import ANOMALOUS, NAMES, heatmap_choice
+from moeclip_cli.cli.live import LiveImages, open_stream, until_interrupted
 from moeclip_cli.cli.mutual import MutualOptions, compare
 from moeclip_cli.cli.processes import command_line
 from moeclip_cli.cli.progress import meter
@@ -106,16 +107,18 @@ def score(
     mutual.check(model, product)
     frames = framing.read(mutual=mutual.mutual)
     table_format, regions = output.table.read(), output.found.read(framing.millimetres)
-    found = images.find(output.out, quiet=general.quiet)
-    if mutual.mutual and len(found) == 1:
+    live = open_stream(images, resume=output.resume, mutual=mutual.mutual)
+    found = live or images.find(output.out, quiet=general.quiet)
+    if mutual.mutual and found.total == 1:
         raise UsageError("There is one image only; `mutual` compares at least two.")
     shown, text = product.read(), output.text()
     model.check(run, product.threshold)
     check_exported(model, run, frames)
-    run.check_cluster(mutual=mutual.mutual)
+    run.check_cluster(mutual=mutual.mutual, live=live is not None)
 
     from moeclip_cli.runs.folder import require_usable
     from moeclip_cli.runs.kinds import SCORE
+    from moeclip_cli.runs.stream import Pace
     from moeclip_cli.runs.summary import Summary
 
     require_usable(output.out, SCORE, overwrite=output.overwrite, resume=output.resume)
@@ -149,12 +152,17 @@ def score(
         )
         with folder, console.note_if((KeyboardInterrupt, ProcessLostError), kept):
             pace = run.pace_with(inspector.default_batch_size, share)
+            if live is not None:
+                pace = Pace(1, 0)  # so that the result of a frame does not wait for others
             job = _Job(found, shown, text, folder, pace, observe, Summary(), general.quiet)
             scorer, describe = job.start(source)
             if output.report:
                 outputs = replace(outputs, report=job.facts(scorer))
-            summary = job.run(scorer, outputs, describe)
+            with until_interrupted(live):
+                summary = job.run(scorer, outputs, describe)
 
+    if live is not None and not general.quiet:
+        live.remark()
     if not general.quiet:
         _print_summary(scorer, summary, tables=not output.as_json)
         if summary.drifted:
@@ -168,7 +176,7 @@ def score(
         console.warn(f"{unread} could not be read; {output.out} says which and why.")
     if output.fail_on_anomaly and summary.anomalous:
         raise typer.Exit(ExitCode.ANOMALIES_FOUND)
-    if summary.failed:
+    if summary.failed or (live is not None and live.lost):
         raise typer.Exit(ExitCode.UNREADABLE_IMAGES)
 
 
@@ -213,7 +221,7 @@ def _claim(
 class _Job:
     """The images of a run and where their results go."""
 
-    found: options.FoundImages
+    found: options.FoundImages | LiveImages
     product: options.Product
     text: ReportText
     folder: RunFolder
@@ -248,7 +256,7 @@ class _Job:
         """Score the images, with progress on standard error."""
         from moeclip_cli.runs.score_run import run_score
 
-        with meter(len(self.found), quiet=self.quiet) as advance:
+        with meter(self.found.total, quiet=self.quiet) as advance:
 
             def observe(result: Result) -> None:
                 advance()

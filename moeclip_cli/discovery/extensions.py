@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 # fmt: off
+DICOM_EXTENSIONS = (".dcm", ".dicom")
+
 EXTENSIONS = (
     ".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".bmp", ".dib", ".tif", ".tiff", ".webp", ".gif",
     ".pgm", ".ppm", ".pnm", ".pbm", ".heic", ".heif", ".hif", ".avif",
+    *DICOM_EXTENSIONS,
 )
 
 _OTHER_KINDS = {
@@ -18,7 +21,6 @@ _OTHER_KINDS = {
         ".3gp", ".avi", ".flv", ".m2ts", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".mts",
         ".webm", ".wmv",
     ),
-    "a DICOM file": (".dcm", ".dicom"),
     "a JPEG 2000 image": (".j2k", ".jp2", ".jpf", ".jpx"),
     "a JPEG XL image": (".jxl",),
     "a Photoshop file": (".psb", ".psd"),
@@ -26,12 +28,18 @@ _OTHER_KINDS = {
     "a Radiance HDR image": (".hdr",),
     "a Targa image": (".tga",),
 }
-# fmt: on
 
 OTHER_EXTENSIONS = {
     extension: kind for kind, extensions in _OTHER_KINDS.items() for extension in extensions
 }
 """Extension -> what files with it are; they are not read, but never left out in silence either."""
+
+PAGED_EXTENSIONS = (
+    ".tif", ".tiff", ".gif", ".webp", ".png", ".avif", ".heic", ".heif", ".hif", *DICOM_EXTENSIONS,
+    *_OTHER_KINDS["a video"],
+)
+"""Extensions of files that can have several pages or frames."""
+# fmt: on
 
 _LISTED = (*EXTENSIONS, *OTHER_EXTENSIONS)
 

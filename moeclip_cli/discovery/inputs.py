@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
@@ -10,6 +9,7 @@ from pathlib import Path, PurePosixPath
 from moeclip_cli.discovery import globs
 from moeclip_cli.discovery.disk_list import DiskList
 from moeclip_cli.discovery.extensions import is_picture_name
+from moeclip_cli.discovery.places import ImagePlace, RemoteFile, anchor_of, place_of
 from moeclip_cli.discovery.walk import WalkEntry, walk
 
 
@@ -18,12 +18,12 @@ class ImageRef:
     """An image that a run has to read.
 
     Attributes:
-        path: the user's input, joined with the path found below it.
+        path: the user's input, joined with the path found below it; or another place of an image.
         name: POSIX path relative to the common folder of the inputs; output files mirror it.
             Two different files never have the same name.
     """
 
-    path: Path
+    path: ImagePlace
     name: str
 
 
@@ -37,7 +37,7 @@ class SkippedPath:
             extension.
     """
 
-    path: Path
+    path: ImagePlace
     reason: str | None = None
 
 
@@ -70,14 +70,14 @@ class Scope:
 
 @dataclass(frozen=True)
 class FileInput:
-    """A file, which is read as an image regardless of its extension.
+    """A file or a URL, which is read as an image regardless of its extension.
 
     Attributes:
         path: the user's input.
         anchor: absolute path, see `anchor_of`.
     """
 
-    path: Path = field(compare=False)
+    path: ImagePlace = field(compare=False)
     anchor: str
 
     def base_folders(self) -> Iterator[str]:
@@ -190,31 +190,52 @@ class ListInput:
     """A list of files, each of which is read as an image regardless of its extension.
 
     Attributes:
-        paths: paths of the files, which need not exist.
+        paths: paths or URLs of the files, which need not exist.
     """
 
     paths: DiskList
 
     def base_folders(self) -> Iterator[str]:
         """Yield the folders of the files."""
-        return (_parent(anchor_of(Path(path))) for path in self.paths)
+        return (_parent(anchor_of(place_of(path))) for path in self.paths)
 
     def find(self, scope: Scope) -> Iterator[ImageRef | SkippedPath]:
         """Yield the files, including repeated ones."""
-        for path in map(Path, self.paths):
+        for path in map(place_of, self.paths):
             yield ImageRef(path, scope.name(anchor_of(path)))
 
 
-Input = FileInput | FolderInput | PatternInput | ListInput
+@dataclass(frozen=True)
+class RemoteFolderInput:
+    """A folder at a URL, which stands for the files below it that have the extension of a picture.
+
+    Attributes:
+        anchor: see `anchor_of`.
+        urls: of the files below it. They are listed once: servers take long for that.
+    """
+
+    anchor: str
+    urls: DiskList = field(compare=False)
+
+    def base_folders(self) -> Iterator[str]:
+        """Yield the folder that names are relative to if this is the only input."""
+        yield self.anchor
+
+    def find(self, scope: Scope) -> Iterator[ImageRef | SkippedPath]:
+        """Yield everything below the folder that the user has not named separately."""
+        below = _join(self.anchor, "")
+        inner = frozenset(folder for folder in scope.folders if folder.startswith(below))
+        for file in map(RemoteFile, self.urls):
+            anchor = anchor_of(file)
+            if anchor in scope.files or _is_below(anchor, inner, scope.recursive):
+                continue
+            if is_picture_name(anchor.rpartition("/")[2]):
+                yield ImageRef(file, scope.name(anchor))
+            else:
+                yield SkippedPath(file)
 
 
-def anchor_of(path: Path) -> str:
-    """Return the absolute POSIX path without "..", so that equal anchors mean the same file."""
-    if path.name == "..":
-        return Path(os.path.realpath(path)).as_posix()
-    if ".." in path.parts:  # after a link, ".." is not the parent that the path spells
-        return (Path(os.path.realpath(path.parent)) / path.name).as_posix()
-    return path.absolute().as_posix()
+Input = FileInput | FolderInput | PatternInput | ListInput | RemoteFolderInput
 
 
 def _to_reference(

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TextIO
 
 from moeclip_cli.discovery import globs
+from moeclip_cli.discovery.disk_list import DiskList
 from moeclip_cli.discovery.inputs import (
     FileInput,
     FolderInput,
@@ -23,11 +24,13 @@ from moeclip_cli.discovery.inputs import (
     Input,
     ListInput,
     PatternInput,
+    RemoteFolderInput,
     Scope,
     SkippedPath,
-    anchor_of,
 )
 from moeclip_cli.discovery.path_list import read_path_list
+from moeclip_cli.discovery.places import RemoteFile, anchor_of, is_url, shown_url
+from moeclip_cli.discovery.remote import files_below, is_folder
 from moeclip_cli.errors import UsageError
 
 STANDARD_INPUT = "-"
@@ -89,9 +92,9 @@ def find_images(
     """Find the images that a user names.
 
     An input is a file (read as an image regardless of its extension), a folder, a glob pattern in
-    which `**` matches any depth (unless a file or folder of exactly that name exists), or "-" for a
-    list of files on standard input, one per line. An image that several inputs contain is yielded
-    once; the lines of a list are not deduplicated.
+    which `**` matches any depth (unless a file or folder of exactly that name exists), a URL of a
+    file or folder, or "-" for a list of files on standard input, one per line. An image that
+    several inputs contain is yielded once; the lines of a list are not deduplicated.
 
     Args:
         inputs: the user's inputs.
@@ -101,14 +104,17 @@ def find_images(
 
     Raises:
         UsageError: if an input does not exist, a pattern matches nothing, or no image is found.
+        MissingExtraError: if a URL needs a package that is not installed.
     """
     if not inputs:
         raise UsageError("No input was given; name an image, a folder or a glob pattern.")
-    parsed = list(dict.fromkeys(_parse_input(text, stdin) for text in inputs))
+    parsed = list(dict.fromkeys(_parse_input(text, stdin, recursive) for text in inputs))
     scope = Scope(
         base=_common_folder(base for item in parsed for base in item.base_folders()),
         files=frozenset(item.anchor for item in parsed if isinstance(item, FileInput)),
-        folders=frozenset(item.anchor for item in parsed if isinstance(item, FolderInput)),
+        folders=frozenset(
+            item.anchor for item in parsed if isinstance(item, FolderInput | RemoteFolderInput)
+        ),
         patterns=tuple(item for item in parsed if isinstance(item, PatternInput)),
         recursive=recursive,
         exclude=exclude,
@@ -141,12 +147,14 @@ def _is_same(folder: Path, other: Path | None) -> bool:
         return False
 
 
-def _parse_input(text: str, stdin: TextIO | None) -> Input:
+def _parse_input(text: str, stdin: TextIO | None, recursive: bool) -> Input:
     """Return the input that one argument describes."""
     if text == STANDARD_INPUT:
         return ListInput(read_path_list(stdin or sys.stdin))
     if not text:
         raise UsageError("An input is an empty string; name an image, a folder or a glob pattern.")
+    if is_url(text):
+        return _remote(RemoteFile(text), recursive)
     path = Path(text)
     try:
         if path.is_dir():
@@ -162,6 +170,15 @@ def _parse_input(text: str, stdin: TextIO | None) -> Input:
         reason = error.strerror if isinstance(error, OSError) else str(error)
         raise UsageError(f"{text} cannot be opened: {reason}.") from error
     return FileInput(path, anchor_of(path))
+
+
+def _remote(file: RemoteFile, recursive: bool) -> Input:
+    if not is_folder(file):
+        return FileInput(file, anchor_of(file))
+    return RemoteFolderInput(
+        anchor_of(RemoteFile(file.url.rstrip("/"))),
+        DiskList(files_below(file, recursive=recursive)),
+    )
 
 
 def _pattern(path: Path) -> PatternInput:
@@ -202,7 +219,8 @@ def _no_images(source: ImageSource, inputs: Sequence[str], recursive: bool) -> s
         hint = "the folder is empty"
     else:
         hint = "subfolders were not searched; set `recursive` to search them"
-    return f"No images found in {', '.join(inputs)}: {hint}."
+    named = ", ".join(shown_url(text) if is_url(text) else text for text in inputs)
+    return f"No images found in {named}: {hint}."
 
 
 def _common_folder(folders: Iterable[str]) -> str | None:
@@ -213,7 +231,10 @@ def _common_folder(folders: Iterable[str]) -> str | None:
             common = folder
         elif not f"{folder}/".startswith(f"{common.rstrip('/')}/"):
             try:
-                common = Path(os.path.commonpath([common, folder])).as_posix()
-            except ValueError:  # on different drives
+                shared = os.path.commonpath([common, folder])
+            except ValueError:  # on different drives, or one at a URL
                 return None
+            if not shared:  # at URLs of different kinds
+                return None
+            common = Path(shared).as_posix()
     return common

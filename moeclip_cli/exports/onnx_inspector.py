@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from moeclip_cli.arguments import require_batch_size
+from moeclip_cli.discovery.places import ImagePlace
 from moeclip_cli.discovery.prompts_file import DEFAULT_PROMPT
 from moeclip_cli.errors import ModelError, UsageError
 from moeclip_cli.exports.description import Description
@@ -138,8 +139,8 @@ class OnnxInspector:
         """0: a graph does not tell which experts it used."""
         return 0
 
-    def read_pixels(self, path: Path) -> NDArray[np.uint8]:
-        """Decode an image file within the limits of this inspector, (H, W, 3) uint8 RGB.
+    def read_pixels(self, path: ImagePlace) -> NDArray[np.uint8]:
+        """Decode an image within the limits of this inspector, (H, W, 3) uint8 RGB.
 
         Raises:
             ImageError: if the file cannot be read or exceeds a limit.

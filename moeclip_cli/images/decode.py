@@ -8,18 +8,21 @@ be stopped. Undecodable input raises `ImageError`.
 
 from __future__ import annotations
 
+import functools
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from moeclip_cli.discovery.places import Page, RemoteFile, place_of
 from moeclip_cli.errors import ImageError
 from moeclip_cli.images.budget import BUDGET, DECODE_BYTES
+from moeclip_cli.images.downloads import Download
 from moeclip_cli.images.helper import HELPERS
 from moeclip_cli.images.image_file import (
     ImageStream,
@@ -28,20 +31,27 @@ from moeclip_cli.images.image_file import (
     open_image_file,
 )
 from moeclip_cli.images.in_memory import as_file, decode_array, is_array, is_encoded
+from moeclip_cli.images.live import Frame
 from moeclip_cli.images.mask_file import open_mask
 from moeclip_cli.images.readers import (
     DecodedImage,
+    OpenedImage,
     as_image_error,
     open_image,
     open_pillow,
     silence_pillow,
 )
+from moeclip_cli.images.video import VIDEO
 
 DEFAULT_MAX_PIXELS = 200_000_000
 """Resolution of the largest phone sensors; decoding an 8-bit image of it takes 1.5 GB."""
 
 DEFAULT_DECODE_SECONDS = 20.0
 """Time after which the decoding of one image is stopped."""
+
+_FRAME_BYTES = 100_000_000  # of a video; enough for 8K
+
+OpenOne: TypeAlias = Callable[[BinaryIO, str, int], OpenedImage]
 
 _MOST_READS = 500_000  # about a second of work; a PNG of 50 megapixels needs 75,000
 
@@ -62,8 +72,8 @@ def decode(
     more than 8 bits are scaled so that the image's own minimum and maximum become 0 and 255.
 
     Args:
-        source: a path, the content of a file (bytes or a binary stream), a Pillow image, or an
-            array or tensor: see `decode_array`.
+        source: a path or URL, the content of a file (bytes or a binary stream), a Pillow image, or
+            an array or tensor: see `decode_array`.
         max_pixels: largest width * height to decode; not applied to arrays, which are in memory.
         decode_seconds: time after which decoding a file is stopped.
 
@@ -134,35 +144,55 @@ def _decode(
     if is_encoded(source):
         with as_file(source) as path:
             return _decode_file(path, max_pixels, seconds, stack)
-    if not isinstance(source, (str, os.PathLike)):
+    place = place_of(source) if isinstance(source, (str, os.PathLike)) else source
+    if isinstance(place, Frame):
+        return decode_array(place.pixels, max_pixels)
+    page = None
+    if isinstance(place, Page):
+        page = place.number
+        place = place.file
+    if isinstance(place, RemoteFile):
+        place = Download(place)
+    if isinstance(place, Download):
+        return _decode_file(place.path(max_pixels), max_pixels, seconds, stack, page=page)
+    if not isinstance(place, Path):
         raise ImageError(
-            "An image must be a path, the bytes of a file, a Pillow image, an array or a tensor, "
-            f"not {type(source).__name__}."
+            "An image must be a path, a URL, the bytes of a file, a Pillow image, an array or a "
+            f"tensor, not {type(source).__name__}."
         )
-    return _decode_file(Path(source), max_pixels, seconds, stack)
+    return _decode_file(place, max_pixels, seconds, stack, page=page)
 
 
 def _decode_file(
-    path: Path, max_pixels: int, seconds: float, stack: ExitStack, *, mask: bool = False
+    path: Path,
+    max_pixels: int,
+    seconds: float,
+    stack: ExitStack,
+    *,
+    mask: bool = False,
+    page: int | None = None,
 ) -> DecodedImage:
+    decoded: DecodedImage | int = _FRAME_BYTES
     with open_image_file(path) as stream:
         image_format = identify_format(stream)
-        with as_image_error(f"{image_format} file"):
-            decoded = _decode_here(stream, image_format, max_pixels, stack, mask)
+        if image_format != VIDEO or page is None:
+            with as_image_error(f"{image_format} file"):
+                open_one = open_mask if mask else functools.partial(open_image, page=page)
+                decoded = _decode_here(stream, image_format, max_pixels, stack, open_one)
     if isinstance(decoded, DecodedImage):
         return decoded
     stack.close()  # releases the share of an attempt that was given up
     stack.enter_context(BUDGET.hold(decoded))
-    return HELPERS.decode(path, max_pixels, seconds, mask=mask)
+    return HELPERS.decode(path, max_pixels, seconds, mask=mask, page=page)
 
 
 def _decode_here(
-    stream: ImageStream, image_format: str, max_pixels: int, stack: ExitStack, mask: bool
+    stream: ImageStream, image_format: str, max_pixels: int, stack: ExitStack, open_one: OpenOne
 ) -> DecodedImage | int:
     """Return the image or, if it belongs in a helper, its weight in the memory budget."""
     stream.reads_left = _MOST_READS
     try:
-        opened = (open_mask if mask else open_image)(stream, image_format, max_pixels)
+        opened = open_one(stream, image_format, max_pixels)
         if opened.needs_helper:
             return opened.weight
         stack.enter_context(BUDGET.hold(opened.weight))

@@ -43,10 +43,17 @@ class Helpers:
 
     def __init__(self) -> None:
         self._slots = threading.BoundedSemaphore(_MOST_HELPERS)
+        self._choice = threading.Lock()
         self._idle: list[_Helper] = []
 
     def decode(
-        self, path: Path, max_pixels: int, seconds: float, *, mask: bool = False
+        self,
+        path: Path,
+        max_pixels: int,
+        seconds: float,
+        *,
+        mask: bool = False,
+        page: int | None = None,
     ) -> DecodedImage:
         """Decode a file in a helper.
 
@@ -55,16 +62,33 @@ class Helpers:
             max_pixels: largest width * height to decode.
             seconds: time after which decoding is stopped.
             mask: whether to read it as a mask.
+            page: number of the page or frame, from 1; None for the image as such.
 
         Raises:
             ImageError: if the file cannot be decoded, takes too long or makes the helper crash, or
                 if no helper can be started.
             KeyboardInterrupt: if Ctrl-C ended the helper.
         """
+        request = {"max_pixels": max_pixels, "seconds": seconds, "mask": mask, "page": page}
+        decoded = self._answer(path, request)
+        assert isinstance(decoded, DecodedImage)  # noqa: S101
+        return decoded
+
+    def count_pages(self, path: Path, most: int, seconds: float) -> int:
+        """Count the pages or frames of a file, up to `most`.
+
+        Raises:
+            ImageError: as `decode`; `seconds` is for each frame of a video.
+        """
+        count = self._answer(path, {"seconds": seconds, "count": most})
+        assert isinstance(count, int)  # noqa: S101
+        return count
+
+    def _answer(self, path: Path, request: dict[str, Any]) -> DecodedImage | int:
         with self._slots:
-            helper = self._take()
+            helper = self._take(path, request.get("page"))
             try:
-                reply = helper.decode(path, max_pixels, seconds, mask)
+                reply = helper.answer(path, request)
             except BaseException:
                 helper.end()
                 raise
@@ -78,24 +102,36 @@ class Helpers:
         while self._idle:
             self._idle.pop().end()
 
-    def _take(self) -> _Helper:
-        with suppress(IndexError):
-            while True:
-                helper = self._idle.pop()
-                if helper.alive:
-                    return helper
-                helper.end()
-        return _Helper()
+    def _take(self, path: Path, page: int | None) -> _Helper:
+        """An idle helper, by preference the one that has read the pages before this one."""
+
+        def fitness(helper: _Helper) -> tuple[bool, int]:
+            last = helper.last_page
+            return (path, 0) <= last < (path, page) if page else not last[1], last[1]
+
+        while True:
+            with self._choice:
+                if not self._idle:
+                    return _Helper()
+                helper = max(reversed(self._idle), key=fitness)
+                self._idle.remove(helper)
+            if helper.alive:
+                return helper
+            helper.end()
 
 
 class _Helper:
     """One helper process.
+
+    Attributes:
+        last_page: the file that it read last, and the number of the page; 0 for none.
 
     Raises:
         ImageError: if it cannot be started.
     """
 
     def __init__(self) -> None:
+        self.last_page = (Path(), 0)
         try:
             self._process = subprocess.Popen(
                 [os.fsdecode(get_executable()), "-c", _COMMAND, *sys.path],
@@ -114,20 +150,17 @@ class _Helper:
     def alive(self) -> bool:
         return self._process.poll() is None
 
-    def decode(self, path: Path, max_pixels: int, seconds: float, mask: bool) -> DecodedImage | str:
-        """Return the image, or the error message.
+    def answer(self, path: Path, request: dict[str, Any]) -> DecodedImage | int | str:
+        """Return the image, the number of pages, or the error message.
 
         Raises:
             ImageError: if the helper ended before it replied.
             KeyboardInterrupt: if Ctrl-C ended it.
         """
         # `absolute` keeps a ".." that follows a link; the helper has its own current folder.
-        request = {
-            "path": str(path.absolute()),
-            "max_pixels": max_pixels,
-            "seconds": seconds,
-            "mask": mask,
-        }
+        request = {"path": str(path.absolute()), **request}
+        seconds = request["seconds"]
+        self.last_page = (path, request.get("page") or 0)
         started = time.monotonic()
         try:
             return self._exchange(request)
@@ -155,7 +188,7 @@ class _Helper:
                 cast(IO[bytes], pipe).close()
         self._process.wait()
 
-    def _exchange(self, request: dict[str, Any]) -> DecodedImage | str:
+    def _exchange(self, request: dict[str, Any]) -> DecodedImage | int | str:
         requests = cast(IO[bytes], self._process.stdin)
         replies = cast(BufferedReader, self._process.stdout)
         requests.write(json.dumps(request).encode() + b"\n")
@@ -166,6 +199,8 @@ class _Helper:
         reply = json.loads(line)
         if "error" in reply:
             return str(reply["error"])
+        if "count" in reply:
+            return int(reply["count"])
         pixels = np.empty(reply["shape"], dtype=np.uint8)
         if replies.readinto(pixels.data.cast("B")) < pixels.nbytes:
             raise EOFError

@@ -1,16 +1,20 @@
 """The program of a helper process, which decodes image files for the process that started it.
 
-Each request is one line of JSON on standard input: `path`, `max_pixels`, `seconds` and `mask`.
-Each reply is one line of JSON on standard output: either `error`, or `shape` and `notes`, followed
-by the pixels as bytes. The process ends when its input ends or when decoding exceeds `seconds`.
+Each request is one line of JSON on standard input: `path`, `max_pixels`, `seconds`, `mask` and
+`page`; or `path`, `seconds` and `count`, the most pages to count. Each reply is one line of JSON on
+standard output: either `error`, or `count`, or `shape` and `notes`, followed by the pixels as
+bytes. The process ends when its input ends or when decoding an image, or one frame of a video,
+exceeds `seconds`. A video stays open: its frames are mostly asked for in order.
 """
 
 from __future__ import annotations
 
 import faulthandler
+import functools
 import json
 import signal
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +23,17 @@ from PIL import Image
 from moeclip_cli.errors import ImageError
 from moeclip_cli.images.image_file import identify_format, open_image_file
 from moeclip_cli.images.mask_file import open_mask
-from moeclip_cli.images.readers import DecodedImage, as_image_error, open_image, silence_pillow
+from moeclip_cli.images.page_count import count_pages
+from moeclip_cli.images.readers import (
+    DecodedImage,
+    as_image_error,
+    check_size,
+    open_image,
+    silence_pillow,
+)
+from moeclip_cli.images.video import VIDEO, VideoFile
+
+_VIDEOS: list[VideoFile] = []  # the open one, if any
 
 EXIT_TIMEOUT = 1
 """The exit code with which `faulthandler` ends a process."""
@@ -36,9 +50,14 @@ def serve() -> None:
 
 def _answer(request: dict[str, Any]) -> None:
     # A thread in C ends the process, whatever a library is doing at the time.
-    faulthandler.dump_traceback_later(request["seconds"], exit=True)
+    limit = functools.partial(faulthandler.dump_traceback_later, request["seconds"], exit=True)
+    limit()
+    path = Path(request["path"])
     try:
-        decoded = _decode(Path(request["path"]), request["max_pixels"], request["mask"])
+        if "count" in request:
+            _send({"count": count_pages(path, request["count"], limit)})
+            return
+        decoded = _decode(path, request, limit)
     except ImageError as error:
         _send({"error": str(error)})
         return
@@ -49,12 +68,28 @@ def _answer(request: dict[str, Any]) -> None:
     sys.stdout.buffer.flush()
 
 
-def _decode(path: Path, max_pixels: int, mask: bool) -> DecodedImage:
-    read_header = open_mask if mask else open_image
+def _decode(path: Path, request: dict[str, Any], step: Callable[[], None]) -> DecodedImage:
+    max_pixels, page = request["max_pixels"], request["page"]
     with open_image_file(path) as stream:
         image_format = identify_format(stream)
+        if image_format == VIDEO and page is not None:
+            return _frame(path, page, max_pixels, step)
         with as_image_error(f"{image_format} file"):
-            return read_header(stream, image_format, max_pixels).read()
+            if request["mask"]:
+                return open_mask(stream, image_format, max_pixels).read()
+            return open_image(stream, image_format, max_pixels, page).read()
+
+
+def _frame(path: Path, number: int, max_pixels: int, step: Callable[[], None]) -> DecodedImage:
+    video = _VIDEOS.pop() if _VIDEOS else VideoFile(path, step)
+    if video.path != path or video.next > number:
+        video.close()
+        video = VideoFile(path, step)
+    check_size(video.size, max_pixels)
+    video.step = step
+    pixels = video.frame(number)
+    _VIDEOS.append(video)
+    return DecodedImage(pixels)
 
 
 def _send(reply: dict[str, Any]) -> None:

@@ -46,7 +46,23 @@ def read_all_bits(stream: BinaryIO) -> NDArray[Any]:
     elif data.startswith((b"P2", b"P3")):
         data += b"\n"  # OpenCV requires a separator after the last number, the format does not
     buffer = np.frombuffer(data, dtype=np.uint8)
-    values: NDArray[Any] | None = cv2.imdecode(buffer, cv2.IMREAD_UNCHANGED)
+    return _in_rgb(cv2.imdecode(buffer, cv2.IMREAD_UNCHANGED))
+
+
+def read_all_bits_of_page(stream: BinaryIO, page: int) -> NDArray[Any]:
+    """As `read_all_bits`, of a page of a TIFF file on disk, from 1.
+
+    Raises:
+        ImageError: if OpenCV cannot decode the page.
+    """
+    found, pages = cv2.imreadmulti(
+        str(stream.name), start=page - 1, count=1, flags=cv2.IMREAD_UNCHANGED
+    )
+    return _in_rgb(pages[0] if found else None)
+
+
+def _in_rgb(values: NDArray[Any] | None) -> NDArray[Any]:
+    """Values as OpenCV gives them, with the order of the channels that the other readers have."""
     if values is None:
         raise ImageError("The file is corrupt or of an unsupported variant; save it again as PNG.")
     if values.ndim == 3:

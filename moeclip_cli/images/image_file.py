@@ -11,11 +11,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
-from moeclip_cli.discovery.extensions import OTHER_EXTENSIONS
+from moeclip_cli.discovery.extensions import DICOM_EXTENSIONS, OTHER_EXTENSIONS
 from moeclip_cli.errors import ImageError
+from moeclip_cli.images.dicom import DICOM
 from moeclip_cli.images.plugins import HEIC_INSTALLATION, heic_is_readable
+from moeclip_cli.images.video import VIDEO
 
-FORMATS = ("PNG", "JPEG", "BMP", "TIFF", "WebP", "GIF", "PGM/PPM", "HEIC", "AVIF")
+FORMATS = ("PNG", "JPEG", "BMP", "TIFF", "WebP", "GIF", "PGM/PPM", "HEIC", "AVIF", DICOM)
 
 _SIGNATURES = {
     b"\x89PNG\r\n\x1a\n": "PNG",
@@ -41,8 +43,6 @@ _BRANDS = {
     b"ftypmsf1": "HEIC",
 }
 
-_VIDEO = "a video"
-
 # Formats that must be converted first: (offset, bytes) -> name. The first match counts.
 _UNSUPPORTED = {
     (4, b"ftypcrx "): "a raw photo (Canon CR3)",
@@ -59,11 +59,11 @@ _UNSUPPORTED = {
     (0, b"IIRO"): "a raw photo (Olympus ORF)",
     (0, b"IIRS"): "a raw photo (Olympus ORF)",
     (0, b"MMOR"): "a raw photo (Olympus ORF)",
-    (128, b"DICM"): "a DICOM file",
+    (128, b"DICM"): DICOM,
     (0, b"%PDF"): "a PDF document",
-    (0, b"\x1aE\xdf\xa3"): _VIDEO,
-    (4, b"ftyp"): _VIDEO,
-    (4, b"moov"): _VIDEO,
+    (0, b"\x1aE\xdf\xa3"): VIDEO,
+    (4, b"ftyp"): VIDEO,
+    (4, b"moov"): VIDEO,
 }
 _HEADER_BYTES = 4096
 
@@ -141,7 +141,7 @@ def open_image_file(path: Path) -> Iterator[ImageStream]:
 
 
 def identify_format(stream: BinaryIO) -> str:
-    """Return the format, one of `FORMATS`, that the first bytes of a file indicate.
+    """Return the format, one of `FORMATS` or a video, that the first bytes of a file indicate.
 
     Raises:
         ImageError: if the file is empty, of another format, or cannot be read.
@@ -164,13 +164,20 @@ def identify_format(stream: BinaryIO) -> str:
             # Files of several images have a general brand first; the others name the codec.
             return "AVIF" if b"avif" in header[8:64] else name
     other = _other_format(header) or _kind_by_name(stream)
-    if other == _VIDEO:
-        raise ImageError("This is a video, which is not supported; save single frames as PNG.")
+    if _is_web_page(header):
+        raise ImageError("This is a web page, not an image; give the address of the image itself.")
+    if other in (DICOM, VIDEO):
+        return other
     if other is not None:
         raise ImageError(f"This is {other}, which is not supported; convert it to PNG or TIFF.")
     readable = [each for each in FORMATS if each != "HEIC" or heic_is_readable()]
     remedy = "" if heic_is_readable() else f"; HEIC photos need {HEIC_INSTALLATION}"
     raise ImageError(f"This is not an image in a supported format ({', '.join(readable)}{remedy}).")
+
+
+def _is_web_page(header: bytes) -> bool:
+    start = header.lstrip(b"\xef\xbb\xbf \t\r\n").lower()
+    return start.startswith((b"<!doctype html", b"<html"))
 
 
 def _other_format(header: bytes) -> str | None:
@@ -179,7 +186,7 @@ def _other_format(header: bytes) -> str | None:
         if header.startswith(signature, offset):
             return name
     if header.startswith(b"RIFF") and header[8:12] == b"AVI ":
-        return _VIDEO
+        return VIDEO
     if header.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"<") and b"<svg" in header:
         return "an SVG drawing"
     return None
@@ -188,4 +195,8 @@ def _other_format(header: bytes) -> str | None:
 def _kind_by_name(stream: BinaryIO) -> str | None:
     """Return what a file without a known signature is according to its extension."""
     name = getattr(stream, "name", "")
-    return OTHER_EXTENSIONS.get(Path(name).suffix.lower()) if isinstance(name, Path) else None
+    suffix = Path(name).suffix.lower() if isinstance(name, Path) else ""
+    if suffix in DICOM_EXTENSIONS:
+        return DICOM
+    kind = OTHER_EXTENSIONS.get(suffix)
+    return VIDEO if kind == "a video" else kind

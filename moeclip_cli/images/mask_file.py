@@ -13,6 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from moeclip_cli.errors import ImageError
+from moeclip_cli.images.dicom import DICOM
 from moeclip_cli.images.high_bit_depth import read_all_bits
 from moeclip_cli.images.readers import (
     DecodedImage,
@@ -38,6 +40,8 @@ def open_mask(stream: BinaryIO, image_format: str, max_pixels: int) -> OpenedIma
     Raises:
         Exception: as `open_image`.
     """
+    if image_format == DICOM:
+        raise ImageError("A mask cannot be a DICOM file; save it as PNG.")
     opened = open_image(stream, image_format, max_pixels)
     return replace(opened, read=lambda: DecodedImage(_luminance(stream, image_format)))
 

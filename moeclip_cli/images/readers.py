@@ -31,10 +31,12 @@ from PIL import (
 )
 
 from moeclip_cli.errors import ImageError
+from moeclip_cli.images.dicom import DICOM, frame_count, read_frame, read_header
 from moeclip_cli.images.high_bit_depth import (
     is_16_bit_png,
     is_16_bit_pnm,
     read_all_bits,
+    read_all_bits_of_page,
     scale_to_8_bits,
 )
 from moeclip_cli.images.image_file import describe_system_error
@@ -42,6 +44,7 @@ from moeclip_cli.images.jpeg import count_scans
 from moeclip_cli.images.plugins import avif_reader, heic_reader
 from moeclip_cli.images.strips import STRIP_PIXELS, strips
 from moeclip_cli.images.tiff import TiffHeader, read_tiff_header
+from moeclip_cli.images.video import VIDEO
 
 _READERS: dict[str, Callable[[BinaryIO], ImageFile.ImageFile]] = {
     "PNG": PngImagePlugin.PngImageFile,
@@ -61,6 +64,7 @@ _PLUGINS = {"AVIF": avif_reader, "HEIC": heic_reader}
 _PILLOW_BYTES = 8
 _WEBP_BYTES = 16
 _DEEP_BYTES = 17
+_DICOM_BYTES = 40
 
 # Limits for decoding in a thread, which cannot be stopped; each is about a second of work.
 _LARGE_PIXELS = 50_000_000
@@ -150,26 +154,38 @@ def as_image_error(subject: str) -> Iterator[None]:
         ) from error
 
 
-def open_image(stream: BinaryIO, image_format: str, max_pixels: int) -> OpenedImage:
+def open_image(
+    stream: BinaryIO, image_format: str, max_pixels: int, page: int | None = None
+) -> OpenedImage:
     """Read the header of an image file.
 
     Args:
         stream: the file; it must stay open until the image is read.
-        image_format: one of `FORMATS`.
+        image_format: one of `FORMATS` or a video.
         max_pixels: largest width * height to decode.
+        page: number of the page or frame, from 1; None for an image as such, which is the first
+            one with a note on the others.
 
     Raises:
         Image.DecompressionBombError: if the image exceeds Pillow's own limit, which is global to
             the process.
         Exception: of nearly any type, if the file is corrupt or too large.
     """
+    if image_format == VIDEO:
+        raise ImageError(
+            "This is a video; set `pages` to all, or `every` to a number, to score its frames."
+        )
     if image_format == "TIFF":
-        return _open_tiff(stream, max_pixels)
+        return _open_tiff(stream, max_pixels, page)
+    if image_format == DICOM:
+        return _open_dicom(stream, max_pixels, page)
+    if page is not None:
+        return _open_frame(stream, image_format, max_pixels, page)
     if image_format in _PLUGINS:
         return _open_plugin(stream, image_format, max_pixels)
     # Image.open would apply Pillow's own pixel limit, which is global to the process.
     image = _READERS[image_format](stream)
-    pixels = _check_size(image.size, max_pixels)
+    pixels = check_size(image.size, max_pixels)
     needs_helper = pixels > _LARGE_PIXELS or _is_slow(image, stream, pixels)
     if image_format == "PGM/PPM" and is_16_bit_pnm(stream):
         read = functools.partial(_read_deep, stream)
@@ -183,8 +199,45 @@ def open_image(stream: BinaryIO, image_format: str, max_pixels: int) -> OpenedIm
 
 def _open_plugin(stream: BinaryIO, image_format: str, max_pixels: int) -> OpenedImage:
     image = _PLUGINS[image_format]()(stream)
-    weight = _check_size(image.size, max_pixels) * _WEBP_BYTES
+    weight = check_size(image.size, max_pixels) * _WEBP_BYTES
     return OpenedImage(weight, True, lambda: _read(image, _frame_notes(image)))
+
+
+def _open_frame(stream: BinaryIO, image_format: str, max_pixels: int, page: int) -> OpenedImage:
+    """A frame of an animation, or the only one of a picture."""
+    if page == 1 and getattr(pillow_reader(image_format)(stream), "n_frames", 1) == 1:
+        stream.seek(0)
+        return open_image(stream, image_format, max_pixels)
+    stream.seek(0)
+    image = pillow_reader(image_format)(stream)
+    weight = check_size(image.size, max_pixels) * _WEBP_BYTES
+
+    def read() -> DecodedImage:
+        try:
+            image.seek(page - 1)
+        except EOFError as error:
+            raise ImageError(f"The {image_format} file has no frame {page}.") from error
+        return _read(image)
+
+    return OpenedImage(weight, True, read)
+
+
+def _open_dicom(stream: BinaryIO, max_pixels: int, page: int | None) -> OpenedImage:
+    header = read_header(stream)
+    pixels = check_size((int(header.Columns), int(header.Rows)), max_pixels)
+    frames = frame_count(header)
+    if page is not None and page > frames:
+        raise ImageError(f"The DICOM file has no frame {page}, but {frames} only.")
+
+    def read() -> DecodedImage:
+        values, notes = read_frame(stream, header, page or 1)
+        if frames > 1 and page is None:
+            notes = (f"first of {frames} frames", *notes)
+        if values.ndim == 2:
+            values = np.repeat(values[..., np.newaxis], 3, axis=2)
+        return DecodedImage(values, notes)
+
+    return OpenedImage(pixels * _DICOM_BYTES, True, read)
 
 
 def open_pillow(image: Image.Image, max_pixels: int) -> OpenedImage:
@@ -193,7 +246,7 @@ def open_pillow(image: Image.Image, max_pixels: int) -> OpenedImage:
     Raises:
         ImageError: if the image has no pixels or is too large.
     """
-    pixels = _check_size(image.size, max_pixels)
+    pixels = check_size(image.size, max_pixels)
     return OpenedImage(pixels * _bytes_per_pixel(image), False, lambda: _read(image))
 
 
@@ -211,17 +264,18 @@ def _is_slow(image: ImageFile.ImageFile, stream: BinaryIO, pixels: int) -> bool:
     return "progressive" in image.info and pixels * count_scans(stream) > _LARGE_SCANS
 
 
-def _open_tiff(stream: BinaryIO, max_pixels: int) -> OpenedImage:
-    header = read_tiff_header(stream)
-    pixels = _check_size((header.width, header.height), max_pixels)
+def _open_tiff(stream: BinaryIO, max_pixels: int, page: int | None) -> OpenedImage:
+    header = read_tiff_header(stream, page or 1)
+    pixels = check_size((header.width, header.height), max_pixels)
     header.require_readable()
-    notes = ("first of several pages",) if header.more_pages else ()
+    notes = ("first of several pages",) if header.more_pages and page is None else ()
     if header.needs_opencv:
-        read = functools.partial(_read_deep_tiff, stream, header, notes)
+        read = functools.partial(_read_deep_tiff, stream, header, notes, page or 1)
         deep_bytes = max(_DEEP_BYTES, header.channels * header.bits // 4 + 4)
         return OpenedImage(pixels * deep_bytes, True, read)
     stream.seek(0)
     image = _READERS["TIFF"](stream)
+    image.seek((page or 1) - 1)
     # libtiff prints messages about corrupt data, which cannot be switched off through Pillow.
     needs_helper = pixels > _LARGE_PIXELS or header.compressed
     read = functools.partial(_read_tiff, image, header, notes)
@@ -249,8 +303,11 @@ def _read_deep_png(stream: BinaryIO, image: Image.Image) -> DecodedImage:
     return _from_values(read_all_bits(stream), orientation)
 
 
-def _read_deep_tiff(stream: BinaryIO, header: TiffHeader, notes: tuple[str, ...]) -> DecodedImage:
-    values = read_all_bits(stream)  # OpenCV applies the orientation of a TIFF
+def _read_deep_tiff(
+    stream: BinaryIO, header: TiffHeader, notes: tuple[str, ...], page: int
+) -> DecodedImage:
+    # OpenCV applies the orientation of a TIFF.
+    values = read_all_bits(stream) if page == 1 else read_all_bits_of_page(stream, page)
     if values.ndim == 3 and not header.alpha:
         values = values[..., :3]
     return _from_values(values, notes=notes)
@@ -343,7 +400,7 @@ def _bytes_per_pixel(image: Image.Image) -> int:
     return _DEEP_BYTES if keeps_all_bits(image) else _PILLOW_BYTES
 
 
-def _check_size(size: tuple[int, int], max_pixels: int) -> int:
+def check_size(size: tuple[int, int], max_pixels: int) -> int:
     """Return the number of pixels.
 
     Raises:

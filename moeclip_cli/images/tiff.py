@@ -83,11 +83,11 @@ class TiffHeader:
             )
 
 
-def read_tiff_header(stream: BinaryIO) -> TiffHeader:
-    """Read the header of the first page.
+def read_tiff_header(stream: BinaryIO, page: int = 1) -> TiffHeader:
+    """Read the header of a page, by default the first.
 
     Raises:
-        ImageError: if the file is a raw photo.
+        ImageError: if the file is a raw photo, or has no such page.
         Exception: of nearly any type from Pillow's parser, if the header is corrupt.
     """
     stream.seek(0)
@@ -96,6 +96,11 @@ def read_tiff_header(stream: BinaryIO) -> TiffHeader:
     tags = TiffImagePlugin.ImageFileDirectory_v2(start if big else start[:8])
     stream.seek(tags.next)
     tags.load(stream)
+    for number in range(1, page):
+        if not tags.next:
+            raise ImageError(f"The TIFF file has no page {page}, but {number} only.")
+        stream.seek(tags.next)
+        tags.load(stream)
     if start[8:10] == b"CR" or _is_raw_photo(tags):
         raise ImageError("This is a raw photo, which is not supported; convert it to PNG or TIFF.")
     size = os.fstat(stream.fileno()).st_size

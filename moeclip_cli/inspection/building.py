@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import torch
 
 from moeclip_cli.errors import ImageError, UsageError
 from moeclip_cli.images.decode import DEFAULT_DECODE_SECONDS, DEFAULT_MAX_PIXELS, decode
 from moeclip_cli.images.pipeline import prefetch
-from moeclip_cli.inspection.image_like import ImageLike, input_digest, listed
+from moeclip_cli.inspection.image_like import ImageLike, input_digest, listed, place_and_name
 from moeclip_cli.inspection.network_input import LeveledNetwork, network_input
 from moeclip_cli.inspection.prepared import alike, batches
 from moeclip_cli.inspection.references import (
@@ -124,8 +122,7 @@ def build_references(
 
     def read(numbered: tuple[int, ImageLike]) -> Part:
         number, image = numbered
-        source = Path(image) if isinstance(image, (str, os.PathLike)) else image
-        name = name_of(image, number)
+        source, name = place_and_name(image)[0], name_of(image, number)
         try:
             pixels = decode(source, max_pixels=max_pixels, decode_seconds=decode_seconds).pixels
         except ImageError as error:
@@ -203,7 +200,7 @@ def patches_of(
 
 def name_of(image: ImageLike, number: int) -> str:
     """The path of a reference or, for one in memory, its number."""
-    return str(image) if isinstance(image, (str, os.PathLike)) else f"image {number}"
+    return place_and_name(image)[1] or f"image {number}"
 
 
 def unreadable(name: str, reason: str) -> UsageError:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
@@ -13,6 +12,7 @@ from numpy.typing import NDArray
 
 from moeclip_cli.arguments import require_batch_size
 from moeclip_cli.checkpoints.loading import LoadedModel
+from moeclip_cli.discovery.places import ImagePlace
 from moeclip_cli.errors import ModelError, UsageError
 from moeclip_cli.images.decode import decode
 from moeclip_cli.inspection.prepared import PreparedImage, batches, equal_shapes
@@ -119,8 +119,8 @@ class PlacedModel:
         """Versions of the packages that run the network."""
         return torch_versions()
 
-    def read_pixels(self, path: Path) -> NDArray[np.uint8]:
-        """Decode an image file within the limits of this inspector, (H, W, 3) uint8 RGB.
+    def read_pixels(self, path: ImagePlace) -> NDArray[np.uint8]:
+        """Decode an image within the limits of this inspector, (H, W, 3) uint8 RGB.
 
         Raises:
             ImageError: if the file cannot be read or exceeds a limit.

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Hashable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from itertools import islice
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
@@ -14,7 +12,7 @@ from numpy.typing import NDArray
 
 from moeclip_cli.errors import ImageError
 from moeclip_cli.images.decode import decoding
-from moeclip_cli.inspection.image_like import ImageLike
+from moeclip_cli.inspection.image_like import ImageLike, place_and_name
 
 if TYPE_CHECKING:
     from moeclip_cli.inspection.references import References
@@ -68,8 +66,7 @@ def prepare(
         max_pixels: images with more pixels are refused.
         decode_seconds: limit on the time to decode.
     """
-    source = Path(image) if isinstance(image, (str, os.PathLike)) else image
-    path = str(source) if isinstance(source, Path) else ""
+    source, path = place_and_name(image)
     try:
         with decoding(source, max_pixels=max_pixels, decode_seconds=decode_seconds) as decoded:
             height, width = decoded.pixels.shape[:2]

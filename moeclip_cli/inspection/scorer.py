@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
+from moeclip_cli.discovery.places import ImagePlace
 from moeclip_cli.inspection.result import Result
 
 if TYPE_CHECKING:
@@ -43,8 +43,8 @@ class ScoringFacts(Protocol):
     def good_scores(self) -> GoodScores:
         """Scores of good parts, which percentiles refer to."""
 
-    def read_pixels(self, path: Path) -> NDArray[np.uint8]:
-        """Decode an image file, (H, W, 3) uint8 RGB; raises `ImageError`."""
+    def read_pixels(self, path: ImagePlace) -> NDArray[np.uint8]:
+        """Decode an image, (H, W, 3) uint8 RGB; raises `ImageError`."""
 
 
 @runtime_checkable
@@ -53,7 +53,7 @@ class Scorer(ScoringFacts, Protocol):
 
     def score(
         self,
-        images: Iterable[Path],
+        images: Iterable[ImagePlace],
         *,
         prompt: Callable[..., str],
         batch_size: int | None = None,

@@ -7,12 +7,10 @@ and of their windows only as many as wait for the network.
 from __future__ import annotations
 
 import hashlib
-import os
 import threading
 from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,7 +19,7 @@ from moeclip_cli.errors import ImageError
 from moeclip_cli.images.decode import decoding
 from moeclip_cli.images.fill import fill_outside
 from moeclip_cli.images.pipeline import prefetch
-from moeclip_cli.inspection.image_like import ImageLike
+from moeclip_cli.inspection.image_like import ImageLike, place_and_name
 from moeclip_cli.inspection.layout import Layout
 from moeclip_cli.inspection.network_input import LeveledNetwork, resized_inputs
 from moeclip_cli.inspection.prepared import PreparedImage
@@ -168,8 +166,7 @@ class WindowReader:
         return (window for window in [Window(image, Box(0, 0, 0, 0), image.item, last=True)])
 
     def _read(self, image: ImageLike, prompt: str, degrees: float) -> WindowedImage:
-        source = Path(image) if isinstance(image, (str, os.PathLike)) else image
-        path = str(source) if isinstance(source, Path) else ""
+        source, path = place_and_name(image)
         layout = self.layout
         try:
             layout = layout.for_image(path)

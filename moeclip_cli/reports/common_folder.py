@@ -22,8 +22,12 @@ def below(path: str, folder: str) -> str:
 
 
 def _common(folders: Iterable[str]) -> str:
+    named = list(folders)
     try:
-        found = os.path.commonpath(list(folders))
+        found = os.path.commonpath(named)
     except ValueError:  # absolute and relative paths, or several drives
         return ""
+    if named[0].startswith(f"{found.partition('/')[0]}//"):  # URLs
+        scheme, _, rest = found.partition("/")
+        return f"{scheme}//{rest}" if rest else ""
     return "" if os.path.dirname(found) == found else found  # noqa: PTH120

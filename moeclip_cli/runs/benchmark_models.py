@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from moeclip_cli.checkpoints.loading import LoadedModel, load_model
+from moeclip_cli.discovery.places import ImagePlace
 from moeclip_cli.errors import UsageError
 from moeclip_cli.inspection.inspector import Inspector
 from moeclip_cli.inspection.mutual import MutualInspector
@@ -28,7 +29,7 @@ class Comparison:
         mutual: the images of each category are compared with each other instead.
     """
 
-    paths: Sequence[Path] | None = None
+    paths: Sequence[ImagePlace] | None = None
     rotations: int = 1
     mutual: bool = False
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from pathlib import PurePath
+from pathlib import Path, PurePath
 from typing import Any, Literal, TypeAlias
 
 from moeclip_cli.checkpoints.formats import file_digest
+from moeclip_cli.discovery.remote import state_of
 from moeclip_cli.errors import ModelError, UsageError
-from moeclip_cli.files import size_and_time
 from moeclip_cli.inspection.changes import Changes, FolderCounts, Outcome, Pair
 from moeclip_cli.inspection.result import Row
 from moeclip_cli.runs.finished_run import FinishedRun
@@ -92,11 +92,13 @@ def _name(run: FinishedRun, record: InputRecord) -> str:
 
 def _digest(run: FinishedRun, record: InputRecord) -> str:
     path = run.image(record)
-    if record.holds and size_and_time(path) != (record.size, record.modified_ns):
+    if record.holds and state_of(path) != (record.size, record.modified_ns):
         raise UsageError(
             f"{path} is missing or has changed since {run.folder} was made, so that it cannot be "
             "compared by its digest; set `by` to path or name."
         )
+    if not isinstance(path, Path):
+        raise UsageError(f"{path} is at a URL and has no digest; set `by` to path or name.")
     try:
         return file_digest(path)
     except ModelError as error:

@@ -8,6 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from moeclip_cli.discovery.places import ImagePlace
 from moeclip_cli.errors import UsageError
 from moeclip_cli.files import is_present
 from moeclip_cli.inspection.result import Row
@@ -139,6 +140,6 @@ class FinishedRun:
                 )
             yield row, record
 
-    def image(self, record: InputRecord) -> Path:
-        """The path of an image, from any folder."""
-        return Path(self.environment.get("directory", ""), record.path)
+    def image(self, record: InputRecord) -> ImagePlace:
+        """The place of an image, from any folder."""
+        return record.place(Path(self.environment.get("directory", "")))

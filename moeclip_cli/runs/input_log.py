@@ -13,7 +13,9 @@ from typing import TypeAlias
 import numpy as np
 
 from moeclip_cli.discovery.inputs import ImageRef
-from moeclip_cli.files import AppendedFile, Closable, replacing, size_and_time, write_errors
+from moeclip_cli.discovery.places import ImagePlace, Page, place_of
+from moeclip_cli.discovery.remote import states_of
+from moeclip_cli.files import AppendedFile, Closable, replacing, write_errors
 from moeclip_cli.inspection.result import Result
 from moeclip_cli.reports.tables.text_index import TextIndex
 
@@ -29,10 +31,12 @@ class InputRecord:
         name: name of the image, which determines the paths of its pictures.
         size: size of the file in bytes; None if another try may succeed, for example because the
             file was not found.
-        modified_ns: modification time of the file in nanoseconds since 1970; None as above.
+        modified_ns: modification time of the file in nanoseconds since 1970, or a number that
+            stands for the version of a file at a URL; None as above.
         scored: whether the image could be scored.
         batch: digest of the paths and states of all images of its batch.
         overlay: False if the image got no overlay because it is normal.
+        page: number of the page of the file, which `path` ends in; None for a file as such.
     """
 
     path: str
@@ -42,11 +46,26 @@ class InputRecord:
     scored: bool
     batch: str
     overlay: bool = True
+    page: int | None = None
 
     @property
     def key(self) -> str:
         """Text that is the same for equal records."""
-        return json.dumps(asdict(self))
+        content = asdict(self)
+        if self.page is None:
+            del content["page"]  # earlier versions did not write it
+        return json.dumps(content)
+
+    def place(self, directory: Path) -> ImagePlace:
+        """Where the image is.
+
+        Args:
+            directory: folder in which the run was started.
+        """
+        name = self.path if self.page is None else self.path.removesuffix(f"#{self.page}")
+        place = place_of(name)
+        found = directory / place if isinstance(place, Path) else place
+        return found if self.page is None else Page(found, self.page)
 
     def of(self, result: Result) -> InputRecord:
         """This record with the outcome of reading the image."""
@@ -66,13 +85,18 @@ def describe_batch(batch: Sequence[ImageRef]) -> list[InputRecord]:
     Args:
         batch: the images that go through the network together. Scores depend on it by rounding.
     """
-    states = [size_and_time(ref.path) or (None, None) for ref in batch]
+    states = [state or (None, None) for state in states_of([ref.path for ref in batch])]
     paths = [str(ref.path) for ref in batch]
     digest = blake2b(json.dumps([paths, states]).encode(), digest_size=12).hexdigest()
     return [
-        InputRecord(path, ref.name, size, time, True, digest)
+        InputRecord(path, ref.name, size, time, True, digest, page=page_of(ref))
         for path, ref, (size, time) in zip(paths, batch, states, strict=True)
     ]
+
+
+def page_of(ref: ImageRef) -> int | None:
+    """The number of the page that an image is; None for a file as such."""
+    return ref.path.number if isinstance(ref.path, Page) else None
 
 
 Describe: TypeAlias = Callable[[Sequence[ImageRef]], list[InputRecord]]

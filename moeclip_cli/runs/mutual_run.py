@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from moeclip_cli.checkpoints.loading import LoadedModel
 from moeclip_cli.discovery.inputs import ImageRef
-from moeclip_cli.files import size_and_time
+from moeclip_cli.discovery.places import ImagePlace
+from moeclip_cli.discovery.remote import states_of
 from moeclip_cli.inspection.good_scores import GoodScores
 from moeclip_cli.inspection.mutual import ComparedImage, MutualInspector
 from moeclip_cli.inspection.result import Result
 from moeclip_cli.inspection.subsets import subsets
 from moeclip_cli.inspection.thresholds import AppliedThreshold
 from moeclip_cli.runs.folder import RunFolder
-from moeclip_cli.runs.input_log import InputRecord
+from moeclip_cli.runs.input_log import InputRecord, page_of
 from moeclip_cli.runs.mutual_store import FileState, SubsetFiles
 from moeclip_cli.runs.stream import Pace
 
@@ -96,8 +96,8 @@ class ComparedFolder:
         """None: no image is known to be good."""
         return GoodScores()
 
-    def read_pixels(self, path: Path) -> NDArray[np.uint8]:
-        """Decode an image file, (H, W, 3) uint8 RGB.
+    def read_pixels(self, path: ImagePlace) -> NDArray[np.uint8]:
+        """Decode an image, (H, W, 3) uint8 RGB.
 
         Raises:
             ImageError: if the file cannot be read or exceeds a limit.
@@ -106,7 +106,7 @@ class ComparedFolder:
 
     def score(
         self,
-        images: Iterable[Path],
+        images: Iterable[ImagePlace],
         *,
         prompt: Callable[..., str],
         batch_size: int | None = None,
@@ -124,7 +124,8 @@ class ComparedFolder:
         found = []
         for ref in batch:
             size, time = self._images[str(ref.path)][1] or (None, None)
-            found.append(InputRecord(str(ref.path), ref.name, size, time, True, self._digest))
+            record = InputRecord(str(ref.path), ref.name, size, time, True, self._digest)
+            found.append(replace(record, page=page_of(ref)))
         return found
 
 
@@ -153,7 +154,7 @@ def compare_folder(
     paths = list(dict.fromkeys(ref.path for ref in refs))
     parts = [[paths[number] for number in numbers] for numbers in subsets(len(paths))]
     files = SubsetFiles(folder.path)
-    states = {path: size_and_time(path) for path in paths}
+    states = dict(zip(paths, states_of(paths), strict=True))
     found: dict[int, list[ComparedImage]] = {}
     existing = files.existing()
     for number, part in enumerate(parts):
@@ -166,7 +167,7 @@ def compare_folder(
     missing = {number: part for number, part in enumerate(parts) if number not in found}
     _announce(inspector, list(missing.values()), pace, watch)
     for number, part in missing.items():
-        states |= {path: size_and_time(path) for path in part}
+        states |= dict(zip(part, states_of(part), strict=True))
 
         def observe(activity: str, done: int, total: int, number: int = number) -> None:
             watch.progress(activity, done, total, number + 1, len(parts))
@@ -191,7 +192,7 @@ def _again(stale: int, all_subsets: int) -> str:
 
 
 def _announce(
-    inspector: MutualInspector, parts: Sequence[Sequence[Path]], pace: Pace, watch: Watch
+    inspector: MutualInspector, parts: Sequence[Sequence[ImagePlace]], pace: Pace, watch: Watch
 ) -> None:
     if watch.forecast is None or not parts:
         return

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from moeclip_cli.discovery.places import ImagePlace
     from moeclip_cli.exports.onnx_inspector import OnnxInspector
     from moeclip_cli.inspection.good_scores import GoodScores
     from moeclip_cli.inspection.inspector import Inspector
@@ -158,7 +159,7 @@ class RayScorer:
         """Scores of good parts, which percentiles refer to."""
         return self.inspector.good_scores
 
-    def read_pixels(self, path: Path) -> NDArray[np.uint8]:
+    def read_pixels(self, path: ImagePlace) -> NDArray[np.uint8]:
         """Decode an image file in this process, (H, W, 3) uint8 RGB; raises `ImageError`."""
         return self.inspector.read_pixels(path)
 
@@ -181,7 +182,8 @@ class RayScorer:
         first = next(tasks, None)
         if first is None:
             return
-        images = tuple(ref.path for ref in first[:1] if ref.path.exists())
+        paths = (ref.path for ref in first[:1])
+        images = tuple(path for path in paths if isinstance(path, Path) and path.exists())
         assignment = Assignment(
             self.load,
             self.inspector.settings,
@@ -197,7 +199,7 @@ class RayScorer:
         def with_prompts() -> Iterator[Task]:
             for task in chain([first], tasks):
                 sent.append(task)
-                yield [(ref, prompt(ref.path)) for ref in task]
+                yield [(ref, prompt(Path(str(ref.path)))) for ref in task]
 
         for results in self._work(assignment, with_prompts()):
             yield from zip(sent.popleft(), results, strict=True)

@@ -21,8 +21,9 @@ from numpy.typing import NDArray
 
 from moeclip_cli._version import __version__
 from moeclip_cli.choices import PictureChoice
+from moeclip_cli.discovery.remote import state_of
 from moeclip_cli.errors import ImageError, UsageError
-from moeclip_cli.files import size_and_time, write_errors
+from moeclip_cli.files import write_errors
 from moeclip_cli.images.decode import decode
 from moeclip_cli.inspection.compact_map import CompactMap
 from moeclip_cli.inspection.good_scores import GoodScores
@@ -354,7 +355,7 @@ def _require_unchanged(run: FinishedRun, records: list[InputRecord]) -> None:
     changed = [
         record.path
         for record in records
-        if record.holds and size_and_time(run.image(record)) != (record.size, record.modified_ns)
+        if record.holds and state_of(run.image(record)) != (record.size, record.modified_ns)
     ]
     if changed:
         raise UsageError(

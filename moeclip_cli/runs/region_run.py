@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from moeclip_cli.discovery.inputs import ImageRef
+from moeclip_cli.discovery.places import ImagePlace
 from moeclip_cli.errors import UsageError
 from moeclip_cli.files import replacing, write_errors
 from moeclip_cli.images.encode import save_picture
@@ -28,7 +29,7 @@ from moeclip_cli.tiles.grid import Box
 TABLE, COCO, FIFTYONE = "regions.csv", "coco.json", "fiftyone"
 FIFTYONE_FILES = f"{FIFTYONE}/data.json", f"{FIFTYONE}/labels.json"
 
-Read = Callable[[Path], NDArray[np.uint8]]
+Read = Callable[[ImagePlace], NDArray[np.uint8]]
 """Reads the pixels of an image file, (H, W, 3) uint8 RGB."""
 
 
@@ -159,8 +160,10 @@ def _read(path: Path) -> dict[str, Any]:
     return content
 
 
-def _seen_from(folder: Path, image: Path) -> str:
-    """The path of an image, relative to a folder if both are on one drive."""
+def _seen_from(folder: Path, image: ImagePlace) -> str:
+    """The path of an image, relative to a folder if both are on one drive; or its URL."""
+    if not isinstance(image, Path):
+        return str(image)
     try:
         return Path(os.path.relpath(image.absolute(), folder.absolute())).as_posix()
     except ValueError:  # another drive of Windows

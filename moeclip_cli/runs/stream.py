@@ -10,7 +10,9 @@ from pathlib import Path
 from typing import Any, Protocol, TypeAlias, runtime_checkable
 
 from moeclip_cli.discovery.inputs import ImageRef
+from moeclip_cli.discovery.places import ImagePlace, RemoteFile
 from moeclip_cli.errors import ImageError
+from moeclip_cli.images.downloads import Download
 from moeclip_cli.inspection.result import Result
 from moeclip_cli.inspection.scorer import Scorer, ScoringFacts
 from moeclip_cli.runs.batches import ends_batch
@@ -103,14 +105,14 @@ def _scored(
     ahead: deque[ImageRef] = deque()
     ends: deque[bool] = deque()
 
-    def paths() -> Iterator[Path]:
-        for ref in refs:
+    def places() -> Iterator[ImagePlace]:
+        for ref in map(_fetched_once, refs):
             ahead.append(ref)
             ends.append(ends_batch(ref, pace.batch_size))
             yield ref.path
 
     results = scorer.score(
-        paths(),
+        places(),
         prompt=lambda path: prompt(Path(str(path))),
         batch_size=pace.batch_size,
         workers=pace.workers,
@@ -119,6 +121,11 @@ def _scored(
     )
     for result in results:
         yield ahead.popleft(), result
+
+
+def _fetched_once(ref: ImageRef) -> ImageRef:
+    """The image such that its overlay is drawn on what was scored, although a URL may change."""
+    return replace(ref, path=Download(ref.path)) if isinstance(ref.path, RemoteFile) else ref
 
 
 def _done(files: list[Future[None]]) -> bool:

@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from moeclip_cli.checkpoints.formats import file_digest
+from moeclip_cli.discovery.remote import state_of
 from moeclip_cli.errors import ModelError, UsageError
-from moeclip_cli.files import is_present, partial_files, size_and_time
+from moeclip_cli.files import is_present, partial_files
 from moeclip_cli.reports.tables.results_table import read_table, table_path
 from moeclip_cli.reports.tables.text_index import TextIndex
 from moeclip_cli.runs.image_files import FOLDERS, ImageFiles
@@ -164,7 +165,7 @@ def _verify_rows(
 def _verify_input(record: InputRecord, directory: Path, found: Verification) -> None:
     if not record.holds:
         return
-    state = size_and_time(directory / record.path)
+    state = state_of(record.place(directory))
     if state is None:
         found.add("images are missing", record.path)
     elif state != (record.size, record.modified_ns):

@@ -138,7 +138,7 @@ def test_photos_and_videos_of_other_kinds_do_not_vanish(score, parts):
     errors = {row["path"]: row["error"] for row in read_rows() if row["error"]}
     assert "This is a raw photo" in errors["parts/IMG_1.CR2"]
     assert "This is a video" in errors["parts/clip.mp4"]
-    assert "This is a DICOM file" in errors["parts/scan.dcm"]
+    assert "The DICOM file is corrupt" in errors["parts/scan.dcm"]
     assert "8 images: " in result.stdout
 
 

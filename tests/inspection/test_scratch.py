@@ -45,3 +45,15 @@ def test_a_scratch_of_one_pixel_is_found_with_tiles_and_missed_without():
     (left, top), (right, bottom) = SCRATCH
     assert left - 30 <= found.peak_x <= right + 30
     assert top - 30 <= found.peak_y <= bottom + 30
+
+
+def test_a_mask_that_covers_the_scratch_hides_it(tmp_path):
+    # A part of the picture: masks fit the references, too.
+    scratched = cv2.line(brushed_metal(2, 1000, 1000), (500, 400), (630, 510), (25, 25, 25), 1)
+    mask = np.zeros((1000, 1000), dtype=np.uint8)
+    mask[395:515, 495:635] = 255
+    cv2.imwrite(str(tmp_path / "scratch.png"), mask)
+    (seen,) = scored([scratched], tile=600)
+    (hidden,) = scored([scratched], tile=600, ignore=str(tmp_path / "scratch.png"))
+    assert (seen.verdict, hidden.verdict) == ("anomalous", "normal")
+    assert hidden.score < 0.8 * seen.score
