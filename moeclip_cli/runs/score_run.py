@@ -195,7 +195,7 @@ def run_score(
             if report is not None:
                 report.add(row, picture=overlays.get(row.path))
         order = InputOrder(table, refs, size, describe)
-        jobs = _file_jobs(scorer, files, outputs)
+        jobs = file_jobs(scorer, files, outputs)
         for ref, result in results_with_files(scorer, order.missing(), prompt, jobs, pace):
             row = result.row()
             log.add(_record(order.next_record(), result, files))
@@ -242,7 +242,7 @@ def _add_to_report(
         report.add(result.row(), picture=picture)
 
 
-def _file_jobs(scorer: Scorer, files: ImageFiles, outputs: Outputs) -> list[FileJob]:
+def file_jobs(scorer: Scorer, files: ImageFiles, outputs: Outputs) -> list[FileJob]:
     """The writers of each scored image's files."""
 
     def save_overlay(ref: ImageRef, result: Result) -> None:
