@@ -30,6 +30,7 @@ from moeclip_cli.cli.score import score
 from moeclip_cli.cli.settings import SettingsCommand
 from moeclip_cli.cli.train import train
 from moeclip_cli.cli.verify import verify
+from moeclip_cli.cli.watch import watch
 
 # The base class of Typer's exceptions for invalid options, which only its subclasses make public.
 _INVALID_OPTION: Any = typer.BadParameter.__base__
@@ -88,6 +89,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.command(cls=ScoreCommand)(score)
+app.command(cls=ScoreCommand)(watch)
 app.command(cls=Command)(recut)
 app.command(cls=Command)(compare)
 app.command(cls=SettingsCommand)(heatmap)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Annotated, Any
+
+import typer
 
 from moeclip_cli.cli.settings import SettingsCommand
 
@@ -31,6 +33,12 @@ def heatmap_choice(value: Any) -> str | None:
     if text in _OFF:
         return None
     raise ValueError(f"{value!r} is not one of 'all', 'anomalous'.")
+
+
+Heatmaps = Annotated[
+    str | None,
+    typer.Option(*NAMES, parser=heatmap_choice, metavar="[all|anomalous]", show_default=False),
+]
 
 
 class ScoreCommand(SettingsCommand):

@@ -14,7 +14,7 @@ from moeclip_cli.cli.cluster import ActorModel, ClusterOptions
 from moeclip_cli.cli.exported import check_exported, load_scorer
 from moeclip_cli.cli.framing import FramingOptions, warn_about_threshold
 from moeclip_cli.cli.groups import grouped
-from moeclip_cli.cli.heatmap_choice import ANOMALOUS, NAMES, heatmap_choice
+from moeclip_cli.cli.heatmap_choice import ANOMALOUS, Heatmaps
 from moeclip_cli.cli.live import LiveImages, open_stream, until_interrupted
 from moeclip_cli.cli.mutual import MutualOptions, compare
 from moeclip_cli.cli.processes import command_line
@@ -65,10 +65,7 @@ class ScoreOutput(ReportOptions, options.PictureOutput):
         fail_on_anomaly: exit with code 1 if an image is anomalous.
     """
 
-    heatmaps: Annotated[
-        str | None,
-        typer.Option(*NAMES, parser=heatmap_choice, metavar="[all|anomalous]", show_default=False),
-    ] = None
+    heatmaps: Heatmaps = None
     save_maps: bool = False
     keep_maps: bool = False
     report: bool = False

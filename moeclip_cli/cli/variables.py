@@ -10,15 +10,15 @@ from moeclip_cli.cli import console
 
 PREFIX = "MOECLIP_"
 
-# Set by moeclip itself in the processes that it starts.
-_INTERNAL = frozenset({"MOECLIP_LAUNCHED"})
+# Set by moeclip itself in the processes that it starts, and read by `watch`.
+_NOT_OPTIONS = frozenset({"MOECLIP_LAUNCHED", "MOECLIP_WEBHOOK_SECRET"})
 
 
 def warn_about_unknown(known: Iterable[str]) -> None:
     """Warn about variables with the prefix that are not among `known`."""
     names = set(known)
     for name in sorted(os.environ):
-        if not name.startswith(PREFIX) or name in names | _INTERNAL:
+        if not name.startswith(PREFIX) or name in names | _NOT_OPTIONS:
             continue
         # Without the prefix, which makes any two of them similar.
         ends = [known_name.removeprefix(PREFIX) for known_name in names]

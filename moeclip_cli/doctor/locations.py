@@ -13,6 +13,8 @@ from moeclip_cli.datasets.opening import resolve_data_root
 from moeclip_cli.doctor.finding import Finding
 
 _SETTINGS_PREFIX = "MOECLIP_"
+# They are, or may contain, passwords.
+_SECRET = ("MOECLIP_WEBHOOK_SECRET", "MOECLIP_WEBHOOK", "MOECLIP_MQTT")
 
 
 def locations(settings_file: Path) -> Iterator[Finding]:
@@ -27,7 +29,7 @@ def locations(settings_file: Path) -> Iterator[Finding]:
         yield Finding("settings", str(settings_file.absolute()))
     for name in sorted(os.environ):
         if name.startswith(_SETTINGS_PREFIX):
-            yield Finding(name, os.environ[name])
+            yield Finding(name, "set" if name in _SECRET else os.environ[name])
 
 
 def _offline() -> str:

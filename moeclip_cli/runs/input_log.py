@@ -128,6 +128,14 @@ class InputLog(Closable):
         """
         self._file.append(_line(record))
 
+    def sync(self) -> None:
+        """Wait until the records are on the disk.
+
+        Raises:
+            UsageError: if they cannot be written, or the file has been removed.
+        """
+        self._file.sync()
+
     def keep(self, keys: TextIndex) -> Iterator[InputRecord]:
         """Remove the records without a key in `keys`, and yield them; read the iterator to its end.
 

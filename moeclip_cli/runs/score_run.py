@@ -205,7 +205,7 @@ def run_score(
             if report is not None:
                 report.add(row, picture=overlays.get(row.path))
         order = InputOrder(table, refs, size, describe)
-        jobs_of: JobsOf = partial(_file_jobs, files=files, regions=outputs.regions)
+        jobs_of: JobsOf = partial(file_jobs, files=files, regions=outputs.regions)
         thumbnails = _Thumbnails(scorer)
         if report is not None and not isinstance(scorer, RemoteScorer):
             jobs_of = partial(_jobs_and_thumbnails, jobs_of=jobs_of, thumbnails=thumbnails)
@@ -288,7 +288,7 @@ def _add_to_report(
         report.add(result.row(), picture=picture, thumbnail=thumbnail)
 
 
-def _file_jobs(
+def file_jobs(
     scorer: ScoringFacts, files: ImageFiles, regions: RegionOutput | None
 ) -> list[FileJob]:
     """The writers of each scored image's files."""

@@ -71,7 +71,8 @@ def verify(folder: Path, *, inputs: bool = True) -> Verification:
 
     Args:
         folder: the output folder.
-        inputs: whether to check that the images still exist and have not changed since.
+        inputs: whether to check that the images still exist and have not changed since; those that
+            `moeclip watch` has moved are not checked.
 
     Raises:
         UsageError: if the folder has no readable run card.
@@ -134,7 +135,9 @@ def _verify_rows(
     if not is_present(folder / INPUTS):
         return
     files = ImageFiles.of(folder, settings)
-    directory = Path(card.get("environment", {}).get("directory", ""))
+    environment = card.get("environment", {})
+    directory = Path(environment.get("directory", ""))
+    inputs = inputs and "moved_to" not in environment
     logged = 0
 
     def expected_files() -> Iterator[str]:

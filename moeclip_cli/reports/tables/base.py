@@ -130,6 +130,14 @@ class TextTable(Table):
         """See `Table.write`."""
         self._file.append(self.encode(rows))
 
+    def sync(self) -> None:
+        """Wait until the rows are on the disk.
+
+        Raises:
+            UsageError: if they cannot be written, or the file has been removed.
+        """
+        self._file.sync()
+
     @classmethod
     def read(cls, path: Path) -> Iterator[Row]:
         """See `Table.read`."""

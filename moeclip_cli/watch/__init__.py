@@ -1,0 +1,1 @@
+"""`moeclip watch`: pictures of a folder are inspected as they arrive, each once."""
