@@ -10,7 +10,7 @@ FLOORS = (
     {"doctor", "evaluation", "exports"},
     {"reports"},
     {"runs"},
-    {"training"},
+    {"server", "training"},
     {"cli"},
     {"__main__", "moeclip_cli"},
 )
