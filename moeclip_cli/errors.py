@@ -28,13 +28,15 @@ class ImageError(MoeclipError):
         message: the problem and the remedy.
         temporary: whether the cause is the system and not the content of the file, so that a
             resumed run tries again.
+        too_large: whether the image has more pixels than permitted.
     """
 
     exit_code = ExitCode.UNREADABLE_IMAGES
 
-    def __init__(self, message: str, *, temporary: bool = False) -> None:
+    def __init__(self, message: str, *, temporary: bool = False, too_large: bool = False) -> None:
         super().__init__(message)
         self.temporary = temporary
+        self.too_large = too_large
 
 
 class ModelError(MoeclipError):

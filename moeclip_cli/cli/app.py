@@ -27,6 +27,7 @@ from moeclip_cli.cli.parameters import Command
 from moeclip_cli.cli.profile import profile_app
 from moeclip_cli.cli.recut import recut
 from moeclip_cli.cli.score import score
+from moeclip_cli.cli.serve import serve
 from moeclip_cli.cli.settings import SettingsCommand
 from moeclip_cli.cli.train import train
 from moeclip_cli.cli.verify import verify
@@ -90,6 +91,7 @@ app = typer.Typer(
 )
 app.command(cls=ScoreCommand)(score)
 app.command(cls=ScoreCommand)(watch)
+app.command(cls=SettingsCommand)(serve)
 app.command(cls=Command)(recut)
 app.command(cls=Command)(compare)
 app.command(cls=SettingsCommand)(heatmap)

@@ -63,6 +63,9 @@ def _option(panel: str, help_text: str, *names: str, **more: Any) -> Any:
 
 _PROMPT_HELP = 'Name of the object in the images, e.g. "metal bracket".'
 Prompt = Annotated[str, _option(MODEL, _PROMPT_HELP, "--prompt", "-p", callback=_valid_text)]
+Threshold = Annotated[
+    float | None, typer.Option("--threshold", "-t", parser=fraction, metavar="FLOAT")
+]
 DataRoot = Annotated[
     Path | None,
     _option(
@@ -279,9 +282,7 @@ class ProductOptions:
 
     prompt: Prompt = DEFAULT_PROMPT
     prompts: Path | None = None
-    threshold: Annotated[
-        float | None, typer.Option("--threshold", "-t", parser=fraction, metavar="FLOAT")
-    ] = None
+    threshold: Threshold = None
     profile: Path | None = None
 
     def read(self) -> Product:

@@ -9,16 +9,19 @@ from collections.abc import Iterable
 from moeclip_cli.cli import console
 
 PREFIX = "MOECLIP_"
+TOKEN = "MOECLIP_TOKEN"
+"""The token of `moeclip serve`; not an option, as other users can see command lines."""
 
-# Set by moeclip itself in the processes that it starts, and read by `watch`.
-_NOT_OPTIONS = frozenset({"MOECLIP_LAUNCHED", "MOECLIP_WEBHOOK_SECRET"})
+# Those that are no options: moeclip itself sets the first one in the processes that it starts, and
+# `watch` reads the second one.
+_OTHERS = frozenset({"MOECLIP_LAUNCHED", "MOECLIP_WEBHOOK_SECRET", TOKEN})
 
 
 def warn_about_unknown(known: Iterable[str]) -> None:
     """Warn about variables with the prefix that are not among `known`."""
     names = set(known)
     for name in sorted(os.environ):
-        if not name.startswith(PREFIX) or name in names | _NOT_OPTIONS:
+        if not name.startswith(PREFIX) or name in names | _OTHERS:
             continue
         # Without the prefix, which makes any two of them similar.
         ends = [known_name.removeprefix(PREFIX) for known_name in names]

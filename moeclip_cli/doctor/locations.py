@@ -14,7 +14,7 @@ from moeclip_cli.doctor.finding import Finding
 
 _SETTINGS_PREFIX = "MOECLIP_"
 # They are, or may contain, passwords.
-_SECRET = ("MOECLIP_WEBHOOK_SECRET", "MOECLIP_WEBHOOK", "MOECLIP_MQTT")
+_SECRET = ("MOECLIP_TOKEN", "MOECLIP_WEBHOOK_SECRET", "MOECLIP_WEBHOOK", "MOECLIP_MQTT")
 
 
 def locations(settings_file: Path) -> Iterator[Finding]:

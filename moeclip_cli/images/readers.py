@@ -412,7 +412,8 @@ def check_size(size: tuple[int, int], max_pixels: int) -> int:
     if width * height > max_pixels:
         raise ImageError(
             f"The image has {width} x {height} = {width * height:,} pixels, more than the limit of "
-            f"{max_pixels:,}; raise `max_pixels` if you trust the file."
+            f"{max_pixels:,}; raise `max_pixels` if you trust the file.",
+            too_large=True,
         )
     return width * height
 

@@ -10,7 +10,7 @@ FLOORS = (
     {"doctor", "evaluation", "exports"},
     {"reports"},
     {"runs"},
-    {"training", "watch"},
+    {"server", "training", "watch"},
     {"cli"},
     {"__main__", "moeclip_cli"},
 )
