@@ -31,7 +31,8 @@ def network_input(
     Returns:
         (3, H, W) float32.
     """
-    size = network.input_size(*pixels.shape[:2], side or network.config.image_size)
+    height, width = pixels.shape[:2]
+    size = network.input_size(height, width, side or network.config.image_size)
     return torch.from_numpy(normalised(pixels, *size, network.preprocessing))
 
 
