@@ -101,8 +101,8 @@ class FastestPrecision:
         """The choice in one sentence."""
         found = "; ".join(map(str, self.trials))
         return (
-            f"Precision {self.precision}, by {self.images} generated pictures: beside fp32, {found} "
-            f"(allowed: {BOUND})."
+            f"Precision {self.precision}, by {self.images} generated pictures: beside fp32, "
+            f"{found} (allowed: {BOUND})."
         )
 
     def to_dict(self) -> dict[str, Any]:
