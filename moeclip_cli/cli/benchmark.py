@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import typer
 
@@ -17,6 +17,7 @@ from moeclip_cli.cli.benchmark_options import (
     EvaluationOptions,
 )
 from moeclip_cli.cli.benchmark_tables import print_category, print_comparison, print_tables
+from moeclip_cli.cli.fastest import settle
 from moeclip_cli.cli.groups import grouped
 from moeclip_cli.cli.processes import command_line, is_one_of_several, ran_in_several
 from moeclip_cli.cli.progress import meter
@@ -56,6 +57,10 @@ def benchmark(
     """
     references = models.references
     models.check(run)
+    if run.precision == "auto" and (len(models.names) > 1 or processes > 1 or is_one_of_several()):
+        raise UsageError(
+            "`precision` auto is measured for one model in one process; choose fp32, bf16 or fp16."
+        )
     if evaluation.self_check:
         if not data.is_empty or len(models.names) > 1 or processes > 1 or references.wanted:
             raise UsageError(
@@ -93,7 +98,8 @@ def benchmark(
             for remark in selection.remarks(data.limit):
                 console.warn(remark)
             console.note(f"Loading {', '.join(models.names)}.")
-        loaded = models.load(replace(run, device=str(device)))
+        settled = settle(run.precision, models.measured(str(device)), quiet=quiet)
+        loaded = models.load(replace(run, device=str(device), precision=settled.precision))
         choices = Choices(
             evaluation.protocol,
             data.limit,
@@ -111,7 +117,7 @@ def benchmark(
         if world.rank > 0:
             assist_benchmark(job, Execution(pace, world))
             return
-        report = _run(job, Execution(pace, world), output, device, quiet=quiet)
+        report = _run(job, Execution(pace, world), output, device, settled.facts, quiet=quiet)
     if not quiet:
         print_tables(report.lines)
         console.note(
@@ -131,6 +137,7 @@ def _run(
     execution: Execution,
     output: BenchmarkOutput,
     device: torch.device,
+    facts: dict[str, Any],
     *,
     quiet: bool,
 ) -> BenchmarkReport:
@@ -141,7 +148,7 @@ def _run(
     from moeclip_cli.runs.environment import describe_environment
 
     environment = describe_environment(describe_device(device), command_line(), torch_versions())
-    environment |= {"processes": execution.world.size}
+    environment |= {"processes": execution.world.size, **facts}
     folder = claim_folder(output.out, job.settings, environment, overwrite=output.overwrite)
     kept = f"Finished categories are kept in {output.out}; the same command continues from there."
     with (

@@ -10,6 +10,7 @@ import typer
 
 from moeclip_cli.checkpoints.builtin import DEFAULT_MODEL, DEFAULT_TOWER
 from moeclip_cli.cli import options
+from moeclip_cli.cli.fastest import Measured
 from moeclip_cli.errors import UsageError
 from moeclip_cli.evaluation.results import ProtocolChoice
 from moeclip_cli.model.config import Domain
@@ -195,6 +196,16 @@ class BenchmarkModels:
         for name in self.names:
             model = options.ModelOptions(name, backbone_weights=self.backbone_weights)
             model.check(device)
+
+    def measured(self, device: str) -> Measured:
+        """The first model, for its fastest precision on a device."""
+        return Measured(
+            self.names[0],
+            device,
+            self.backbone_weights,
+            self.image_size,
+            compares=self.references.wanted,
+        )
 
     def load(self, device: options.DeviceOptions) -> list[BenchmarkedModel]:
         """Load the models.

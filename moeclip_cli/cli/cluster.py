@@ -66,6 +66,10 @@ class ClusterOptions(options.RunOptions):
             raise UsageError(
                 "`mutual` compares all images with each other in one process; omit `ray`."
             )
+        if self.precision == "auto":
+            raise UsageError(
+                "`precision` auto is measured on one machine; name a precision with `ray`."
+            )
         if live:
             raise UsageError("The frames of a stream are scored where it is read; omit `ray`.")
         if self.device not in ("auto", "cpu", "cuda"):

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from moeclip_cli.checkpoints.names import is_graph
 from moeclip_cli.cli import console, options
+from moeclip_cli.cli.fastest import Measured, settle
 from moeclip_cli.cli.progress import progress
 from moeclip_cli.errors import UsageError
 
@@ -66,21 +67,32 @@ class MutualOptions:
         Raises:
             ModelError, UsageError: see `Inspector.load`.
         """
+        measured = Measured(
+            model.model,
+            device.device,
+            model.backbone_weights,
+            model.image_size,
+            model.domain,
+            compares=True,
+        )
+        settled = settle(device.precision, measured, quiet=quiet)
         with console.status("Loading the model", quiet=quiet):
             from moeclip_cli.images.decode import DEFAULT_DECODE_SECONDS, DEFAULT_MAX_PIXELS
             from moeclip_cli.inspection.mutual import MutualInspector
 
-            return MutualInspector.load(
+            found = MutualInspector.load(
                 model.model,
                 backbone_weights=model.backbone_weights,
                 image_size=model.image_size,
                 domain=model.domain,
                 threshold=product.threshold,
                 device=device.device,
-                precision=device.precision,
+                precision=settled.precision,
                 max_pixels=images.max_pixels or DEFAULT_MAX_PIXELS,
                 decode_seconds=images.decode_seconds or DEFAULT_DECODE_SECONDS,
             )
+        found.facts |= settled.facts
+        return found
 
 
 def compare(

@@ -201,6 +201,7 @@ def _claim(
         regions=regions,
     )
     environment = describe_environment(device, command_line(), inspector.versions)
+    environment |= inspector.facts
     if output.report:
         environment["report"] = text.to_dict()
     folder = RunFolder.claim(

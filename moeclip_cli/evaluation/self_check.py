@@ -27,7 +27,7 @@ from moeclip_cli.inspection.inspector import Inspector
 
 PAIRS = 20
 RECORD = "self_check.json"
-_SEED = 20_260_004
+SEED = 20_260_004
 
 Metrics = dict[str, "float | None"]
 
@@ -148,7 +148,7 @@ def measure(inspector: Inspector, advance: Callable[[], None]) -> Measurement:
         advance: called after each image.
     """
     pairs = [
-        generate(_SEED, index, inspector.image_size, HELD_OUT_FAMILIES, TRAINING_DEFECTS)
+        generate(SEED, index, inspector.image_size, HELD_OUT_FAMILIES, TRAINING_DEFECTS)
         for index in range(PAIRS)
     ]
     images = [pixels for pair in pairs for pixels in (pair.clean, pair.defective)]

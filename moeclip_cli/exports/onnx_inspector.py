@@ -124,6 +124,11 @@ class OnnxInspector:
         return self._session.versions
 
     @property
+    def facts(self) -> dict[str, Any]:
+        """How settings were chosen: none was."""
+        return {}
+
+    @property
     def device_name(self) -> str:
         """The device in words, such as "cpu, 8 threads"."""
         threads = self._session.threads

@@ -43,6 +43,7 @@ class PlacedModel:
         sizes: sides in pixels of all network inputs.
         max_pixels: images with more pixels are refused.
         decode_seconds: limit on the time to decode an image.
+        facts: how settings were chosen, for a run card.
     """
 
     def __init__(
@@ -65,6 +66,7 @@ class PlacedModel:
             raise UsageError(f"`decode_seconds` must be above 0, not {decode_seconds}.")
         self.max_pixels = max_pixels
         self.decode_seconds = decode_seconds
+        self.facts: dict[str, Any] = {}
         self._network = model.network
         self._network.set_precision(self.dtype)
         with memory_errors(

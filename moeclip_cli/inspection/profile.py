@@ -7,11 +7,12 @@ import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, get_args
 
 from moeclip_cli._version import __version__
 from moeclip_cli.bounded_text import read_small_text, require_regular_file
 from moeclip_cli.checkpoints.configuration import read_record
+from moeclip_cli.choices import PRECISIONS, Precision
 from moeclip_cli.errors import ModelError, UsageError
 from moeclip_cli.files import replacing
 from moeclip_cli.inspection.conformal import attainable_rate, conformal_threshold, in_words
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     from moeclip_cli.inspection.references import References
 
 FORMAT = 2
+
+_P = TypeVar("_P", bound="Profile")
 
 Rule = Literal["split", "jackknife+"]
 """Origin of the scores of a threshold: images apart from all else, or the references themselves."""
@@ -156,6 +159,10 @@ class Profile:
             return cls.from_json(read_small_text(path, "profile"))
         except _READING_ERRORS as error:
             raise _not_a_profile(path) from error
+
+    def carried_over(self: _P, precision: Precision) -> _P:
+        """The profile for another floating-point type, whose scores are close to those here."""
+        return replace(self, settings={**self.settings, "precision": PRECISIONS[precision]})
 
     def check(self, settings: Mapping[str, Any]) -> None:
         """Refuse settings that give other scores than those of the calibration.

@@ -229,6 +229,7 @@ def test_missing_datasets_are_listed_and_not_failed(benchmark, tmp_path):
         (["rsdd", "--data-root", "tree", "--strict"], 4, "instead of 387 and 387"),
         (["--data", "parts", "--data", "more/Parts"], 2, "both called"),
         (["--self-check", "mvtec"], 2, "--self-check"),
+        (["mvtec", "--precision", "auto", "--processes", "2"], 2, "choose fp32, bf16 or fp16"),
         (["--data", "parts", "--protocol", "papers"], 2, "deployed"),
     ],
 )

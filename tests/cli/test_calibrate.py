@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 from support.samples import save_image
 
+from moeclip_cli.choices import PRECISIONS
 from moeclip_cli.runs.lock import WriterLock
 
 PROFILE = Path("moeclip-profile.json")
@@ -192,3 +193,21 @@ def test_a_profile_path_that_is_too_long_is_one_sentence(run, good):
     refused = run("calibrate", good, "--false-alarms", 0.1, *PROMPT, "--profile", "x" * 5000)
     assert refused.exit_code == 2
     assert "choose a shorter --profile" in " ".join(refused.stderr.split())
+
+
+def test_its_threshold_holds_in_the_fastest_precision(run, calibrated, good):
+    result = run("score", good, "--profile", PROFILE, "--precision", "auto")
+    assert result.exit_code == 0, result.stderr
+    assert "Precision " in result.stderr
+    card = json.loads(Path("moeclip-out/run.json").read_text(encoding="utf-8"))
+    choice = card["environment"]["precision_choice"]
+    assert PRECISIONS[choice["chosen"]] == card["settings"]["precision"]
+    assert [trial["precision"] for trial in choice["trials"]] == ["bf16"]
+
+
+def test_a_profile_in_another_precision_decides(run, good):
+    assert run("calibrate", good, "--precision", "bf16", "-a", 0.1).exit_code == 0
+    result = run("score", good, "--profile", PROFILE, "--precision", "auto")
+    assert result.exit_code == 0, result.stderr
+    card = json.loads(Path("moeclip-out/run.json").read_text(encoding="utf-8"))
+    assert card["settings"]["precision"] == "bfloat16"

@@ -35,6 +35,12 @@ def test_settings_file_and_variables(monkeypatch, tmp_path):
     assert values_by_name()["MOECLIP_DEVICE"] == "cpu"
 
 
+@pytest.mark.parametrize("name", ["MOECLIP_TOKEN", "MOECLIP_WEBHOOK_SECRET"])
+def test_secrets_are_not_shown(monkeypatch, name):
+    monkeypatch.setenv(name, "s3cret")
+    assert values_by_name()[name] == "set"
+
+
 def test_other_variables_are_not_shown(monkeypatch):
     monkeypatch.setenv("HF_TOKEN", "hf_secret")
     assert "hf_secret" not in str(values_by_name())

@@ -63,6 +63,15 @@ def test_other_settings_are_refused(options, profile, inspector):
         Inspector(inspector.model, device="cpu", profile=profile, **options)
 
 
+def test_a_threshold_is_carried_over_to_another_precision(profile, inspector):
+    other = {**inspector.settings, "precision": "bfloat16"}
+    with pytest.raises(UsageError, match="its precision"):
+        profile.check(other)
+    carried = profile.carried_over("bf16")
+    carried.check(other)
+    assert carried.threshold == profile.threshold
+
+
 def test_another_image_size_is_refused(profile, standin):
     with pytest.raises(UsageError, match="its image size is 70, but here it is 84"):
         Inspector.load(
