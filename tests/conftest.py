@@ -28,7 +28,9 @@ from typer.testing import CliRunner
 # It builds the command anew for each run, which takes longer than many commands do.
 testing._get_command = lru_cache(testing._get_command)
 
-pytest_plugins = ["support.exports", "support.permissions", "support.raw_images"]
+pytest_plugins = [
+    "support.exports", "support.permissions", "support.raw_images", "support.ray_clusters",
+]  # fmt: skip
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,6 @@ import typer
 from moeclip_cli.checkpoints.names import is_graph
 from moeclip_cli.cli import console, options
 from moeclip_cli.cli.exported import graph_loader
-from moeclip_cli.discovery.walk import OUTPUT_MARKER
 from moeclip_cli.errors import UsageError
 from moeclip_cli.extras import require_extra
 
@@ -141,6 +140,7 @@ class ActorModel:
         folder: Path | None,
         *,
         keep_map: bool,
+        quiet: bool,
     ) -> Inspector | OnnxInspector | RayScorer:
         """What scores the images: the actors of a cluster, or without one the inspector itself.
 
@@ -149,13 +149,20 @@ class ActorModel:
             share: number and size of the actors, if there is a cluster.
             folder: the output folder, if files are written there for each image.
             keep_map: whether results of actors keep their probability map.
+            quiet: do not warn of lost actors.
         """
         if share is None:
             return inspector
         from moeclip_cli.runs.ray_scorer import RayScorer
 
-        shared = () if folder is None else (folder / OUTPUT_MARKER,)
-        return RayScorer(inspector, self._loader(inspector, share), share, shared, keep_map)
+        return RayScorer(
+            inspector,
+            self._loader(inspector, share),
+            share,
+            folder,
+            keep_map,
+            remark=(lambda sentence: None) if quiet else console.warn,
+        )
 
     def _loader(
         self, inspector: Inspector | OnnxInspector, share: Share

@@ -98,7 +98,7 @@ def heatmap(
         warn_about_threshold(inspector, quiet=general.quiet)
         actors = ActorModel(model, run, images, shown, frames)
         preview = len(found) <= _MOST_PREVIEWS and not general.quiet
-        source = actors.source(inspector, share, output.out, keep_map=preview)
+        source = actors.source(inspector, share, output.out, keep_map=preview, quiet=general.quiet)
         with meter(len(found), quiet=general.quiet, label="Drawing") as advance:
 
             def observe(ref: ImageRef, result: Result) -> None:

@@ -143,7 +143,9 @@ def score(
             inspector, shown = load_scorer(model, here, images, shown, frames, quiet=general.quiet)
             warn_about_threshold(inspector, quiet=general.quiet)
             actors = ActorModel(model, run, images, shown, frames)
-            source = actors.source(inspector, share, output.shared, keep_map=output.report)
+            source = actors.source(
+                inspector, share, output.shared, keep_map=output.report, quiet=general.quiet
+            )
         folder, outputs = _claim(
             inspector, source.device_name, output, table_format, shown, text, regions
         )

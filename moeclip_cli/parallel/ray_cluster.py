@@ -55,7 +55,11 @@ def joined(address: str) -> Iterator[None]:
     """
     require_extra("ray", "ray")
     import ray
+    import ray._private.worker as driver
 
+    # The threads of a driver print what happens to actors to standard output, where results belong;
+    # there is no public switch.
+    driver._worker_logs_enabled = False
     # Ray installs its own, with which SIGTERM would look like an error.
     before = signal.getsignal(signal.SIGTERM)
     options: dict[str, object] = {"log_to_driver": False, "logging_level": logging.ERROR}

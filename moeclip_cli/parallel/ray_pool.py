@@ -17,14 +17,15 @@ from typing import Any, Generic, TypeVar
 import ray
 from ray.exceptions import RayError, RayTaskError
 
+from moeclip_cli.bounded_text import shortened
 from moeclip_cli.errors import MoeclipError, ProcessLostError
-from moeclip_cli.log import LOGGER
 
 # A task that fails this often is the cause, not the victim.
 _TRIES = 3
 # How long a stream waits without any actor, for example until a cluster has a new node.
 PATIENCE_S = 600.0
 _POLL_S = 1.0
+_LONGEST_REASON = 300
 
 _T = TypeVar("_T")
 _R = TypeVar("_R")
@@ -57,6 +58,10 @@ class RayPool(Generic[_T, _R]):
         size: number of actors. They join when the cluster has room for them.
         depth: number of tasks that an actor has at a time: those it works on, and the next one.
         patience_s: time in seconds to wait while there is no actor.
+        remark: called with a sentence whenever something is tried again.
+
+    Attributes:
+        retries: number of times that something was tried again.
     """
 
     def __init__(
@@ -65,7 +70,10 @@ class RayPool(Generic[_T, _R]):
         size: int,
         depth: int = 2,
         patience_s: float = PATIENCE_S,
+        remark: Callable[[str], None] = lambda sentence: None,
     ) -> None:
+        self.retries = 0
+        self._remark = remark
         self._new_actor = new_actor
         self._ahead = 2 * size * depth
         self._depth = depth
@@ -154,7 +162,7 @@ class RayPool(Generic[_T, _R]):
             ray.get(actor.started)
         except RayError as error:
             self._failed_starts += 1
-            self._raise_if_final(error, self._failed_starts, "An actor could not be started")
+            self._retry(error, self._failed_starts, "An actor could not be started")
             self._replace(actor)
         else:
             actor.is_ready = True
@@ -171,7 +179,6 @@ class RayPool(Generic[_T, _R]):
 
     def _lose(self, actor: _Actor, error: RayError) -> None:
         """Give the tasks of a lost actor to others, and start another one."""
-        LOGGER.warning("An actor was lost; its images are scored again (%s).", type(error).__name__)
         lost = [each for each, (_, owner) in self._running.items() if owner is actor]
         for task, _ in [self._running.pop(each) for each in lost]:
             self._fail(task, error)
@@ -179,22 +186,23 @@ class RayPool(Generic[_T, _R]):
 
     def _fail(self, task: _Task[_T, _R], error: RayError) -> None:
         task.failures += 1
-        self._raise_if_final(error, task.failures, "The same images were lost")
+        self._retry(error, task.failures, "A task was lost")
         self._again.append(task)
 
-    @staticmethod
-    def _raise_if_final(error: RayError, failures: int, what: str) -> None:
+    def _retry(self, error: RayError, failures: int, what: str) -> None:
+        """Raise the error if it is final, else remark that something is tried again."""
         cause = getattr(error, "cause", None) if isinstance(error, RayTaskError) else None
         if isinstance(cause, MoeclipError):
             raise cause
-        if failures < _TRIES:
-            return
-        if cause is not None:
+        if failures >= _TRIES and cause is not None:
             raise cause
-        raise ProcessLostError(
-            f"{what} {failures} times with an actor, possibly because memory ran out; lower "
-            "`actors` or `batch_size`, and use `resume` to go on."
-        ) from error
+        if failures >= _TRIES:
+            raise ProcessLostError(
+                f"{what} {failures} times, possibly because memory ran out; lower `actors` or "
+                "`batch_size`, and use `resume` to go on."
+            ) from error
+        self.retries += 1
+        self._remark(f"{what} on the Ray cluster ({_reason(cause or error)}); it is tried again.")
 
     def _replace(self, actor: _Actor) -> None:
         _end(actor)
@@ -203,6 +211,11 @@ class RayPool(Generic[_T, _R]):
     def _start(self) -> _Actor:
         handle = self._new_actor()
         return _Actor(handle, handle.start.remote())
+
+
+def _reason(error: BaseException) -> str:
+    name = type(error).__name__
+    return name if isinstance(error, RayError) else shortened(f"{name}: {error}", _LONGEST_REASON)
 
 
 def _end(actor: _Actor) -> None:

@@ -13,9 +13,11 @@ from typing import TYPE_CHECKING, Any
 
 from moeclip_cli._version import __version__
 from moeclip_cli.discovery.inputs import ImageRef
+from moeclip_cli.discovery.walk import OUTPUT_MARKER
 from moeclip_cli.errors import ModelError, UsageError
 from moeclip_cli.inspection.result import Result
 from moeclip_cli.runs.batches import batches
+from moeclip_cli.runs.folder import remove_partial_files
 from moeclip_cli.runs.stream import JobsOf, Pace, PromptFunction, results_with_files
 
 if TYPE_CHECKING:
@@ -129,15 +131,17 @@ class RayScorer:
         inspector: the same model on the CPU of this process, for its facts.
         load: loads it in an actor.
         share: number and size of the actors.
-        shared: files that every node must see, besides the images.
+        folder: the output folder, if actors write files there.
         keep_map: whether results keep their probability map.
+        remark: called with a sentence about what was lost and is tried again.
     """
 
     inspector: Inspector | OnnxInspector
     load: Load
     share: Share
-    shared: tuple[Path, ...] = ()
+    folder: Path | None = None
     keep_map: bool = False
+    remark: Callable[[str], None] = lambda sentence: None
 
     @property
     def model(self) -> Named:
@@ -183,7 +187,8 @@ class RayScorer:
         if first is None:
             return
         paths = (ref.path for ref in first[:1])
-        images = tuple(path for path in paths if isinstance(path, Path) and path.exists())
+        images = [path for path in paths if isinstance(path, Path) and path.exists()]
+        outputs = [] if self.folder is None else [self.folder / OUTPUT_MARKER]
         assignment = Assignment(
             self.load,
             self.inspector.settings,
@@ -192,7 +197,7 @@ class RayScorer:
             experts_layer,
             self.keep_map,
             Path.cwd(),
-            (*self.shared, *images),
+            (*outputs, *images),
         )
         sent: deque[list[ImageRef]] = deque()
 
@@ -219,9 +224,12 @@ class RayScorer:
         )
         stored = ray.put(assignment)  # once, however many actors there are
         pool: RayPool[Task, list[Result]] = RayPool(
-            lambda: actor.remote(stored), self.share.actors, depth=at_a_time + 1
+            lambda: actor.remote(stored), self.share.actors, at_a_time + 1, remark=self.remark
         )
-        return pool.map(tasks)
+        yield from pool.map(tasks)
+        if pool.retries and self.folder is not None:
+            below = [each.name for each in self.folder.iterdir() if each.is_dir()]
+            remove_partial_files(self.folder, below)
 
 
 def _tasks(refs: Iterable[ImageRef], batch_size: int) -> Iterator[list[ImageRef]]:
