@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -17,7 +17,8 @@ from moeclip_cli.cli.benchmark_options import (
     EvaluationOptions,
 )
 from moeclip_cli.cli.benchmark_tables import print_category, print_comparison, print_tables
-from moeclip_cli.cli.groups import grouped
+from moeclip_cli.cli.framing import FramingOptions
+from moeclip_cli.cli.groups import AsOptions, grouped
 from moeclip_cli.cli.processes import command_line, is_one_of_several, ran_in_several
 from moeclip_cli.cli.progress import meter
 from moeclip_cli.errors import DatasetError, ModelError, ProcessLostError, UsageError
@@ -38,6 +39,10 @@ def benchmark(
     models: BenchmarkModels,
     evaluation: EvaluationOptions,
     output: BenchmarkOutput,
+    framing: Annotated[
+        FramingOptions,
+        AsOptions(panel=EvaluationOptions.PANEL, without=("region", "ignore", "align")),
+    ],
     run: options.RunOptions,
     processes: options.Processes = 1,
     general: options.GeneralOptions,
@@ -56,8 +61,17 @@ def benchmark(
     """
     references = models.references
     models.check(run)
+    frames = framing.read(mutual=references.mutual)
+    if frames.tile is not None and references.shots is not None:
+        raise UsageError("--shots compares whole images; omit --tile, or give --reference.")
     if evaluation.self_check:
-        if not data.is_empty or len(models.names) > 1 or processes > 1 or references.wanted:
+        if (
+            not data.is_empty
+            or len(models.names) > 1
+            or processes > 1
+            or references.wanted
+            or frames.tile
+        ):
             raise UsageError(
                 "--self-check takes one model and one process, and no datasets or comparison; omit "
                 "the others."
@@ -93,7 +107,7 @@ def benchmark(
             for remark in selection.remarks(data.limit):
                 console.warn(remark)
             console.note(f"Loading {', '.join(models.names)}.")
-        loaded = models.load(replace(run, device=str(device)))
+        loaded = models.load(replace(run, device=str(device)), frames)
         choices = Choices(
             evaluation.protocol,
             data.limit,

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from moeclip_cli.evaluation.plan import Selection
     from moeclip_cli.evaluation.shots import FewShot
     from moeclip_cli.runs.benchmark_models import BenchmarkedModel, Comparison
+    from moeclip_cli.tiles.framing import Framing
 
 
 @dataclass(frozen=True)
@@ -196,8 +197,12 @@ class BenchmarkModels:
             model = options.ModelOptions(name, backbone_weights=self.backbone_weights)
             model.check(device)
 
-    def load(self, device: options.DeviceOptions) -> list[BenchmarkedModel]:
+    def load(self, device: options.DeviceOptions, framing: Framing) -> list[BenchmarkedModel]:
         """Load the models.
+
+        Args:
+            device: device and precision.
+            framing: tiles of the images.
 
         Raises:
             ModelError, UsageError: see `Inspector.load`.
@@ -211,6 +216,7 @@ class BenchmarkModels:
             image_size=self.image_size,
             device=device.device,
             precision=device.precision,
+            framing=framing,
         )
 
 
