@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -18,7 +18,8 @@ from moeclip_cli.cli.benchmark_options import (
 )
 from moeclip_cli.cli.benchmark_tables import print_category, print_comparison, print_tables
 from moeclip_cli.cli.fastest import settle
-from moeclip_cli.cli.groups import grouped
+from moeclip_cli.cli.framing import FramingOptions
+from moeclip_cli.cli.groups import AsOptions, grouped
 from moeclip_cli.cli.processes import command_line, is_one_of_several, ran_in_several
 from moeclip_cli.cli.progress import meter
 from moeclip_cli.errors import DatasetError, ModelError, ProcessLostError, UsageError
@@ -39,6 +40,10 @@ def benchmark(
     models: BenchmarkModels,
     evaluation: EvaluationOptions,
     output: BenchmarkOutput,
+    framing: Annotated[
+        FramingOptions,
+        AsOptions(panel=EvaluationOptions.PANEL, without=("region", "ignore", "align")),
+    ],
     run: options.RunOptions,
     processes: options.Processes = 1,
     general: options.GeneralOptions,
@@ -61,8 +66,17 @@ def benchmark(
         raise UsageError(
             "`precision` auto is measured for one model in one process; choose fp32, bf16 or fp16."
         )
+    frames = framing.read(mutual=references.mutual)
+    if frames.tile is not None and references.shots is not None:
+        raise UsageError("--shots compares whole images; omit --tile, or give --reference.")
     if evaluation.self_check:
-        if not data.is_empty or len(models.names) > 1 or processes > 1 or references.wanted:
+        if (
+            not data.is_empty
+            or len(models.names) > 1
+            or processes > 1
+            or references.wanted
+            or frames.tile
+        ):
             raise UsageError(
                 "--self-check takes one model and one process, and no datasets or comparison; omit "
                 "the others."
@@ -99,7 +113,7 @@ def benchmark(
                 console.warn(remark)
             console.note(f"Loading {', '.join(models.names)}.")
         settled = settle(run.precision, models.measured(str(device)), quiet=quiet)
-        loaded = models.load(replace(run, device=str(device), precision=settled.precision))
+        loaded = models.load(replace(run, device=str(device), precision=settled.precision), frames)
         choices = Choices(
             evaluation.protocol,
             data.limit,

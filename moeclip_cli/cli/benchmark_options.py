@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from moeclip_cli.evaluation.plan import Selection
     from moeclip_cli.evaluation.shots import FewShot
     from moeclip_cli.runs.benchmark_models import BenchmarkedModel, Comparison
+    from moeclip_cli.tiles.framing import Framing
 
 
 @dataclass(frozen=True)
@@ -207,8 +208,12 @@ class BenchmarkModels:
             compares=self.references.wanted,
         )
 
-    def load(self, device: options.DeviceOptions) -> list[BenchmarkedModel]:
+    def load(self, device: options.DeviceOptions, framing: Framing) -> list[BenchmarkedModel]:
         """Load the models.
+
+        Args:
+            device: device and precision.
+            framing: tiles of the images.
 
         Raises:
             ModelError, UsageError: see `Inspector.load`.
@@ -222,6 +227,7 @@ class BenchmarkModels:
             image_size=self.image_size,
             device=device.device,
             precision=device.precision,
+            framing=framing,
         )
 
 

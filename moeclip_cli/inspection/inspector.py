@@ -51,8 +51,9 @@ from moeclip_cli.model.frozen_tower import FrozenTower
 from moeclip_cli.model.scoring import Scores
 from moeclip_cli.parallel.cores import choose_workers
 from moeclip_cli.parallel.device import choose_device
+from moeclip_cli.tiles.canvas import canvas_shape
 from moeclip_cli.tiles.framing import Framing, Tile, Where
-from moeclip_cli.tiles.grid import DEFAULT_OVERLAP
+from moeclip_cli.tiles.grid import DEFAULT_OVERLAP, Box
 
 Prompt: TypeAlias = "str | Callable[[ImageLike], str]"
 
@@ -235,6 +236,24 @@ class Inspector(PlacedModel):
                 Framing(tile, smallest, overlap, region, ignore, align), loaded.network
             ),
         )
+
+    def map_size(self, height: int, width: int) -> tuple[int, int]:
+        """Height and width in pixels of the maps of an image of the given size.
+
+        Args:
+            height: of the image in pixels.
+            width: of the image in pixels.
+
+        Raises:
+            ImageError: if the region of interest does not fit the image.
+        """
+        box = Box(0, 0, width, height)
+        if self.layout is not None:
+            box = self.layout.boxes(width, height)[0]
+        rows, columns = super().map_size(box.height, box.width)
+        if (box.width, box.height) == (width, height):
+            return rows, columns
+        return canvas_shape((width, height), (columns / box.width, rows / box.height))
 
     @property
     def settings(self) -> dict[str, Any]:

@@ -185,6 +185,9 @@ class BenchmarkJob:
             settings["references"] = identities[0]["references"]
         if few_shot is not None or choices.own_references:
             settings["reference_rotations"] = identities[0]["reference_rotations"]
+        if "tile" in identities[0]:
+            settings["tile"] = [identity["tile"] for identity in identities]
+            settings["overlap"] = identities[0]["overlap"]
         if choices.mutual:
             same = ("mode", "subset_size", "windows", "share")
             settings |= {name: identities[0][name] for name in same}

@@ -12,11 +12,15 @@ from moeclip_cli.checkpoints.loading import LoadedModel, load_model
 from moeclip_cli.discovery.places import ImagePlace
 from moeclip_cli.errors import UsageError
 from moeclip_cli.inspection.inspector import Inspector
+from moeclip_cli.inspection.layout import Layout
 from moeclip_cli.inspection.mutual import MutualInspector
 from moeclip_cli.inspection.references import GoodParts
 from moeclip_cli.model.config import Domain
 from moeclip_cli.model.frozen_tower import FrozenTower
 from moeclip_cli.parallel.device import choose_device, choose_precision
+from moeclip_cli.tiles.framing import Framing
+
+_WHOLE = Framing()
 
 
 @dataclass(frozen=True)
@@ -46,6 +50,7 @@ class BenchmarkedModel:
             references, see `inspector`, or its images are compared, see `mutual_inspector`.
         device: of the network: auto, cpu, cuda, cuda:N or mps.
         precision: of the network: auto, fp32, bf16 or fp16.
+        layout: tiles of each image, if there are any.
     """
 
     name: str
@@ -54,6 +59,7 @@ class BenchmarkedModel:
     inspectors: Mapping[Domain, Inspector]
     device: str = "auto"
     precision: str = "auto"
+    layout: Layout | None = None
 
     @classmethod
     def load(
@@ -65,6 +71,7 @@ class BenchmarkedModel:
         image_size: int | None = None,
         device: str = "auto",
         precision: str = "auto",
+        framing: Framing = _WHOLE,
     ) -> BenchmarkedModel:
         """Load a model for both domains.
 
@@ -75,6 +82,7 @@ class BenchmarkedModel:
             image_size: side of the network input in pixels.
             device: device of the network.
             precision: precision of the network.
+            framing: tiles of the images.
 
         Raises:
             ModelError, UsageError: see `Inspector.load`.
@@ -88,7 +96,9 @@ class BenchmarkedModel:
             "scales": list(loaded.config.scales),
             "precision": str(choose_precision(precision)).removeprefix("torch."),
         }
-        found = cls(loaded.name, loaded, identity, {}, device, precision)
+        layout = Layout.of(framing, loaded.network)
+        identity |= {} if layout is None else layout.settings
+        found = cls(loaded.name, loaded, identity, {}, device, precision, layout)
         if comparison is None:
             if isinstance(loaded.network, FrozenTower):
                 raise UsageError(
@@ -138,6 +148,7 @@ class BenchmarkedModel:
             reference_rotations=rotations,
             device=self.device,
             precision=self.precision,
+            layout=self.layout,
         )
 
     def mutual_inspector(self, domain: Domain) -> MutualInspector:
@@ -181,6 +192,7 @@ def load_models(
     image_size: int | None = None,
     device: str = "auto",
     precision: str = "auto",
+    framing: Framing = _WHOLE,
 ) -> list[BenchmarkedModel]:
     """Load models under unique names: files with the same name are called by their paths.
 
@@ -191,6 +203,7 @@ def load_models(
         image_size: for all models.
         device: for all models.
         precision: for all models.
+        framing: for all models.
 
     Raises:
         ModelError, UsageError: see `Inspector.load`.
@@ -203,6 +216,7 @@ def load_models(
             image_size=image_size,
             device=device,
             precision=precision,
+            framing=framing,
         )
         for model in models
     ]

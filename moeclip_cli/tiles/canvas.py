@@ -16,6 +16,20 @@ from moeclip_cli.tiles.grid import Box
 _MOST_PIXELS = 2**22
 
 
+def canvas_shape(size: tuple[int, int], resolution: tuple[float, float]) -> tuple[int, int]:
+    """Rows and columns of a blended map.
+
+    Args:
+        size: width and height of the image in pixels.
+        resolution: pixels of the maps that are blended per pixel of the image, across and down.
+    """
+    columns, rows = (
+        max(1.0, length * min(1.0, scale)) for length, scale in zip(size, resolution, strict=True)
+    )
+    shrink = min(1.0, math.sqrt(_MOST_PIXELS / (columns * rows)))
+    return max(1, round(rows * shrink)), max(1, round(columns * shrink))
+
+
 class MapCanvas:
     """Maps of overlapping boxes of an image, blended.
 
@@ -42,12 +56,7 @@ class MapCanvas:
         layers: int,
     ) -> None:
         self._width, self._height = size
-        columns, rows = (
-            max(1.0, length * min(1.0, scale))
-            for length, scale in zip(size, resolution, strict=True)
-        )
-        shrink = min(1.0, math.sqrt(_MOST_PIXELS / (columns * rows)))
-        self._columns, self._rows = (max(1, round(side * shrink)) for side in (columns, rows))
+        self._rows, self._columns = canvas_shape(size, resolution)
         self._area = area
         self._overlap = overlap
         self._sums = np.zeros((layers, self._rows, self._columns), np.float32)

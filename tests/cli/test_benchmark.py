@@ -383,3 +383,34 @@ def test_self_check_of_the_built_in_model(moeclip):
     result = moeclip("benchmark", "--self-check", "--device", "cpu")
     assert result.exit_code == 0, result.stderr
     assert "Self-check passed" in result.stdout
+
+
+def test_images_are_evaluated_in_tiles(benchmark, tmp_path):
+    own_folder(tmp_path / "own")
+    data = ("--data", tmp_path / "own")
+    assert benchmark(*data, "--out", "whole").exit_code == 0
+    result = benchmark(*data, "--tile", 32)
+    assert result.exit_code == 0, result.output
+    settings = read()["card"]["settings"]
+    assert (settings["tile"], settings["overlap"]) == ([32], 0.25)
+    assert "tile" not in read(Path("whole"))["card"]["settings"]
+    tiled, whole = (read(out)["lines"][0]["values"] for out in (OUT, Path("whole")))
+    assert tiled.keys() == whole.keys()
+    assert tiled != whole
+    assert any(name.startswith("pixel") for name in tiled) and None not in tiled.values()
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        (("--mutual",), "--mutual compares whole images; omit --tile."),
+        (("--shots", "1"), "--shots compares whole images; omit --tile, or give --reference."),
+        (("--self-check",), "--self-check takes one model"),
+        (("--smallest", "12px"), "--smallest chooses the tiles"),
+    ],
+)
+def test_tiles_that_mean_nothing_are_refused(benchmark, tmp_path, options, sentence):
+    own_folder(tmp_path / "own")
+    result = benchmark("--data", tmp_path / "own", "--tile", 40, *options)
+    assert result.exit_code == 2
+    assert sentence in result.stderr

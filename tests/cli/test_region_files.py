@@ -118,7 +118,7 @@ def test_every_region_has_a_crop_and_its_image_a_mask(moeclip, run, parts, thres
     next((OUT / "masks").rglob("*.png")).rename(OUT / "masks/other.png")
     verified = moeclip("verify", OUT)
     assert verified.exit_code == 5
-    assert "2 overlays or maps are missing" in " ".join(verified.stdout.split())
+    assert "overlays or maps are missing (2)" in " ".join(verified.output.split())
 
 
 def test_fiftyone_finds_every_image_of_its_dataset(run, parts, threshold):
