@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,7 +12,6 @@ from moeclip_cli.cli import console
 from moeclip_cli.errors import UsageError
 
 if TYPE_CHECKING:
-    from moeclip_cli.cli.options import ImageOptions
     from moeclip_cli.discovery.source import ImageSource
     from moeclip_cli.images.paged import PagedImages
 
@@ -33,7 +33,22 @@ def require_files(paths: Sequence[str]) -> None:
         raise UsageError(f"{stream} is a stream, which only 'moeclip score' reads.")
 
 
-def paged(source: ImageSource, images: ImageOptions, *, quiet: bool) -> PagedImages:
+@dataclass(frozen=True)
+class PageLimits:
+    """Pages that are wanted, and limits on each.
+
+    Attributes:
+        pages, every: see `PageChoice.of`.
+        max_pixels, seconds: see `decode`; None for the defaults.
+    """
+
+    pages: str | None
+    every: int | None
+    max_pixels: int | None
+    seconds: float | None
+
+
+def paged(source: ImageSource, wanted: PageLimits, *, quiet: bool) -> PagedImages:
     """The pages of a source that options choose.
 
     Raises:
@@ -42,11 +57,11 @@ def paged(source: ImageSource, images: ImageOptions, *, quiet: bool) -> PagedIma
     from moeclip_cli.images.decode import DEFAULT_DECODE_SECONDS, DEFAULT_MAX_PIXELS
     from moeclip_cli.images.paged import PageChoice, PagedImages
 
-    choice = PageChoice.of(images.pages, images.every)
+    choice = PageChoice.of(wanted.pages, wanted.every)
     with console.status("Counting pages", quiet=quiet):
         return PagedImages(
             source,
             choice,
-            max_pixels=images.max_pixels or DEFAULT_MAX_PIXELS,
-            seconds=images.decode_seconds or DEFAULT_DECODE_SECONDS,
+            max_pixels=wanted.max_pixels or DEFAULT_MAX_PIXELS,
+            seconds=wanted.seconds or DEFAULT_DECODE_SECONDS,
         )
