@@ -202,7 +202,14 @@ class ImageOptions:
             self._mention_skipped(source, counts)
         if self.pages is None and self.every is None:
             return FoundImages(source, min(counts.images, self.limit or counts.images))
-        pages = paged(source, self, quiet=quiet)
+        pages = paged(
+            source,
+            self.pages,
+            self.every,
+            max_pixels=self.max_pixels,
+            decode_seconds=self.decode_seconds,
+            quiet=quiet,
+        )
         return FoundImages(pages, min(len(pages), self.limit or len(pages)))
 
     def _mention_skipped(self, source: ImageSource, counts: SourceCounts) -> None:

@@ -11,7 +11,6 @@ from moeclip_cli.cli import console
 from moeclip_cli.errors import UsageError
 
 if TYPE_CHECKING:
-    from moeclip_cli.cli.options import ImageOptions
     from moeclip_cli.discovery.source import ImageSource
     from moeclip_cli.images.paged import PagedImages
 
@@ -33,8 +32,16 @@ def require_files(paths: Sequence[str]) -> None:
         raise UsageError(f"{stream} is a stream, which only 'moeclip score' reads.")
 
 
-def paged(source: ImageSource, images: ImageOptions, *, quiet: bool) -> PagedImages:
-    """The pages of a source that options choose.
+def paged(
+    source: ImageSource,
+    pages: str | None,
+    every: int | None,
+    *,
+    max_pixels: int | None,
+    decode_seconds: float | None,
+    quiet: bool,
+) -> PagedImages:
+    """The pages of a source that options choose; they are named like the options.
 
     Raises:
         UsageError: if the options are wrong.
@@ -42,11 +49,11 @@ def paged(source: ImageSource, images: ImageOptions, *, quiet: bool) -> PagedIma
     from moeclip_cli.images.decode import DEFAULT_DECODE_SECONDS, DEFAULT_MAX_PIXELS
     from moeclip_cli.images.paged import PageChoice, PagedImages
 
-    choice = PageChoice.of(images.pages, images.every)
+    choice = PageChoice.of(pages, every)
     with console.status("Counting pages", quiet=quiet):
         return PagedImages(
             source,
             choice,
-            max_pixels=images.max_pixels or DEFAULT_MAX_PIXELS,
-            seconds=images.decode_seconds or DEFAULT_DECODE_SECONDS,
+            max_pixels=max_pixels or DEFAULT_MAX_PIXELS,
+            seconds=decode_seconds or DEFAULT_DECODE_SECONDS,
         )
