@@ -200,7 +200,7 @@ class ImageOptions:
         Raises:
             UsageError: if a path is not found or there are no images.
         """
-        from moeclip_cli.cli.paged_options import PageLimits, paged, require_files
+        from moeclip_cli.cli.paged_options import paged, require_files
         from moeclip_cli.discovery.source import find_images
 
         require_files(self.paths)
@@ -210,8 +210,14 @@ class ImageOptions:
             self._mention_skipped(source, counts)
         if self.pages is None and self.every is None:
             return FoundImages(source, min(counts.images, self.limit or counts.images))
-        wanted = PageLimits(self.pages, self.every, self.max_pixels, self.decode_seconds)
-        pages = paged(source, wanted, quiet=quiet)
+        pages = paged(
+            source,
+            self.pages,
+            self.every,
+            max_pixels=self.max_pixels,
+            decode_seconds=self.decode_seconds,
+            quiet=quiet,
+        )
         return FoundImages(pages, min(len(pages), self.limit or len(pages)))
 
     def _mention_skipped(self, source: ImageSource, counts: SourceCounts) -> None:

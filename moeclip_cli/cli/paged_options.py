@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -33,23 +32,16 @@ def require_files(paths: Sequence[str]) -> None:
         raise UsageError(f"{stream} is a stream, which only 'moeclip score' reads.")
 
 
-@dataclass(frozen=True)
-class PageLimits:
-    """Pages that are wanted, and limits on each.
-
-    Attributes:
-        pages, every: see `PageChoice.of`.
-        max_pixels, seconds: see `decode`; None for the defaults.
-    """
-
-    pages: str | None
-    every: int | None
-    max_pixels: int | None
-    seconds: float | None
-
-
-def paged(source: ImageSource, wanted: PageLimits, *, quiet: bool) -> PagedImages:
-    """The pages of a source that options choose.
+def paged(
+    source: ImageSource,
+    pages: str | None,
+    every: int | None,
+    *,
+    max_pixels: int | None,
+    decode_seconds: float | None,
+    quiet: bool,
+) -> PagedImages:
+    """The pages of a source that options choose; they are named like the options.
 
     Raises:
         UsageError: if the options are wrong.
@@ -57,11 +49,11 @@ def paged(source: ImageSource, wanted: PageLimits, *, quiet: bool) -> PagedImage
     from moeclip_cli.images.decode import DEFAULT_DECODE_SECONDS, DEFAULT_MAX_PIXELS
     from moeclip_cli.images.paged import PageChoice, PagedImages
 
-    choice = PageChoice.of(wanted.pages, wanted.every)
+    choice = PageChoice.of(pages, every)
     with console.status("Counting pages", quiet=quiet):
         return PagedImages(
             source,
             choice,
-            max_pixels=wanted.max_pixels or DEFAULT_MAX_PIXELS,
-            seconds=wanted.seconds or DEFAULT_DECODE_SECONDS,
+            max_pixels=max_pixels or DEFAULT_MAX_PIXELS,
+            seconds=decode_seconds or DEFAULT_DECODE_SECONDS,
         )
