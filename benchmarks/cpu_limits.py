@@ -45,8 +45,8 @@ def main() -> None:
         multiplied, passed = (min(column) for column in zip(*times, strict=True))
         rate, each = flops / multiplied, passed / args.batch_size
         print(
-            f"{name} at {pixels} px: limit {rate / 1e9:.0f} GFLOP/s a core; {work / 1e9:.1f} GFLOP an "
-            f"image take {1000 * work / rate:.0f} ms at it, the network takes {1000 * each:.0f} "
+            f"{name} at {pixels} px: limit {rate / 1e9:.0f} GFLOP/s a core; {work / 1e9:.1f} GFLOP "
+            f"an image take {1000 * work / rate:.0f} ms at it, the network takes {1000 * each:.0f} "
             f"ms: {each * rate / work:.2f} x the limit"
         )
         if args.operators:
