@@ -13,6 +13,9 @@ Precision = Literal["fp32", "bf16", "fp16"]
 PRECISIONS: dict[Precision, str] = {"fp32": "float32", "bf16": "bfloat16", "fp16": "float16"}
 """The name of each precision in settings and on run cards."""
 
+DEFAULT_PRECISION: Precision = "fp32"
+"""So that scores agree between devices."""
+
 PrecisionChoice = Literal["auto", Precision]
 """A precision, or "auto": the fastest with the scores of float32 where a command measures it, else
 float32."""

@@ -16,7 +16,7 @@ from moeclip_cli.arguments import require_device_name, require_prompt, require_t
 from moeclip_cli.checkpoints.builtin import DEFAULT_MODEL, DEFAULT_TOWER
 from moeclip_cli.checkpoints.formats import detect_format
 from moeclip_cli.checkpoints.names import require_model
-from moeclip_cli.choices import PictureChoice, PrecisionChoice
+from moeclip_cli.choices import DEFAULT_PRECISION, PictureChoice, PrecisionChoice
 from moeclip_cli.cli import console
 from moeclip_cli.cli.fastest import Measured, settle
 from moeclip_cli.cli.fractions import fraction
@@ -131,7 +131,7 @@ class RunOptions(DeviceOptions):
             out.
     """
 
-    precision: PrecisionChoice = "fp32"
+    precision: PrecisionChoice = DEFAULT_PRECISION
     batch_size: Annotated[int | None, typer.Option("--batch-size", "-b", min=1)] = None
     workers: Workers = None
 
