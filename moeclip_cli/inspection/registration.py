@@ -21,9 +21,9 @@ _RATIO = 0.8
 _FEWEST_MATCHES = 8
 # Steps of ECC, and the gain in correlation below which it stops.
 _ROUGH, _FINE, _FINEST = (40, 1e-4), (20, 1e-4), (40, 1e-6)
-# Nothing better is looked for above this correlation.
-_SURE = 0.8
 _BLUR = 5
+# Pixels of the picture; edges of larger things are not details.
+_SMOOTH = 6.0
 # In medians of the differences, and the least of these in standard deviations.
 _OUTLIER, _LEAST_NOISE = 4.0, 0.02
 _ANGLES = 360
@@ -58,16 +58,26 @@ def register(view: NDArray[np.uint8], image: NDArray[np.uint8]) -> Registration:
     size = max(8, round(width * factor)), max(8, round(height * factor))
     small = [cv2.resize(one, size, interpolation=cv2.INTER_AREA) for one in (view, image)]
     factor = size[0] / width
-    found = Registration(Similarity(), -1.0)
-    for proposed in _proposals(view, image):
-        refined = _refined(small[0], small[1], proposed.resized(factor), _ROUGH)
-        if refined.correlation > found.correlation:
-            found = refined
-        if found.correlation > _SURE:
-            break
-    fine = _refined(view, image, found.similarity.resized(1 / factor), _FINE)
+    refined = [
+        _refined(small[0], small[1], proposed.resized(factor), _ROUGH).similarity
+        for proposed in _proposals(view, image)
+    ]
+    # A round part fits at any angle, but its details at one only.
+    details = [_details(one) for one in (view, image)]
+    found = max(
+        (similarity.resized(1 / factor) for similarity in refined),
+        key=lambda similarity: _Overlap.of(details[0], details[1], similarity).correlation,
+    )
+    fine = _refined(view, image, found, _FINE)
     alike = _alike(view, image, fine.similarity)
     return _refined(view, image, fine.similarity, _FINEST, alike)
+
+
+def _details(grey: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """What differs from the surroundings, around 128."""
+    smooth = cv2.GaussianBlur(grey, (0, 0), _SMOOTH)
+    found: NDArray[np.uint8] = cv2.addWeighted(grey, 2.0, smooth, -2.0, 128.0)
+    return cv2.GaussianBlur(found, (0, 0), _SMOOTH / 3)
 
 
 def _proposals(view: NDArray[np.uint8], image: NDArray[np.uint8]) -> Iterator[Similarity]:

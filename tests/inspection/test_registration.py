@@ -14,7 +14,7 @@ from moeclip_cli.inspection.reference_view import ReferenceView
 from moeclip_cli.inspection.similarity import Similarity, of_pixels
 
 EXAMPLES = Path(__file__).parents[2] / "examples" / "images"
-PICTURES = ["bracket/good_01.jpg", "wood/good_01.jpg", "gravel/good_01.png", "cup/good_01.jpg"]
+PICTURES = ["bracket/good_01.jpg", "wood/good_01.jpg", "gravel/good_01.png", "retina/good_01.jpg"]
 # Shares of the sides, degrees and a factor.
 MOVES = [
     (0.1, -0.1, 5.0, 1.0),
