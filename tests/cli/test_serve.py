@@ -9,11 +9,13 @@ import signal
 import subprocess
 import sys
 import threading
+from pathlib import Path
 
 import pytest
 from support.server import SECONDS, png, reply
 
 from moeclip_cli.errors import UsageError
+from moeclip_cli.inspection.profile import Profile
 from moeclip_cli.server.running import listen
 
 TOKEN = "correct-horse-battery"
@@ -26,14 +28,10 @@ def send(port, method, path, body=None, token=TOKEN):
 
 
 @pytest.fixture
-def profiles(moeclip, standin, parts):
+def profiles(inspector):
     """bolt.json and nut.json."""
     for name in ("bolt", "nut"):
-        run = moeclip(
-            "calibrate", parts, *standin.options, "--prompt", name, "--false-alarms", "0.4",
-            "--profile", f"{name}.json",
-        )  # fmt: skip
-        assert run.exit_code == 0, run.stderr
+        Profile(0.5, 0.1, 20, name, inspector.settings).write(Path(f"{name}.json"))
 
 
 def test_a_service_from_its_start_to_its_end(start_moeclip, standin, profiles, moeclip, tmp_path):
@@ -79,9 +77,9 @@ def test_a_server_stops_at_once_while_the_model_is_loaded(start_moeclip, standin
 
 
 def test_a_profile_that_does_not_fit_ends_the_command(moeclip, standin, profiles):
-    options = [*standin.options[:-4], "--image-size", "56"]
+    options = [*standin.options[:-4], "--image-size", "84"]
     result = moeclip("serve", "--port", "0", "--profile", "nut.json", *options)
-    assert result.exit_code == 2
+    assert result.exit_code == 2, result.stderr
     assert "Listening on" in result.stderr
     assert "Error: The profile does not fit: its image size is 70" in result.stderr
 
