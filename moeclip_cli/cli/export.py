@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Annotated, ClassVar
 
 import typer
 
-from moeclip_cli.checkpoints.builtin import BUILTIN_TOWERS, DEFAULT_MODEL
+from moeclip_cli.checkpoints.builtin import BUILTIN_TOWERS, DEFAULT_MODEL, DEFAULT_TOWER
 from moeclip_cli.checkpoints.names import GRAPH_SUFFIX
 from moeclip_cli.choices import ExportFormat
 from moeclip_cli.cli import console, options
 from moeclip_cli.cli.fractions import fraction
-from moeclip_cli.cli.groups import AsOptions, grouped
+from moeclip_cli.cli.groups import grouped
 from moeclip_cli.cli.progress import meter
 from moeclip_cli.discovery.prompts_file import DEFAULT_PROMPT
 from moeclip_cli.errors import UsageError
@@ -24,8 +24,6 @@ if TYPE_CHECKING:
     from moeclip_cli.inspection.image_like import ImageLike
     from moeclip_cli.inspection.inspector import Inspector
 
-_NO_REFERENCES = AsOptions(without=("reference", "reference_rotations"))
-
 
 @dataclass(frozen=True)
 class GraphOptions:
@@ -34,7 +32,9 @@ class GraphOptions:
     Attributes:
         prompt: name of an object that the graph can score. Can be repeated.
         threshold: score from which an image is anomalous, stored in the file. Default: threshold of
-            the checkpoint.
+            the profile or the checkpoint.
+        profile: profile file written by `moeclip calibrate`: its threshold, prompt, tiles and
+            references go into the graph.
         with_preprocessing: take 8-bit RGB images of any size, which the graph resizes and
             normalises itself.
     """
@@ -47,7 +47,20 @@ class GraphOptions:
     threshold: Annotated[
         float | None, typer.Option("--threshold", "-t", parser=fraction, metavar="FLOAT")
     ] = None
+    profile: Path | None = None
     with_preprocessing: bool = False
+
+    def read(self) -> options.Product:
+        """Threshold and profile of the product, and the prompt that stands for all.
+
+        Raises:
+            UsageError: if the profile is invalid or for another prompt.
+        """
+        first = self.prompt[0] if self.prompt else DEFAULT_PROMPT
+        found = options.ProductOptions(first, threshold=self.threshold, profile=self.profile).read()
+        if self.profile is not None and len(self.prompt or []) > 1:
+            raise UsageError("A profile is for one product; give one `prompt`, or none.")
+        return found
 
 
 @dataclass(frozen=True)
@@ -71,7 +84,7 @@ class ExportOutput:
 @grouped
 def export(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder of the file to write.")],
-    model: Annotated[options.ModelOptions, _NO_REFERENCES],
+    model: options.ModelOptions,
     graph: GraphOptions,
     output: ExportOutput,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print errors only.")] = False,
@@ -79,19 +92,22 @@ def export(
 ) -> None:
     """Write a model with its prompts as one graph, DIR/MODEL.onnx, and print its path.
 
-    The graph gives the score and the anomaly map of images in any number. `moeclip score` and
-    `moeclip heatmap` take the file as --model, also where PyTorch is not installed.
+    The graph gives the score and the anomaly map of images in any number, with --reference or a
+    profile by their distance to good parts. `moeclip score` and `moeclip heatmap` take the file as
+    --model, also where PyTorch is not installed.
 
     Exit codes: 0 done, 2 usage error, 4 model not loaded or graph not equal to it, 130 interrupted.
 
     Example: moeclip export graphs --prompt "metal bracket" --with-preprocessing
     """
-    if model.model in BUILTIN_TOWERS:
+    product = graph.read()
+    name = _model_of(model, product)
+    if name in BUILTIN_TOWERS and not (model.reference or product.profile):
         raise UsageError(
-            f"{model.model} has no adapters and scores by comparison with references only, which "
-            "an exported graph does not do; choose another `model`."
+            f"{name} has no adapters and scores by comparison with references only; give good "
+            "parts as `reference` or a `profile` that contains them, or choose another `model`."
         )
-    target = folder / f"{_stem(model.model or DEFAULT_MODEL)}{GRAPH_SUFFIX}"
+    target = folder / f"{_stem(name)}{GRAPH_SUFFIX}"
     if target.exists() and not output.overwrite:
         raise UsageError(f"{target} exists; choose another DIR, or use --overwrite.")
     if output.check_on and not output.check:
@@ -102,13 +118,12 @@ def export(
     for package in ("onnx", "onnxscript", *(["onnxruntime"] if output.check else [])):
         require_extra(package, "onnx")
 
-    shown = options.Product(DEFAULT_PROMPT, threshold=graph.threshold)
-    inspector = model.load_inspector(device, quiet=quiet, product=shown)
+    inspector = model.load_inspector(device, quiet=quiet, product=product)
 
     from moeclip_cli.exports.onnx_file import export_onnx
     from moeclip_cli.files import replacing
 
-    prompts = graph.prompt or [DEFAULT_PROMPT]
+    prompts = graph.prompt or [product.prompt]
     with console.status("Exporting the graph", quiet=quiet):
         content = export_onnx(inspector, prompts, resizes=graph.with_preprocessing)
     if output.check:
@@ -119,6 +134,14 @@ def export(
     with replacing(target, "dir") as stream:
         stream.write(content)
     print(target)
+
+
+def _model_of(model: options.ModelOptions, product: options.Product) -> str:
+    """The name of the model: that of the option, of a profile with references, or the default."""
+    default = DEFAULT_TOWER if model.reference else DEFAULT_MODEL
+    if product.profile is not None:
+        default = str(product.profile.settings.get("model", default))
+    return model.model or default
 
 
 def _stem(model: str) -> str:

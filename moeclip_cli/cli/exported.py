@@ -34,11 +34,11 @@ def check_exported(
                 f"{model.model} is an exported graph, which cannot be changed by `{name}`; omit "
                 "it, or use the checkpoint."
             )
-    for name in ("tile", "smallest", "region", "ignore"):
+    for name in ("region", "ignore"):
         if getattr(framing, name):
             raise UsageError(
-                f"{model.model} is an exported graph, which scores whole images; omit `{name}`, or "
-                "use the checkpoint."
+                f"{model.model} is an exported graph, which scores whole images or tiles; omit "
+                f"`{name}`, or use the checkpoint."
             )
     if device.device not in ("auto", "cpu"):
         raise UsageError(f"An exported graph runs on the CPU, not on {device.device}.")
@@ -55,7 +55,7 @@ def load_scorer(
     *,
     quiet: bool,
 ) -> tuple[Inspector | OnnxInspector, options.Product]:
-    """Load a checkpoint onto the device, or an exported graph, which scores whole images.
+    """Load a checkpoint onto the device, or an exported graph.
 
     Returns:
         The inspector, and the product with the prompt of the graph if that is the only one and the
@@ -88,6 +88,9 @@ def load_scorer(
             profile=product.profile,
             max_pixels=images.max_pixels or DEFAULT_MAX_PIXELS,
             decode_seconds=images.decode_seconds or DEFAULT_DECODE_SECONDS,
+            tile=framing.tile,
+            smallest=framing.smallest,
+            overlap=framing.overlap,
         )
     known = exported.model.prompts
     if exported.model.reads_prompts and product.prompt == DEFAULT_PROMPT and len(known) == 1:
