@@ -10,7 +10,7 @@ import typer
 
 from moeclip_cli.checkpoints.builtin import BUILTIN_TOWERS, DEFAULT_MODEL, DEFAULT_TOWER
 from moeclip_cli.checkpoints.names import GRAPH_SUFFIX
-from moeclip_cli.choices import ExportFormat
+from moeclip_cli.choices import ExportFormat, ExportWeights
 from moeclip_cli.cli import console, options
 from moeclip_cli.cli.fractions import fraction
 from moeclip_cli.cli.groups import grouped
@@ -21,6 +21,7 @@ from moeclip_cli.extras import require_extra
 
 if TYPE_CHECKING:
     from moeclip_cli.exports.check import Differences
+    from moeclip_cli.exports.onnx_inspector import OnnxInspector
     from moeclip_cli.inspection.image_like import ImageLike
     from moeclip_cli.inspection.inspector import Inspector
 
@@ -37,6 +38,8 @@ class GraphOptions:
             references go into the graph.
         with_preprocessing: take 8-bit RGB images of any size, which the graph resizes and
             normalises itself.
+        weights: how the weights are stored. fp16 halves the file, int8 quarters it; the graph
+            computes in fp32 with all of them.
     """
 
     PANEL: ClassVar[str] = options.MODEL
@@ -49,6 +52,7 @@ class GraphOptions:
     ] = None
     profile: Path | None = None
     with_preprocessing: bool = False
+    weights: ExportWeights = "fp32"
 
     def read(self) -> options.Product:
         """Threshold and profile of the product, and the prompt that stands for all.
@@ -107,7 +111,8 @@ def export(
             f"{name} has no adapters and scores by comparison with references only; give good "
             "parts as `reference` or a `profile` that contains them, or choose another `model`."
         )
-    target = folder / f"{_stem(name)}{GRAPH_SUFFIX}"
+    stem = _stem(name) + (f"-{graph.weights}" if graph.weights != "fp32" else "")
+    target = folder / f"{stem}{GRAPH_SUFFIX}"
     if target.exists() and not output.overwrite:
         raise UsageError(f"{target} exists; choose another DIR, or use --overwrite.")
     if output.check_on and not output.check:
@@ -125,12 +130,18 @@ def export(
 
     prompts = graph.prompt or [product.prompt]
     with console.status("Exporting the graph", quiet=quiet):
-        content = export_onnx(inspector, prompts, resizes=graph.with_preprocessing)
+        content = export_onnx(
+            inspector, prompts, resizes=graph.with_preprocessing, weights=graph.weights
+        )
     if output.check:
-        found = _check(inspector, content, pictures, quiet=quiet)
+        exported = _opened(content)
+        found = _check(inspector, exported, pictures, quiet=quiet)
         if not quiet:
             _print_differences(found)
-        found.require_small()
+        if graph.weights == "fp32":
+            found.require_small()
+        elif not quiet:
+            _print_cost(inspector, exported)
     with replacing(target, "dir") as stream:
         stream.write(content)
     print(target)
@@ -162,15 +173,20 @@ def _found(paths: list[str]) -> list[Path]:
     return [ref.path for ref in find_images(paths)]
 
 
-def _check(
-    inspector: Inspector, content: bytes, pictures: list[Path], *, quiet: bool
-) -> Differences:
-    """The largest differences on generated images and on pictures of the user."""
-    from moeclip_cli.exports.check import compare, generated_images
+def _opened(content: bytes) -> OnnxInspector:
+    """The inspector of a graph."""
     from moeclip_cli.exports.onnx_inspector import OnnxInspector
     from moeclip_cli.exports.onnx_session import OnnxSession
 
-    exported = OnnxInspector(OnnxSession(content))
+    return OnnxInspector(OnnxSession(content))
+
+
+def _check(
+    inspector: Inspector, exported: OnnxInspector, pictures: list[Path], *, quiet: bool
+) -> Differences:
+    """The largest differences on generated images and on pictures of the user."""
+    from moeclip_cli.exports.check import compare, generated_images
+
     images: list[ImageLike] = [*generated_images(inspector.image_size), *pictures]
     prompts = exported.model.prompts
     with meter(len(images) * len(prompts), quiet=quiet, label="Checking") as advance:
@@ -182,4 +198,21 @@ def _print_differences(found: Differences) -> None:
     console.note(
         f"Largest differences from the model on {console.counted(found.images, 'image')}: "
         f"{found.score:.1e} in a score, {found.map:.1e} in a map.{unreadable}"
+    )
+
+
+def _print_cost(inspector: Inspector, exported: OnnxInspector) -> None:
+    """Print what the weights cost on the pictures of the self-check."""
+    from moeclip_cli.evaluation.self_check import PAIRS, measure
+
+    prompt = exported.model.prompts[0]
+    with meter(4 * PAIRS, quiet=False, label="Measuring") as advance:
+        before, after = (measure(each, advance, prompt) for each in (inspector, exported))
+    pairs = zip(before.scores, after.scores, strict=True)
+    largest = max(abs(one - other) for one, other in pairs)
+    aurocs = (each.metrics["deployed"]["image_auroc"] for each in (before, after))
+    one, other = (f"{value or 0:.2f}%" for value in aurocs)
+    console.note(
+        f"On {len(before.scores)} pictures of the self-check: image AUROC {one} before, {other} "
+        f"with these weights; largest difference of a score {largest:.4f}."
     )

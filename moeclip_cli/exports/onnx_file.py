@@ -14,10 +14,12 @@ import torch
 from torch import nn
 
 from moeclip_cli.arguments import require_prompt
+from moeclip_cli.choices import ExportWeights
 from moeclip_cli.errors import ModelError, UsageError
 from moeclip_cli.exports.description import COMMON_SETTINGS, Description
 from moeclip_cli.exports.graph import OUTPUTS, ZERO_SHOT, ResizingGraph, ScoreGraph
 from moeclip_cli.exports.reference_graph import ReferenceGraph
+from moeclip_cli.exports.small_weights import shrink_weights
 from moeclip_cli.extras import require_extra
 from moeclip_cli.inspection.forward import text_encoder
 from moeclip_cli.inspection.inspector import Inspector
@@ -29,7 +31,13 @@ from moeclip_cli.model.moeclip import MoECLIP
 _BATCH, _HEIGHT, _WIDTH = 2, 83, 97
 
 
-def export_onnx(inspector: Inspector, prompts: Sequence[str], *, resizes: bool) -> bytes:
+def export_onnx(
+    inspector: Inspector,
+    prompts: Sequence[str],
+    *,
+    resizes: bool,
+    weights: ExportWeights = "fp32",
+) -> bytes:
     """A model as an ONNX file.
 
     Its outputs are `exports.graph.OUTPUTS`. Its inputs are those that `Description.inputs` names,
@@ -41,6 +49,7 @@ def export_onnx(inspector: Inspector, prompts: Sequence[str], *, resizes: bool) 
         inspector: the loaded model, in float32 on the CPU, with references or without.
         prompts: names of objects; a model that reads no prompts needs a single one.
         resizes: take 8-bit images of any size and resize and normalise them in the graph.
+        weights: how they are stored; the graph computes in float32.
 
     Raises:
         MissingExtraError: if a package that the exporter needs is not installed.
@@ -50,7 +59,7 @@ def export_onnx(inspector: Inspector, prompts: Sequence[str], *, resizes: bool) 
     """
     for package in ("onnx", "onnxscript"):
         require_extra(package, "onnx")
-    description = describe(inspector, prompts, resizes=resizes)
+    description = describe(inspector, prompts, resizes=resizes, weights=weights)
     graph, arguments, shapes = _traced(inspector, description)
     with _silence():
         program = torch.onnx.export(
@@ -64,7 +73,9 @@ def export_onnx(inspector: Inspector, prompts: Sequence[str], *, resizes: bool) 
         )
     if program is None:
         raise TypeError("the exporter gave no program")
-    return _serialised(program.model_proto, description)
+    model = program.model_proto
+    shrink_weights(model, weights)
+    return _serialised(model, description)
 
 
 @contextlib.contextmanager
@@ -81,7 +92,13 @@ def _silence() -> Iterator[None]:
         logger.setLevel(before)
 
 
-def describe(inspector: Inspector, prompts: Sequence[str], *, resizes: bool) -> Description:
+def describe(
+    inspector: Inspector,
+    prompts: Sequence[str],
+    *,
+    resizes: bool,
+    weights: ExportWeights = "fp32",
+) -> Description:
     """The description of a model with its prompts.
 
     Raises:
@@ -126,7 +143,7 @@ def describe(inspector: Inspector, prompts: Sequence[str], *, resizes: bool) -> 
         rule=good.rule,
         origin=good.origin,
         further_settings=_further_settings(inspector),
-        precision=inspector.precision,
+        precision=f"{inspector.precision}{'' if weights == 'fp32' else f' with {weights} weights'}",
     )
 
 

@@ -42,6 +42,7 @@ from moeclip_cli.inspection.thresholds import (
 )
 from moeclip_cli.inspection.window_scorer import WindowScorer, graded
 from moeclip_cli.inspection.windows import WindowReader
+from moeclip_cli.model.config import Domain
 from moeclip_cli.parallel.cores import choose_workers
 from moeclip_cli.tiles.framing import Framing, Tile
 from moeclip_cli.tiles.grid import DEFAULT_OVERLAP
@@ -142,6 +143,16 @@ class OnnxInspector:
     def model(self) -> Description:
         """What the graph computes, and the name of its model."""
         return self._session.description
+
+    @property
+    def image_size(self) -> int:
+        """Side in pixels of the maps of a square image."""
+        return self.model.image_sizes[0]
+
+    @property
+    def domain(self) -> Domain:
+        """Domain that determines blur and formula."""
+        return self.model.domain
 
     @property
     def settings(self) -> dict[str, Any]:

@@ -68,6 +68,7 @@ def test_a_graph_that_differs_is_not_written(export, monkeypatch):
         (("--check-on", "no"), 2, "File or folder not found: no"),
         (("--threshold", "2"), 2, "--threshold must be between 0 and 1"),
         (("--to", "pth"), 2, "'pth' is not"),
+        (("--weights", "int4"), 2, "'int4' is not"),
         (("--model", "no.pth"), 4, "Model 'no.pth' not found"),
         (("--model", "dinov2-vits14"), 2, "give good parts as --reference"),
         (("--profile", "no.moeclip"), 2, "no.moeclip"),
