@@ -41,5 +41,8 @@ Language = Literal["en", "de"]
 ExportFormat = Literal["onnx"]
 """File format of an exported graph."""
 
+ExportWeights = Literal["fp32", "fp16", "int8"]
+"""How an exported graph stores its weights."""
+
 FALSE_ALARMS = 0.05
 """Fraction of normal images that a threshold may call anomalous, by default."""

@@ -169,7 +169,7 @@ class ActorModel:
     ) -> Callable[[], Inspector | OnnxInspector]:
         """What loads the model in an actor."""
         if self.model.model is not None and is_graph(self.model.model):
-            return graph_loader(self.model.model, self.images, self.product)
+            return graph_loader(self.model.model, self.images, self.product, self.framing)
         load = self.model.inspector_loader(
             replace(self.run, device=share.device),
             images=self.images,

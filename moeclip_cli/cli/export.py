@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Annotated, ClassVar
 
 import typer
 
-from moeclip_cli.checkpoints.builtin import BUILTIN_TOWERS, DEFAULT_MODEL
+from moeclip_cli.checkpoints.builtin import BUILTIN_TOWERS, DEFAULT_MODEL, DEFAULT_TOWER
 from moeclip_cli.checkpoints.names import GRAPH_SUFFIX
-from moeclip_cli.choices import ExportFormat
+from moeclip_cli.choices import ExportFormat, ExportWeights
 from moeclip_cli.cli import console, options
 from moeclip_cli.cli.fractions import fraction
-from moeclip_cli.cli.groups import AsOptions, grouped
+from moeclip_cli.cli.groups import grouped
 from moeclip_cli.cli.progress import meter
 from moeclip_cli.discovery.prompts_file import DEFAULT_PROMPT
 from moeclip_cli.errors import UsageError
@@ -22,10 +22,9 @@ from moeclip_cli.extras import require_extra
 if TYPE_CHECKING:
     from moeclip_cli.discovery.places import ImagePlace
     from moeclip_cli.exports.check import Differences
+    from moeclip_cli.exports.onnx_inspector import OnnxInspector
     from moeclip_cli.inspection.image_like import ImageLike
     from moeclip_cli.inspection.inspector import Inspector
-
-_NO_REFERENCES = AsOptions(without=("reference", "reference_rotations"))
 
 
 @dataclass(frozen=True)
@@ -35,9 +34,13 @@ class GraphOptions:
     Attributes:
         prompt: name of an object that the graph can score. Can be repeated.
         threshold: score from which an image is anomalous, stored in the file. Default: threshold of
-            the checkpoint.
+            the profile or the checkpoint.
+        profile: profile file written by `moeclip calibrate`: its threshold, prompt, tiles and
+            references go into the graph.
         with_preprocessing: take 8-bit RGB images of any size, which the graph resizes and
             normalises itself.
+        weights: how the weights are stored. fp16 halves the file, int8 quarters it; the graph
+            computes in fp32 with all of them.
     """
 
     PANEL: ClassVar[str] = options.MODEL
@@ -48,7 +51,21 @@ class GraphOptions:
     threshold: Annotated[
         float | None, typer.Option("--threshold", "-t", parser=fraction, metavar="FLOAT")
     ] = None
+    profile: Path | None = None
     with_preprocessing: bool = False
+    weights: ExportWeights = "fp32"
+
+    def read(self) -> options.Product:
+        """Threshold and profile of the product, and the prompt that stands for all.
+
+        Raises:
+            UsageError: if the profile is invalid or for another prompt.
+        """
+        first = self.prompt[0] if self.prompt else DEFAULT_PROMPT
+        found = options.ProductOptions(first, threshold=self.threshold, profile=self.profile).read()
+        if self.profile is not None and len(self.prompt or []) > 1:
+            raise UsageError("A profile is for one product; give one `prompt`, or none.")
+        return found
 
 
 @dataclass(frozen=True)
@@ -72,7 +89,7 @@ class ExportOutput:
 @grouped
 def export(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder of the file to write.")],
-    model: Annotated[options.ModelOptions, _NO_REFERENCES],
+    model: options.ModelOptions,
     graph: GraphOptions,
     output: ExportOutput,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print errors only.")] = False,
@@ -80,19 +97,23 @@ def export(
 ) -> None:
     """Write a model with its prompts as one graph, DIR/MODEL.onnx, and print its path.
 
-    The graph gives the score and the anomaly map of images in any number. `moeclip score` and
-    `moeclip heatmap` take the file as --model, also where PyTorch is not installed.
+    The graph gives the score and the anomaly map of images in any number, with --reference or a
+    profile by their distance to good parts. `moeclip score` and `moeclip heatmap` take the file as
+    --model, also where PyTorch is not installed.
 
     Exit codes: 0 done, 2 usage error, 4 model not loaded or graph not equal to it, 130 interrupted.
 
     Example: moeclip export graphs --prompt "metal bracket" --with-preprocessing
     """
-    if model.model in BUILTIN_TOWERS:
+    product = graph.read()
+    name = _model_of(model, product)
+    if name in BUILTIN_TOWERS and not (model.reference or product.profile):
         raise UsageError(
-            f"{model.model} has no adapters and scores by comparison with references only, which "
-            "an exported graph does not do; choose another `model`."
+            f"{name} has no adapters and scores by comparison with references only; give good "
+            "parts as `reference` or a `profile` that contains them, or choose another `model`."
         )
-    target = folder / f"{_stem(model.model or DEFAULT_MODEL)}{GRAPH_SUFFIX}"
+    stem = _stem(name) + (f"-{graph.weights}" if graph.weights != "fp32" else "")
+    target = folder / f"{stem}{GRAPH_SUFFIX}"
     if target.exists() and not output.overwrite:
         raise UsageError(f"{target} exists; choose another DIR, or use --overwrite.")
     if output.check_on and not output.check:
@@ -103,23 +124,36 @@ def export(
     for package in ("onnx", "onnxscript", *(["onnxruntime"] if output.check else [])):
         require_extra(package, "onnx")
 
-    shown = options.Product(DEFAULT_PROMPT, threshold=graph.threshold)
-    inspector = model.load_inspector(device, quiet=quiet, product=shown)
+    inspector = model.load_inspector(device, quiet=quiet, product=product)
 
     from moeclip_cli.exports.onnx_file import export_onnx
     from moeclip_cli.files import replacing
 
-    prompts = graph.prompt or [DEFAULT_PROMPT]
+    prompts = graph.prompt or [product.prompt]
     with console.status("Exporting the graph", quiet=quiet):
-        content = export_onnx(inspector, prompts, resizes=graph.with_preprocessing)
+        content = export_onnx(
+            inspector, prompts, resizes=graph.with_preprocessing, weights=graph.weights
+        )
     if output.check:
-        found = _check(inspector, content, pictures, quiet=quiet)
+        exported = _opened(content)
+        found = _check(inspector, exported, pictures, quiet=quiet)
         if not quiet:
             _print_differences(found)
-        found.require_small()
+        if graph.weights == "fp32":
+            found.require_small()
+        elif not quiet:
+            _print_cost(inspector, exported)
     with replacing(target, "dir") as stream:
         stream.write(content)
     print(target)
+
+
+def _model_of(model: options.ModelOptions, product: options.Product) -> str:
+    """The name of the model: that of the option, of a profile with references, or the default."""
+    default = DEFAULT_TOWER if model.reference else DEFAULT_MODEL
+    if product.profile is not None:
+        default = str(product.profile.settings.get("model", default))
+    return model.model or default
 
 
 def _stem(model: str) -> str:
@@ -140,15 +174,20 @@ def _found(paths: list[str]) -> list[ImagePlace]:
     return [ref.path for ref in find_images(paths)]
 
 
-def _check(
-    inspector: Inspector, content: bytes, pictures: list[ImagePlace], *, quiet: bool
-) -> Differences:
-    """The largest differences on generated images and on pictures of the user."""
-    from moeclip_cli.exports.check import compare, generated_images
+def _opened(content: bytes) -> OnnxInspector:
+    """The inspector of a graph."""
     from moeclip_cli.exports.onnx_inspector import OnnxInspector
     from moeclip_cli.exports.onnx_session import OnnxSession
 
-    exported = OnnxInspector(OnnxSession(content))
+    return OnnxInspector(OnnxSession(content))
+
+
+def _check(
+    inspector: Inspector, exported: OnnxInspector, pictures: list[ImagePlace], *, quiet: bool
+) -> Differences:
+    """The largest differences on generated images and on pictures of the user."""
+    from moeclip_cli.exports.check import compare, generated_images
+
     images: list[ImageLike] = [*generated_images(inspector.image_size), *pictures]
     prompts = exported.model.prompts
     with meter(len(images) * len(prompts), quiet=quiet, label="Checking") as advance:
@@ -160,4 +199,21 @@ def _print_differences(found: Differences) -> None:
     console.note(
         f"Largest differences from the model on {console.counted(found.images, 'image')}: "
         f"{found.score:.1e} in a score, {found.map:.1e} in a map.{unreadable}"
+    )
+
+
+def _print_cost(inspector: Inspector, exported: OnnxInspector) -> None:
+    """Print what the weights cost on the pictures of the self-check."""
+    from moeclip_cli.evaluation.self_check import PAIRS, measure
+
+    prompt = exported.model.prompts[0]
+    with meter(4 * PAIRS, quiet=False, label="Measuring") as advance:
+        before, after = (measure(each, advance, prompt) for each in (inspector, exported))
+    pairs = zip(before.scores, after.scores, strict=True)
+    largest = max(abs(one - other) for one, other in pairs)
+    aurocs = (each.metrics["deployed"]["image_auroc"] for each in (before, after))
+    one, other = (f"{value or 0:.2f}%" for value in aurocs)
+    console.note(
+        f"On {len(before.scores)} pictures of the self-check: image AUROC {one} before, {other} "
+        f"with these weights; largest difference of a score {largest:.4f}."
     )

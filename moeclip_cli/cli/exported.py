@@ -35,11 +35,11 @@ def check_exported(
                 f"{model.model} is an exported graph, which cannot be changed by `{name}`; omit "
                 "it, or use the checkpoint."
             )
-    for name in ("tile", "smallest", "region", "ignore", "align"):
+    for name in ("region", "ignore", "align"):
         if getattr(framing, name):
             raise UsageError(
-                f"{model.model} is an exported graph, which scores whole images; omit `{name}`, or "
-                "use the checkpoint."
+                f"{model.model} is an exported graph, which scores whole images or tiles; omit "
+                f"`{name}`, or use the checkpoint."
             )
     if device.device not in ("auto", "cpu"):
         raise UsageError(f"An exported graph runs on the CPU, not on {device.device}.")
@@ -56,7 +56,7 @@ def load_scorer(
     *,
     quiet: bool,
 ) -> tuple[Inspector | OnnxInspector, options.Product]:
-    """Load a checkpoint onto the device, or an exported graph, which scores whole images.
+    """Load a checkpoint onto the device, or an exported graph.
 
     Returns:
         The inspector, and the product with the prompt of the graph if that is the only one and the
@@ -80,7 +80,7 @@ def load_scorer(
             ) from error
         return found, product
     with console.status("Loading the model", quiet=quiet):
-        exported = graph_loader(model.model, images, product)()
+        exported = graph_loader(model.model, images, product, framing)()
     known = exported.model.prompts
     if exported.model.reads_prompts and product.prompt == DEFAULT_PROMPT and len(known) == 1:
         product = replace(product, prompt=known[0])
@@ -91,7 +91,7 @@ def load_scorer(
 
 
 def graph_loader(
-    path: str, images: options.ImageOptions, product: options.Product
+    path: str, images: options.ImageOptions, product: options.Product, framing: Framing
 ) -> partial[OnnxInspector]:
     """What loads an exported graph, also in another process; see `OnnxInspector.load`."""
     from moeclip_cli.exports.onnx_inspector import OnnxInspector
@@ -104,4 +104,7 @@ def graph_loader(
         profile=product.profile,
         max_pixels=images.max_pixels or DEFAULT_MAX_PIXELS,
         decode_seconds=images.decode_seconds or DEFAULT_DECODE_SECONDS,
+        tile=framing.tile,
+        smallest=framing.smallest,
+        overlap=framing.overlap,
     )

@@ -8,22 +8,25 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import torch
 
 from moeclip_cli.datasets.dataset import Sample
 from moeclip_cli.datasets.synthetic import HELD_OUT_FAMILIES, TRAINING_DEFECTS, generate
+from moeclip_cli.discovery.prompts_file import DEFAULT_PROMPT
 from moeclip_cli.errors import ModelError
 from moeclip_cli.evaluation.category import CategoryEvaluator
 from moeclip_cli.evaluation.category_metrics import in_percent
 from moeclip_cli.evaluation.results import PROTOCOLS
 from moeclip_cli.inspection.inspector import Inspector
+from moeclip_cli.inspection.result import Result
+from moeclip_cli.model.config import Domain
 
 PAIRS = 20
 RECORD = "self_check.json"
@@ -140,12 +143,32 @@ def self_check(inspector: Inspector, advance: Callable[[], None]) -> SelfCheckRe
     return SelfCheckResult(Measurement.from_dict(recorded), measured, TOLERANCES[inspector.dtype])
 
 
-def measure(inspector: Inspector, advance: Callable[[], None]) -> Measurement:
+class Measurable(Protocol):
+    """A model, or a graph that was made of it."""
+
+    @property
+    def image_size(self) -> int:
+        """Side in pixels of the generated images."""
+
+    @property
+    def domain(self) -> Domain:
+        """Determines how maps are compared."""
+
+    def score(
+        self, images: Any, *, prompt: Any = DEFAULT_PROMPT, batch_size: int | None = None
+    ) -> Iterator[Result]:
+        """See `Inspector.score`."""
+
+
+def measure(
+    inspector: Measurable, advance: Callable[[], None], prompt: str = DEFAULT_PROMPT
+) -> Measurement:
     """Score the generated images.
 
     Args:
         inspector: the model.
         advance: called after each image.
+        prompt: name of the object.
     """
     pairs = [
         generate(SEED, index, inspector.image_size, HELD_OUT_FAMILIES, TRAINING_DEFECTS)
@@ -156,7 +179,7 @@ def measure(inspector: Inspector, advance: Callable[[], None]) -> Measurement:
     digest = hashlib.sha256(b"".join(pixels.tobytes() for pixels in images)).hexdigest()
     evaluator = CategoryEvaluator(PROTOCOLS, inspector.domain)
     scores = []
-    for index, result in enumerate(inspector.score(images, batch_size=4)):
+    for index, result in enumerate(inspector.score(images, prompt=prompt, batch_size=4)):
         sample = Sample(Path(f"{index}.png"), index % 2, "generated")
         evaluator.add(sample, result, masks[index].astype(np.uint8))
         scores.append(round(float(result.score or 0.0), 6))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any, get_type_hints
 
 from moeclip_cli._version import __version__
@@ -12,12 +12,37 @@ from moeclip_cli.arguments import require_prompt
 from moeclip_cli.bounded_text import shortened
 from moeclip_cli.checkpoints.configuration import read_record
 from moeclip_cli.errors import ModelError, UsageError
+from moeclip_cli.inspection.good_scores import GoodScores, Origin
+from moeclip_cli.inspection.profile import Rule
 from moeclip_cli.model.config import Domain
+from moeclip_cli.model.input_size import input_size
 from moeclip_cli.model.preprocessing import Interpolation, Preprocessing
 
 # Raised when a reader of the old format could misunderstand the new one.
 FORMAT = 1
 _PREFIX = "moeclip."
+COMMON_SETTINGS = ("model", "model_digest", "backbone", "backbone_digest", "image_size", "scales",
+                   "domain", "precision")  # fmt: skip
+"""Names of the settings that every model has."""
+
+_TEXTS = (str, Domain, Interpolation, Rule, Origin)
+
+
+@dataclass(frozen=True)
+class KnownReferences:
+    """References as far as an image is recognised as one of them; see `inspection.references`.
+
+    Attributes:
+        digests: of each reference.
+        subsets: none.
+    """
+
+    digests: tuple[str, ...]
+    subsets: tuple[tuple[int, ...], ...] = ()
+
+    def owner(self, digest: str) -> int:
+        """The number of the reference with this digest; -1 if there is none."""
+        return self.digests.index(digest) if digest in self.digests else -1
 
 
 @dataclass(frozen=True)
@@ -38,6 +63,13 @@ class Description:
         image_weight: share of the image score in the score of industrial images.
         resizes: True if the graph takes 8-bit images of any size, False if it takes network inputs.
         mean, std, interpolation: as in `Preprocessing`.
+        patch_size: side of a patch in pixels.
+        keeps_aspect: True if the network inputs have the aspect ratio of the image, False if they
+            are squares.
+        references: digest of each reference, see `References`; none for a zero-shot score.
+        good_scores: of good parts, ascending, which percentiles refer to.
+        rule, origin: as in `GoodScores`.
+        further_settings: `Inspector.settings` beyond those of every model: references and tiles.
         precision: floating-point type of the vision tower.
         version: version of moeclip that wrote the file.
     """
@@ -57,6 +89,13 @@ class Description:
     mean: tuple[float, ...]
     std: tuple[float, ...]
     interpolation: Interpolation
+    patch_size: int
+    keeps_aspect: bool = False
+    references: tuple[str, ...] = ()
+    good_scores: tuple[float, ...] = ()
+    rule: Rule = "split"
+    origin: Origin = "profile"
+    further_settings: dict[str, Any] = field(default_factory=dict)
     precision: str = "float32"
     version: str = __version__
 
@@ -83,6 +122,22 @@ class Description:
         return tuple(f"images_{side}" for side in self.image_sizes)
 
     @property
+    def compared(self) -> KnownReferences | None:
+        """The references, if there are any."""
+        return KnownReferences(self.references) if self.references else None
+
+    @property
+    def of_good_parts(self) -> GoodScores:
+        """Scores of good parts; there may be none."""
+        return GoodScores(self.good_scores, self.rule, self.origin)
+
+    def input_size(self, height: int, width: int, side: int) -> tuple[int, int]:
+        """Height and width of the network input of an image; `side` is that of a square one."""
+        if not self.keeps_aspect:
+            return side, side
+        return input_size(height, width, side, self.patch_size)
+
+    @property
     def settings(self) -> dict[str, Any]:
         """`Inspector.settings` of the model that was exported."""
         size, *scales = self.image_sizes
@@ -95,6 +150,7 @@ class Description:
             "scales": scales,
             "domain": self.domain,
             "precision": self.precision,
+            **self.further_settings,
         }
 
     def number(self, prompt: str) -> int:
@@ -138,7 +194,7 @@ class Description:
         if texts.pop("format", None) != str(FORMAT):
             raise ModelError(f"It has no metadata in format {FORMAT} of moeclip.")
         kinds = get_type_hints(cls)
-        plain = {name for name, kind in kinds.items() if kind in (str, Domain, Interpolation)}
+        plain = {name for name, kind in kinds.items() if kind in _TEXTS}
         try:
             content = {
                 name: text if name in plain else json.loads(text) for name, text in texts.items()

@@ -14,11 +14,16 @@ from torch import Tensor, nn
 from moeclip_cli.checkpoints.configuration import CheckpointConfig
 from moeclip_cli.exports.pillow_resize import resize_to_square
 from moeclip_cli.model.config import Domain
+from moeclip_cli.model.levels import Levels
 from moeclip_cli.model.moeclip import MoECLIP
+from moeclip_cli.model.preprocessing import Preprocessing
 from moeclip_cli.model.scoring import score_scales
 
 OUTPUTS = ("score", "anomaly_map", "map_max", "image_score", "image_part", "raw_map")
 """Names of what a graph gives, in order; `anomaly_map` is `Scores.probability`."""
+
+ZERO_SHOT = "zero_shot"
+"""One more, of a graph with references and adapters."""
 
 
 class ScoreGraph(nn.Module):
@@ -52,8 +57,15 @@ class ScoreGraph(nn.Module):
         Returns:
             `OUTPUTS`: (B,), (B, S, S), (B,), (B,), (B,) and (B, S, S).
         """
+        return self.of_levels(self.network.levels(images[0]), images, prompt)
+
+    def of_levels(
+        self, levels: Levels, images: Sequence[Tensor], prompt: Tensor | None
+    ) -> tuple[Tensor, ...]:
+        """What `forward` returns, from the levels of the first size."""
         text = self.text[0] if prompt is None else self.text[prompt]
-        comparisons = [self.network(pixels, text) for pixels in images]
+        comparisons = [self.network.compare(levels, text)]
+        comparisons += [self.network(pixels, text) for pixels in images[1:]]
         size = self.network.config.image_size
         found = score_scales(comparisons, size, self.domain, self.image_weight)
         return (
@@ -70,31 +82,34 @@ class ResizingGraph(nn.Module):
     """8-bit images of any size to scores and maps.
 
     Args:
-        scored: scores the network inputs.
+        scored: a `ScoreGraph` or `ReferenceGraph`, which scores the network inputs.
+        preprocessing: of its network.
         sizes: S_i, all sides of the network input in pixels.
     """
 
     mean: Tensor
     std: Tensor
 
-    def __init__(self, scored: ScoreGraph, sizes: tuple[int, ...]) -> None:
+    def __init__(
+        self, scored: nn.Module, preprocessing: Preprocessing, sizes: tuple[int, ...]
+    ) -> None:
         super().__init__()
         self.scored = scored
         self.sizes = sizes
-        preprocessing = scored.network.preprocessing
         self.interpolation = preprocessing.interpolation
         self.register_buffer("mean", torch.tensor(preprocessing.mean)[:, None, None])
         self.register_buffer("std", torch.tensor(preprocessing.std)[:, None, None])
 
-    def forward(self, images: Tensor, prompt: Tensor | None = None) -> tuple[Tensor, ...]:
+    def forward(self, images: Tensor, **numbers: Tensor) -> tuple[Tensor, ...]:
         """Score images.
 
         Args:
             images: (B, H, W, 3) uint8 RGB.
-            prompt: as for `ScoreGraph`.
+            **numbers: the other arguments of `scored`.
         """
         scales = []
         for side in self.sizes:
             pixels = resize_to_square(images, side, self.interpolation)
             scales.append((pixels / 255 - self.mean) / self.std)
-        return self.scored(scales, prompt)
+        found: tuple[Tensor, ...] = self.scored(scales, **numbers)
+        return found

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,11 +17,17 @@ from moeclip_cli.errors import ModelError, UsageError
 from moeclip_cli.exports.description import Description
 from moeclip_cli.exports.onnx_session import OnnxSession
 from moeclip_cli.images.decode import DEFAULT_DECODE_SECONDS, DEFAULT_MAX_PIXELS, decode
-from moeclip_cli.images.resized import normalised
 from moeclip_cli.inspection.good_scores import GoodScores
 from moeclip_cli.inspection.grading import Grading
-from moeclip_cli.inspection.image_like import ImageLike, listed
-from moeclip_cli.inspection.prepared import PreparedImage, equal_shapes, prepare
+from moeclip_cli.inspection.image_like import ImageLike, input_digest, listed
+from moeclip_cli.inspection.layout import Layout
+from moeclip_cli.inspection.network_input import network_inputs
+from moeclip_cli.inspection.prepared import (
+    PreparedImage,
+    equal_shapes,
+    match_reference,
+    prepare,
+)
 from moeclip_cli.inspection.profile import Profile, ReferenceProfile
 from moeclip_cli.inspection.result import Result
 from moeclip_cli.inspection.scored_batch import (
@@ -30,10 +36,21 @@ from moeclip_cli.inspection.scored_batch import (
     ordinary_image,
 )
 from moeclip_cli.inspection.scoring_loop import ScoringLoop
-from moeclip_cli.inspection.thresholds import AppliedThreshold, given_threshold
+from moeclip_cli.inspection.thresholds import (
+    AppliedThreshold,
+    given_threshold,
+    threshold_of_whole_images,
+)
+from moeclip_cli.inspection.window_scorer import WindowScorer, graded
+from moeclip_cli.inspection.windows import WindowReader
+from moeclip_cli.model.config import Domain
 from moeclip_cli.parallel.cores import choose_workers
+from moeclip_cli.tiles.framing import Framing, Tile
+from moeclip_cli.tiles.grid import DEFAULT_OVERLAP
 
 _BATCH_SIZE = 2
+_WHOLE = Framing()
+_R = TypeVar("_R")
 
 
 class OnnxInspector:
@@ -47,8 +64,10 @@ class OnnxInspector:
         profile: as for `load`.
         max_pixels: as for `load`.
         decode_seconds: as for `load`.
+        framing: tiles, as for `load`.
 
     Attributes:
+        layout: tiles of each image, if there are any.
         threshold: the threshold in use and its origin.
         max_pixels: images with more pixels are refused.
         decode_seconds: limit on the time to decode an image.
@@ -62,13 +81,18 @@ class OnnxInspector:
         profile: Profile | None = None,
         max_pixels: int = DEFAULT_MAX_PIXELS,
         decode_seconds: float = DEFAULT_DECODE_SECONDS,
+        framing: Framing = _WHOLE,
     ) -> None:
         if not decode_seconds > 0:
             raise UsageError(f"`decode_seconds` must be above 0, not {decode_seconds}.")
         self._session = session
-        self.threshold = _threshold(session.description, threshold, profile)
-        self.good_scores = GoodScores.known(profile, None)
-        self._grading = Grading(self.model.name, self.threshold.value, 0, self.good_scores)
+        self.layout = _layout(session.description, framing, profile)
+        self.threshold = self._threshold(threshold, profile)
+        self.good_scores = self.model.of_good_parts
+        if profile is not None:
+            self.good_scores = GoodScores.known(profile, None)
+        compared = len(self.model.references)
+        self._grading = Grading(self.model.name, self.threshold.value, compared, self.good_scores)
         self.max_pixels = max_pixels
         self.decode_seconds = decode_seconds
         self._test_image_passed = False
@@ -82,16 +106,23 @@ class OnnxInspector:
         profile: Profile | str | os.PathLike[str] | None = None,
         max_pixels: int = DEFAULT_MAX_PIXELS,
         decode_seconds: float = DEFAULT_DECODE_SECONDS,
+        tile: Tile = None,
+        smallest: float | None = None,
+        overlap: float = DEFAULT_OVERLAP,
     ) -> OnnxInspector:
         """Load an exported graph.
 
         Args:
             path: a file that `moeclip export` wrote.
             threshold: score in [0, 1] from which an image is anomalous, if not the profile's.
-            profile: result of `moeclip calibrate` with the exported model, without references: its
-                path, or what `Profile.load` read. By default the threshold in the file is used.
+            profile: result of `moeclip calibrate` with the exported model, its path, or what
+                `Profile.load` read; its references must be those of the graph. By default the
+                threshold in the file is used.
             max_pixels: images with more pixels are refused before decoding.
             decode_seconds: time after which the decoding of one image is stopped.
+            tile: as for `Inspector.load`; a graph with references has the tiles of its profile.
+            smallest: as for `Inspector.load`.
+            overlap: as for `Inspector.load`.
 
         Raises:
             MissingExtraError: if ONNX Runtime is not installed.
@@ -106,6 +137,7 @@ class OnnxInspector:
             profile=profile,
             max_pixels=max_pixels,
             decode_seconds=decode_seconds,
+            framing=Framing(tile, smallest, overlap),
         )
 
     @property
@@ -114,9 +146,20 @@ class OnnxInspector:
         return self._session.description
 
     @property
+    def image_size(self) -> int:
+        """Side in pixels of the maps of a square image."""
+        return self.model.image_sizes[0]
+
+    @property
+    def domain(self) -> Domain:
+        """Domain that determines blur and formula."""
+        return self.model.domain
+
+    @property
     def settings(self) -> dict[str, Any]:
         """Everything that the scores depend on besides image and prompt, in JSON types."""
-        return {**self.model.settings, "export_digest": self._session.digest}
+        tiles = {} if self.layout is None else self.layout.settings
+        return {**self.model.settings, **tiles, "export_digest": self._session.digest}
 
     @property
     def versions(self) -> dict[str, str]:
@@ -183,54 +226,80 @@ class OnnxInspector:
             raise UsageError("An exported graph does not show its experts; omit `experts`.")
         if isinstance(prompt, str):
             self.model.number(prompt)
+        size = require_batch_size(_BATCH_SIZE if batch_size is None else batch_size)
+        threads, names = choose_workers(workers), prompt if callable(prompt) else lambda _: prompt
+        if self.layout is not None:
+            reader = WindowReader(self.layout, self._inputs, self.max_pixels, self.decode_seconds)
+            scorer = WindowScorer(reader, self._scored, self.model.compared, self._in_passes)
+            scored = scorer.score(
+                listed(images), names, batch_size=size, workers=threads, ends_batch=ends_batch
+            )
+            return graded(scored, self._grading, self._not_finite)
 
         def load(image: ImageLike) -> PreparedImage:
-            return prepare(
-                image,
-                prompt if isinstance(prompt, str) else prompt(image),
-                self._inputs,
-                max_pixels=self.max_pixels,
-                decode_seconds=self.decode_seconds,
-            )
+            return self._prepared(image, names(image))
 
-        loop = ScoringLoop(
-            self._grading,
-            load,
-            self._inspect,
-            require_batch_size(_BATCH_SIZE if batch_size is None else batch_size),
-            choose_workers(workers),
-            ends_batch,
-        )
+        loop = ScoringLoop(self._grading, load, self._inspect, size, threads, ends_batch)
         return loop.results(listed(images))
+
+    def _prepared(self, image: ImageLike, prompt: str) -> PreparedImage:
+        """The image as the graph takes it, and whether it is a reference."""
+        digest: list[str] = []
+
+        def inputs(pixels: NDArray[np.uint8]) -> tuple[NDArray[Any], ...]:
+            found = self._inputs(pixels)
+            if self.model.compared is not None:
+                # A graph that resizes images takes them as they are.
+                first = self._normalised(pixels)[0] if self.model.resizes else found[0]
+                digest.append(input_digest(first))
+            return found
+
+        prepared = prepare(
+            image,
+            prompt,
+            inputs,
+            max_pixels=self.max_pixels,
+            decode_seconds=self.decode_seconds,
+        )
+        if self.model.compared is None or not digest:
+            return prepared
+        return match_reference(prepared, self.model.compared, digest[0])
+
+    def _in_passes(
+        self, items: Sequence[PreparedImage], work: Callable[[list[PreparedImage]], list[_R]]
+    ) -> list[_R]:
+        """Results of `work` for images without an error, in their order."""
+        found: dict[int, _R] = {}
+        for numbers in equal_shapes(items):
+            found.update(zip(numbers, work([items[number] for number in numbers]), strict=True))
+        return [found[number] for number in range(len(items))]
 
     def _inputs(self, pixels: NDArray[np.uint8]) -> tuple[NDArray[Any], ...]:
         """What the graph takes of an image (H, W, 3) uint8 RGB."""
         if self.model.resizes:
             return (pixels,)
-        preprocessing = self.model.preprocessing
-        return tuple(
-            normalised(pixels, side, side, preprocessing) for side in self.model.image_sizes
-        )
+        return self._normalised(pixels)
+
+    def _normalised(self, pixels: NDArray[np.uint8]) -> tuple[NDArray[np.float32], ...]:
+        return network_inputs(pixels, self.model, self.model.image_sizes)
 
     def _inspect(self, items: list[PreparedImage]) -> list[Result]:
         """Results of images without an error, in their order."""
-        found: dict[int, Result] = {}
-        for numbers in equal_shapes(items):
-            found.update(
-                zip(numbers, self._unpack([items[number] for number in numbers]), strict=True)
-            )
-        return [found[number] for number in range(len(items))]
+        return self._in_passes(items, lambda part: list(self._unpack(part)))
 
     def _unpack(self, items: list[PreparedImage]) -> Iterator[Result]:
-        batch = ScoredBatch(self._run(items))
+        batch = self._scored(items)
         for i, item in enumerate(items):
             if batch.finite[i]:
                 yield self._grading.result(item, batch.image(i))
-                continue
-            self._check_with_test_image(item.prompt)
-            yield self._grading.failed(item, "The score is not a finite number.")
+            else:
+                yield self._not_finite(item)
 
-    def _run(self, items: Sequence[PreparedImage]) -> ScoreArrays:
+    def _not_finite(self, item: PreparedImage) -> Result:
+        self._check_with_test_image(item.prompt)
+        return self._grading.failed(item, "The score is not a finite number.")
+
+    def _scored(self, items: Sequence[PreparedImage]) -> ScoredBatch:
         """Scores of images whose inputs have the same shapes."""
         scales = zip(*(item.pixels for item in items), strict=True)
         inputs = {
@@ -239,18 +308,46 @@ class OnnxInspector:
         numbers = [self.model.number(item.prompt) for item in items]
         if len(self.model.prompts) > 1:
             inputs["prompt"] = np.array(numbers, dtype=np.int64)
+        if self.model.references:
+            inputs["left_out"] = np.array([item.owner for item in items], dtype=np.int64)
         found = self._session.run(inputs)
         finite = [
             np.isfinite(array).reshape(len(items), -1).all(axis=1) for array in found.values()
         ]
-        return ScoreArrays(
-            score=found["score"],
-            probability=found["anomaly_map"],
-            map_max=found["map_max"],
-            image_score=found["image_score"],
-            raw_map=found["raw_map"],
-            image_part=found["image_part"],
-            finite=np.all(finite, axis=0),
+        return ScoredBatch(
+            ScoreArrays(
+                score=found["score"],
+                probability=found["anomaly_map"],
+                map_max=found["map_max"],
+                image_score=found["image_score"],
+                raw_map=found["raw_map"],
+                image_part=found["image_part"],
+                finite=np.all(finite, axis=0),
+                zero_shot=found.get("zero_shot"),
+            )
+        )
+
+    def _threshold(self, given: float | None, profile: Profile | None) -> AppliedThreshold:
+        """The given threshold, else the profile's or that of the file.
+
+        Raises:
+            UsageError: if the given one is not a score, or the profile does not fit.
+        """
+        if isinstance(profile, ReferenceProfile) and not self.model.references:
+            raise UsageError(
+                "The profile contains references, which this graph does not: export it with "
+                "`profile`."
+            )
+        if profile is not None:
+            tiles = {} if self.layout is None else self.layout.settings
+            profile.check({**self.model.settings, **tiles})
+        if given is not None:
+            return given_threshold(given)
+        if profile is not None:
+            return AppliedThreshold(profile.threshold, profile.source)
+        tiled = self.layout is not None and not self.model.references
+        return threshold_of_whole_images(
+            self.model.threshold, self.model.threshold_source, tiled=tiled
         )
 
     def _check_with_test_image(self, prompt: str) -> None:
@@ -258,7 +355,7 @@ class OnnxInspector:
         if self._test_image_passed:
             return
         item = PreparedImage("", prompt, self._inputs(ordinary_image()))
-        if not self._run([item]).finite.all():
+        if not all(self._scored([item]).finite):
             raise ModelError(
                 f"{self.model.name} cannot be used: its numbers are not finite, not even for a "
                 "test image; export another `model`."
@@ -266,23 +363,23 @@ class OnnxInspector:
         self._test_image_passed = True
 
 
-def _threshold(
-    description: Description, given: float | None, profile: Profile | None
-) -> AppliedThreshold:
-    """The given threshold, else the profile's or that of the file.
+def _layout(description: Description, framing: Framing, profile: Profile | None) -> Layout | None:
+    """The tiles that the user wants, else those of the profile or of the references.
 
     Raises:
-        UsageError: if the given one is not a score, or the profile does not fit.
+        UsageError: if tiles are given, but the references were made with others.
     """
-    if isinstance(profile, ReferenceProfile):
-        raise UsageError(
-            "The profile contains references, which an exported graph does not compare with; use "
-            "the checkpoint as `model`."
-        )
-    if profile is not None:
-        profile.check(description.settings)
-    if given is not None:
-        return given_threshold(given)
-    if profile is not None:
-        return AppliedThreshold(profile.threshold, profile.source)
-    return AppliedThreshold(description.threshold, description.threshold_source)
+    given = Layout.of(framing, description.image_sizes[0] // description.patch_size)
+    own = Layout.from_settings(description.further_settings)
+    if description.references:
+        if given is not None and given != own:
+            raise UsageError(
+                "The graph contains references, which are compared in the tiles of their profile; "
+                "omit `tile`."
+            )
+        return own
+    if given is None and profile is not None:
+        given = Layout.from_settings(profile.settings)
+    if given is not None and given.roi is not None:
+        raise UsageError("An exported graph does not know regions; use the checkpoint as `model`.")
+    return given

@@ -15,7 +15,7 @@ from moeclip_cli.checkpoints.loading import LoadedModel
 from moeclip_cli.inspection.network_input import network_batch, resized_inputs
 from moeclip_cli.inspection.prepared import PreparedImage
 from moeclip_cli.inspection.references import References
-from moeclip_cli.inspection.scored_batch import ScoreArrays, ordinary_image
+from moeclip_cli.inspection.scored_batch import ScoreArrays, ScoredBatch, ordinary_image
 from moeclip_cli.model.config import Domain
 from moeclip_cli.model.frozen_tower import FrozenTower
 from moeclip_cli.model.moeclip import Comparison
@@ -70,6 +70,10 @@ class ForwardPass:
         comparisons = [network(images, text) for images in scales]
         experts = None if adapter is None else comparisons[0].first_choice(adapter).cpu()
         return self._zero_shot(comparisons, inside), experts
+
+    def batch(self, items: Sequence[PreparedImage]) -> ScoredBatch:
+        """Scores of a batch on the CPU; see `__call__`."""
+        return ScoredBatch(score_arrays(*self(items)))
 
     def _inside(self, items: Sequence[PreparedImage]) -> torch.Tensor | None:
         """The pixels that count, (B, H, W) bool; None if all do."""

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Generator, Iterable, Iterator
-from contextlib import closing
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeAlias
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from moeclip_cli.arguments import require_prompt
 from moeclip_cli.bounded_text import shortened
@@ -43,7 +44,7 @@ from moeclip_cli.inspection.scored_batch import ScoredBatch
 from moeclip_cli.inspection.scoring_loop import ScoringLoop
 from moeclip_cli.inspection.thresholds import choose_threshold
 from moeclip_cli.inspection.window_bank import WindowReferences
-from moeclip_cli.inspection.window_scorer import WindowedScores, WindowScorer
+from moeclip_cli.inspection.window_scorer import WindowScorer, graded
 from moeclip_cli.inspection.windows import WindowReader
 from moeclip_cli.model.bank import COMPARED_PATCHES, KEPT_PATCHES
 from moeclip_cli.model.config import Domain
@@ -118,9 +119,7 @@ class Inspector(PlacedModel):
         self._reader: WindowReader | None = None
         windows: WindowReferences | None = None
         if layout is not None:
-            self._reader = WindowReader(
-                layout, self._network, self.sizes, max_pixels, decode_seconds
-            )
+            self._reader = WindowReader(layout, self._inputs, max_pixels, decode_seconds)
             windows = WindowReferences(self._reader, forward, self._in_passes)
         self._builder = ReferenceBuilder(model, self.device, max_pixels, decode_seconds, windows)
         self.references = self._builder.choose(
@@ -220,6 +219,8 @@ class Inspector(PlacedModel):
         loaded = load_model(
             os.fspath(model or default), backbone_weights=weights, image_size=image_size
         )
+        network = loaded.network
+        patches = network.config.image_size // network.backbone.architecture.patch_size
         return cls(
             loaded,
             device=device,
@@ -232,9 +233,7 @@ class Inspector(PlacedModel):
             reference_patches=reference_patches,
             max_pixels=max_pixels,
             decode_seconds=decode_seconds,
-            layout=Layout.of(
-                Framing(tile, smallest, overlap, region, ignore, align), loaded.network
-            ),
+            layout=Layout.of(Framing(tile, smallest, overlap, region, ignore, align), patches),
         )
 
     def map_size(self, height: int, width: int) -> tuple[int, int]:
@@ -314,16 +313,17 @@ class Inspector(PlacedModel):
                 raise UsageError(
                     "Experts are shown of whole images; omit `tile`, `region` and `align`."
                 )
-            scorer = WindowScorer(self._reader, self._forward, self._in_passes)
-            return self._score_windows(
-                scorer.score(
-                    listed(images),
-                    prompt if callable(prompt) else lambda image: prompt,
-                    batch_size=size,
-                    workers=choose_workers(workers),
-                    ends_batch=ends_batch,
-                )
+            scorer = WindowScorer(
+                self._reader, self._forward.batch, self.references, self._in_passes
             )
+            scored = scorer.score(
+                listed(images),
+                prompt if callable(prompt) else lambda image: prompt,
+                batch_size=size,
+                workers=choose_workers(workers),
+                ends_batch=ends_batch,
+            )
+            return graded(scored, self._grading, self._not_finite)
         return self._score(
             listed(images), prompt, size, ends_batch, choose_workers(workers), adapter
         )
@@ -341,7 +341,7 @@ class Inspector(PlacedModel):
             prepared = prepare(
                 image,
                 prompt if isinstance(prompt, str) else prompt(image),
-                lambda pixels: resized_inputs(pixels, self._network, self.sizes),
+                self._inputs,
                 max_pixels=self.max_pixels,
                 decode_seconds=self.decode_seconds,
             )
@@ -359,16 +359,8 @@ class Inspector(PlacedModel):
         loop = ScoringLoop(self._grading, load, inspect, batch_size, workers, ends_batch, overlap)
         return loop.results(images)
 
-    def _score_windows(self, scored: Generator[WindowedScores, None, None]) -> Iterator[Result]:
-        with closing(scored):
-            for each in scored:
-                item = each.image.item
-                if item.error is not None:
-                    yield self._grading.unread(item)
-                elif not each.finite:
-                    yield self._not_finite(item)
-                else:
-                    yield self._grading.result(item, each.scores(), **each.windows)
+    def _inputs(self, pixels: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], ...]:
+        return resized_inputs(pixels, self._network, self.sizes)
 
     def more_references(self, images: Iterable[ImageLike]) -> References:
         """The references in use and further ones, each scored against all others.

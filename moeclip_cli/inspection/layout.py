@@ -10,7 +10,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from moeclip_cli.errors import ImageError, UsageError
-from moeclip_cli.inspection.network_input import LeveledNetwork
 from moeclip_cli.inspection.reference_view import ReferenceView
 from moeclip_cli.inspection.roi import RegionOfInterest
 from moeclip_cli.inspection.roi_files import read_roi
@@ -36,18 +35,18 @@ class Layout:
     rules: RegionRules | None = None
 
     @classmethod
-    def of(cls, framing: Framing, network: LeveledNetwork) -> Layout | None:
+    def of(cls, framing: Framing, patches: int) -> Layout | None:
         """The layout that a user asked for; None for whole images.
 
         Args:
             framing: what the user said.
-            network: its patches decide the tile "auto".
+            patches: along a side of the network input, which decide the tile "auto".
 
         Raises:
             UsageError: if a value is out of range, values contradict each other, or a region or
                 the reference view cannot be read.
         """
-        tiling, roi = _tiling(framing, network), read_roi(framing.region, framing.ignore)
+        tiling, roi = _tiling(framing, patches), read_roi(framing.region, framing.ignore)
         view = None if framing.align is None else ReferenceView.read(framing.align)
         return cls._unless_empty(tiling, roi, view)
 
@@ -163,7 +162,7 @@ class Layout:
         return 0.0 if self.tiling is None else self.tiling.overlap
 
 
-def _tiling(framing: Framing, network: LeveledNetwork) -> Tiling | None:
+def _tiling(framing: Framing, patches: int) -> Tiling | None:
     if framing.tile != "auto" and framing.smallest is not None:
         raise UsageError('`smallest` chooses the tiles; set `tile` to "auto", or omit it.')
     if framing.tile is None:
@@ -174,6 +173,5 @@ def _tiling(framing: Framing, network: LeveledNetwork) -> Tiling | None:
                 "`tile` auto needs the size of the smallest defect as `smallest`, such as 12 "
                 "pixels; or give the side of a tile in pixels as `tile`."
             )
-        patches = network.config.image_size // network.backbone.architecture.patch_size
         return Tiling(side_for(framing.smallest, patches), float(framing.overlap))
     return Tiling(framing.tile, float(framing.overlap))

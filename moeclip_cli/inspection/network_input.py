@@ -3,19 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TypeAlias
+from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
-from moeclip_cli.images.resized import normalised, resize
-from moeclip_cli.model.frozen_tower import FrozenTower
-from moeclip_cli.model.moeclip import MoECLIP
+from moeclip_cli.images.resized import normalise, resize
 from moeclip_cli.model.preprocessing import Preprocessing
+
+if TYPE_CHECKING:
+    import torch
+
+    from moeclip_cli.model.frozen_tower import FrozenTower
+    from moeclip_cli.model.moeclip import MoECLIP
 
 LeveledNetwork: TypeAlias = "MoECLIP | FrozenTower"
 """A network whose `levels` gives patch tokens."""
+
+
+class Sized(Protocol):
+    """Whatever images are resized and normalised for: a network, or a graph made of one."""
+
+    @property
+    def preprocessing(self) -> Preprocessing:
+        """Resizing and normalisation of images."""
+
+    def input_size(self, height: int, width: int, side: int) -> tuple[int, int]:
+        """Height and width of the input for an image; `side` is that for a square one."""
 
 
 def network_input(
@@ -31,13 +45,28 @@ def network_input(
     Returns:
         (3, H, W) float32.
     """
-    height, width = pixels.shape[:2]
-    size = network.input_size(height, width, side or network.config.image_size)
-    return torch.from_numpy(normalised(pixels, *size, network.preprocessing))
+    import torch
+
+    (found,) = network_inputs(pixels, network, (side or network.config.image_size,))
+    return torch.from_numpy(found)
+
+
+def network_inputs(
+    pixels: NDArray[np.uint8], network: Sized, sides: Sequence[int]
+) -> tuple[NDArray[np.float32], ...]:
+    """An image as `network_input` gives it, at several sizes and as arrays.
+
+    Args:
+        pixels: (h, w, 3) uint8 RGB.
+        network: see `network_input`.
+        sides: sides in pixels of the network inputs of a square image.
+    """
+    resized = resized_inputs(pixels, network, sides)
+    return tuple(normalise(each, network.preprocessing) for each in resized)
 
 
 def resized_inputs(
-    pixels: NDArray[np.uint8], network: LeveledNetwork, sides: Sequence[int]
+    pixels: NDArray[np.uint8], network: Sized, sides: Sequence[int]
 ) -> tuple[NDArray[np.uint8], ...]:
     """An image at several sizes, for `network_batch`, which gives what `network_input` does.
 
@@ -62,6 +91,8 @@ def network_batch(
 
     They are copied as bytes, from memory that a GPU can read by itself, and normalised there.
     """
+    import torch
+
     on_gpu = device.type == "cuda"
     batch = torch.empty(len(images), *images[0].shape, dtype=torch.uint8, pin_memory=on_gpu)
     np.stack(images, out=batch.numpy())

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from itertools import islice
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,9 +13,6 @@ from numpy.typing import NDArray
 from moeclip_cli.errors import ImageError
 from moeclip_cli.images.decode import decoding
 from moeclip_cli.inspection.image_like import ImageLike, place_and_name
-
-if TYPE_CHECKING:
-    from moeclip_cli.inspection.references import References
 
 _T = TypeVar("_T")
 
@@ -49,6 +46,21 @@ class PreparedImage:
     inside: NDArray[np.bool_] | None = None
 
 
+class KnownImages(Protocol):
+    """The references, as far as one is recognised among other images; see `References`."""
+
+    @property
+    def digests(self) -> tuple[str, ...]:
+        """Of each reference."""
+
+    @property
+    def subsets(self) -> tuple[tuple[int, ...], ...]:
+        """Numbers of the references in each subset."""
+
+    def owner(self, digest: str) -> int:
+        """The number of the reference with this digest; -1 if there is none."""
+
+
 def prepare(
     image: ImageLike,
     prompt: str,
@@ -76,7 +88,7 @@ def prepare(
     return PreparedImage(path, prompt, pixels, width, height, decoded.notes)
 
 
-def match_reference(prepared: PreparedImage, references: References, digest: str) -> PreparedImage:
+def match_reference(prepared: PreparedImage, references: KnownImages, digest: str) -> PreparedImage:
     """The image with the number of the reference that it is itself, if it is one.
 
     Args:
@@ -91,7 +103,7 @@ def match_reference(prepared: PreparedImage, references: References, digest: str
         return prepared
     if (owner,) in references.subsets:
         return replace(prepared, error="This image is the only reference of a draw.")
-    if len(references.names) == 1:
+    if len(references.digests) == 1:
         return replace(prepared, error="This image is the only reference; add others.")
     note = "is a reference; compared with the other references only"
     return replace(prepared, owner=owner, notes=(*prepared.notes, note))

@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 import cv2
 import numpy as np
@@ -15,7 +15,9 @@ from numpy.typing import NDArray
 from moeclip_cli.errors import UsageError
 from moeclip_cli.inspection.image_like import ImageLike
 from moeclip_cli.inspection.outliers import outlier_limit
-from moeclip_cli.model.bank import PatchBank
+
+if TYPE_CHECKING:
+    from moeclip_cli.model.bank import PatchBank
 
 # Leave-one-out scores this many deviations above the median are suspicious.
 _OUTLIER = 6.0

@@ -73,9 +73,20 @@ def choose_threshold(
     if references is not None:
         return _reference_threshold(references)
     if config.threshold is not None:
-        found = f"checkpoint: {config.threshold.how}"
-        return AppliedThreshold(config.threshold.value, found + _OF_WHOLE_IMAGES * tiled, tiled)
+        source = f"checkpoint: {config.threshold.how}"
+        return threshold_of_whole_images(config.threshold.value, source, tiled=tiled)
     return AppliedThreshold(FALLBACK, "not calibrated: the checkpoint has none, 0.5 is a guess")
+
+
+def threshold_of_whole_images(value: float, source: str, *, tiled: bool) -> AppliedThreshold:
+    """A threshold that was found on whole images.
+
+    Args:
+        value: the threshold.
+        source: its origin.
+        tiled: whether it is applied to tiles, which its source then says.
+    """
+    return AppliedThreshold(value, source + _OF_WHOLE_IMAGES * tiled, tiled)
 
 
 def given_threshold(value: float) -> AppliedThreshold:

@@ -15,6 +15,7 @@ from moeclip_cli.images.resized import normalise
 from moeclip_cli.inspection.building import Rows, kept, name_of, tokens_of, unreadable
 from moeclip_cli.inspection.forward import ForwardPass
 from moeclip_cli.inspection.image_like import ImageLike, listed
+from moeclip_cli.inspection.network_input import resized_inputs
 from moeclip_cli.inspection.prepared import batches
 from moeclip_cli.inspection.references import (
     GoodParts,
@@ -109,7 +110,7 @@ class WindowReferences:
                     raise unreadable(name, whole.item.error)
                 if not bank.accepts(name, whole.digest):
                     return False
-                network = self.reader.network
+                network = self.forward.model.network
                 inputs = [
                     torch.from_numpy(normalise(window.item.pixels[0], network.preprocessing))
                     for window in batch
@@ -125,7 +126,7 @@ class WindowReferences:
         inside = window.item.inside
         if inside is None:
             return patches
-        side = self.reader.network.backbone.architecture.patch_size
+        side = self.forward.model.network.backbone.architecture.patch_size
         grid = inside.shape[0] // side, inside.shape[1] // side
         counted = patches_inside(torch.from_numpy(inside)[None], grid)[0]
         return [level[counted.to(level.device)] for level in patches]
@@ -133,8 +134,10 @@ class WindowReferences:
     def _windows(
         self, image: ImageLike, degrees: float, size: int
     ) -> Generator[Window, None, None]:
-        # Deeper input sizes are for the zero-shot score only.
-        reader = replace(self.reader, sizes=self.reader.sizes[:1])
+        network = self.forward.model.network
+        # Further input sizes are for the zero-shot score only.
+        sizes = self.forward.model.config.sizes[:1]
+        reader = replace(self.reader, inputs=lambda pixels: resized_inputs(pixels, network, sizes))
         return reader.windows(
             [image],
             lambda image: DEFAULT_PROMPT,
@@ -147,9 +150,8 @@ class WindowReferences:
         self, references: References, images: Sequence[ImageLike]
     ) -> tuple[float, ...]:
         """Scores of images that are references, each against all others."""
-        scorer = WindowScorer(
-            self.reader, replace(self.forward, references=references), self.in_passes
-        )
+        forward = replace(self.forward, references=references)
+        scorer = WindowScorer(self.reader, forward.batch, references, self.in_passes)
         scored = scorer.score(
             images,
             lambda image: DEFAULT_PROMPT,

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterable, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeAlias
 
 import numpy as np
 
-from moeclip_cli.inspection.forward import ForwardPass, score_arrays
+from moeclip_cli.inspection.grading import Grading
 from moeclip_cli.inspection.image_like import ImageLike
-from moeclip_cli.inspection.prepared import PreparedImage, match_reference
+from moeclip_cli.inspection.prepared import KnownImages, PreparedImage, match_reference
+from moeclip_cli.inspection.result import Result
 from moeclip_cli.inspection.scored_batch import ImageScores, ScoredBatch
 from moeclip_cli.inspection.windows import (
     Window,
@@ -146,12 +147,14 @@ class WindowScorer:
 
     Attributes:
         reader: reads the images.
-        forward: the network and the references.
+        scored: gives the scores of a batch of windows.
+        references: the good parts that images are compared with, if any.
         in_passes: divides a batch into passes that fit into memory.
     """
 
     reader: WindowReader
-    forward: ForwardPass
+    scored: Callable[[list[PreparedImage]], ScoredBatch]
+    references: KnownImages | None
     in_passes: Passes
 
     def score(
@@ -190,11 +193,33 @@ class WindowScorer:
                         current = None
 
     def _scored(self, items: list[PreparedImage]) -> list[tuple[ScoredBatch, int]]:
-        scores, experts = self.forward(items)
-        batch = ScoredBatch(score_arrays(scores, experts))
+        batch = self.scored(items)
         return [(batch, i) for i in range(len(items))]
 
     def _owned(self, image: WindowedImage) -> PreparedImage:
-        if self.forward.references is None:
+        if self.references is None:
             return image.item
-        return match_reference(image.item, self.forward.references, image.digest)
+        return match_reference(image.item, self.references, image.digest)
+
+
+def graded(
+    scored: Generator[WindowedScores, None, None],
+    grading: Grading,
+    not_finite: Callable[[PreparedImage], Result],
+) -> Iterator[Result]:
+    """The result of each image.
+
+    Args:
+        scored: images in order, from `WindowScorer.score`.
+        grading: gives the results.
+        not_finite: gives the result of an image with numbers that are not finite.
+    """
+    with closing(scored):
+        for each in scored:
+            item = each.image.item
+            if item.error is not None:
+                yield grading.unread(item)
+            elif not each.finite:
+                yield not_finite(item)
+            else:
+                yield grading.result(item, each.scores(), **each.windows)

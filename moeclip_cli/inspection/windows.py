@@ -11,6 +11,7 @@ import threading
 from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,7 +22,6 @@ from moeclip_cli.images.fill import fill_outside
 from moeclip_cli.images.pipeline import prefetch
 from moeclip_cli.inspection.image_like import ImageLike, place_and_name
 from moeclip_cli.inspection.layout import Layout
-from moeclip_cli.inspection.network_input import LeveledNetwork, resized_inputs
 from moeclip_cli.inspection.prepared import PreparedImage
 from moeclip_cli.inspection.references import turned
 from moeclip_cli.inspection.roi import any_in_cells
@@ -103,15 +103,13 @@ class WindowReader:
 
     Attributes:
         layout: the windows.
-        network: determines resizing and normalisation.
-        sizes: sides in pixels of the network inputs of a square window.
+        inputs: gives the network inputs of a window (h, w, 3) uint8 RGB.
         max_pixels: images with more pixels are refused.
         decode_seconds: limit on the time to decode an image.
     """
 
     layout: Layout
-    network: LeveledNetwork
-    sizes: tuple[int, ...]
+    inputs: Callable[[NDArray[np.uint8]], tuple[NDArray[Any], ...]]
     max_pixels: int
     decode_seconds: float
 
@@ -202,7 +200,7 @@ class WindowReader:
             inside = image.inside(box)
             if inside is not None:
                 part = fill_outside(part, inside)
-            inputs = resized_inputs(part, self.network, self.sizes)
+            inputs = self.inputs(part)
             item = PreparedImage(
                 whole.path,
                 whole.prompt,

@@ -133,7 +133,7 @@ def score_distances(
         inside: (B, H, W) bool, the pixels of the maps that count, at least one of each image; all
             by default. Patches without such a pixel do not count, and maps are 0 on other pixels.
     """
-    maps = _to_pixels(distances, grid, size, domain).clamp(0, 1)
+    maps = distance_maps(distances, grid, size, domain)
     if inside is None:
         found, map_max = image_score(distances), distances.amax(dim=1)
     else:
@@ -150,6 +150,13 @@ def score_distances(
         raw_map=maps,
         image_part=torch.zeros_like(found),
     )
+
+
+def distance_maps(
+    distances: Tensor, grid: tuple[int, int], size: tuple[int, int], domain: Domain
+) -> Tensor:
+    """The maps (B, H, W) of `score_distances`, before anything is left out."""
+    return _to_pixels(distances, grid, size, domain).clamp(0, 1)
 
 
 def patches_inside(inside: Tensor, grid: tuple[int, int]) -> Tensor:

@@ -96,7 +96,9 @@ class BenchmarkedModel:
             "scales": list(loaded.config.scales),
             "precision": str(choose_precision(precision)).removeprefix("torch."),
         }
-        layout = Layout.of(framing, loaded.network)
+        network = loaded.network
+        patches = network.config.image_size // network.backbone.architecture.patch_size
+        layout = Layout.of(framing, patches)
         identity |= {} if layout is None else layout.settings
         found = cls(loaded.name, loaded, identity, {}, device, precision, layout)
         if comparison is None:

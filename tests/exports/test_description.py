@@ -24,6 +24,12 @@ DESCRIBED = Description(
     mean=(0.5, 0.25, 0.125),
     std=(1.0, 2.0, 3.0),
     interpolation="bilinear",
+    patch_size=14,
+    references=("ab", "cd"),
+    good_scores=(0.125, 0.5),
+    rule="jackknife+",
+    origin="references",
+    further_settings={"references": "ef", "tile": 64, "overlap": 0.25},
 )
 
 
@@ -64,3 +70,21 @@ def test_a_prompt_has_a_number_if_the_model_reads_it():
     assert replace(DESCRIBED, reads_prompts=False).number("screw") == 0
     with pytest.raises(UsageError, match="`prompt` is empty"):
         replace(DESCRIBED, reads_prompts=False).number(" ")
+
+
+def test_settings_are_those_of_the_model_and_of_its_references_and_tiles():
+    assert DESCRIBED.settings["backbone"] == "ViT-L-14-336"
+    assert DESCRIBED.settings["scales"] == [420]
+    assert DESCRIBED.settings.items() > DESCRIBED.further_settings.items()
+    assert DESCRIBED.of_good_parts.percentile(0.3) == 50
+
+
+def test_inputs_are_squares_unless_the_model_keeps_the_aspect_ratio():
+    assert DESCRIBED.input_size(100, 400, 518) == (518, 518)
+    assert replace(DESCRIBED, keeps_aspect=True).input_size(100, 400, 518) == (252, 1036)
+
+
+def test_a_reference_is_known_by_its_digest():
+    assert DESCRIBED.compared.owner("cd") == 1
+    assert DESCRIBED.compared.owner("xy") == -1
+    assert replace(DESCRIBED, references=()).compared is None
