@@ -12,7 +12,7 @@ from moeclip_cli.cli import options
 from moeclip_cli.errors import UsageError
 
 if TYPE_CHECKING:
-    from moeclip_cli.reports.pages.score_content import ReportText
+    from moeclip_cli.reports.pages.report_text import ReportText
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ class ReportOptions:
         Raises:
             UsageError: if a field has no name or no text.
         """
-        from moeclip_cli.reports.pages.score_content import ReportText
+        from moeclip_cli.reports.pages.report_text import ReportText
 
         fields = tuple(map(_pair, self.field or ()))
         return ReportText(self.title, fields, self.language or "en")

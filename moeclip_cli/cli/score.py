@@ -35,7 +35,8 @@ if TYPE_CHECKING:
     from moeclip_cli.inspection.mutual import MutualInspector
     from moeclip_cli.inspection.result import Result
     from moeclip_cli.inspection.scorer import Scorer, ScoringFacts
-    from moeclip_cli.reports.pages.score_content import ReportText, RunFacts
+    from moeclip_cli.reports.pages.report_text import ReportText
+    from moeclip_cli.reports.pages.score_content import RunFacts
     from moeclip_cli.runs.folder import RunFolder
     from moeclip_cli.runs.input_log import Describe
     from moeclip_cli.runs.ray_scorer import RayScorer

@@ -30,7 +30,8 @@ from moeclip_cli.inspection.good_scores import GoodScores
 from moeclip_cli.inspection.recut import recut_result, recut_row
 from moeclip_cli.inspection.result import ANOMALOUS, Result, Row
 from moeclip_cli.inspection.thresholds import AppliedThreshold
-from moeclip_cli.reports.pages.score_content import ReportText, RunFacts
+from moeclip_cli.reports.pages.report_text import ReportText
+from moeclip_cli.reports.pages.score_content import RunFacts
 from moeclip_cli.reports.pages.score_report import ReportWriter, thumbnail_of
 from moeclip_cli.reports.tables.results_table import open_table
 from moeclip_cli.runs.finished_run import FinishedRun

@@ -21,7 +21,8 @@ from moeclip_cli.files import replacing
 from moeclip_cli.inspection.compact_map import CompactMap
 from moeclip_cli.inspection.result import Result
 from moeclip_cli.inspection.scorer import Scorer, ScoringFacts
-from moeclip_cli.reports.pages.score_content import ReportText, RunFacts
+from moeclip_cli.reports.pages.report_text import ReportText
+from moeclip_cli.reports.pages.score_content import RunFacts
 from moeclip_cli.reports.pages.score_report import ReportWriter, thumbnail_of
 from moeclip_cli.reports.tables.results_table import open_table
 from moeclip_cli.runs.folder import RunFolder

@@ -3,38 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
 
-from moeclip_cli.choices import Language
 from moeclip_cli.inspection.result import Row
 from moeclip_cli.reports.pages.histogram import ScoreHistogram
-
-
-@dataclass(frozen=True)
-class ReportText:
-    """What the user adds to a report, and its language.
-
-    Attributes:
-        title: title; None for the name of the object.
-        fields: further facts, such as ("operator", "Kim"), in this order.
-        language: of the words of the report.
-    """
-
-    title: str | None = None
-    fields: tuple[tuple[str, str], ...] = ()
-    language: Language = "en"
-
-    @classmethod
-    def of(cls, record: Mapping[str, Any]) -> ReportText:
-        """The text that a run card has recorded; see `to_dict`."""
-        fields = tuple((str(name), str(value)) for name, value in record.get("fields", []))
-        return cls(record.get("title"), fields, record.get("language", "en"))
-
-    def to_dict(self) -> dict[str, Any]:
-        """The text in JSON types."""
-        return asdict(self)
+from moeclip_cli.reports.pages.report_text import ReportText
 
 
 @dataclass(frozen=True)
@@ -61,7 +35,7 @@ class RunFacts:
     device: str
     started: datetime
     version: str
-    text: ReportText = ReportText()
+    text: ReportText = field(default_factory=ReportText)
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,8 @@ import pytest
 from support.browser import needs_chromium, page_after, printed
 
 from moeclip_cli.inspection.result import Row
-from moeclip_cli.reports.pages.score_content import ReportText, RunFacts
+from moeclip_cli.reports.pages.report_text import ReportText
+from moeclip_cli.reports.pages.score_content import RunFacts
 from moeclip_cli.reports.pages.score_report import ReportWriter, thumbnail_of
 
 pytestmark = needs_chromium

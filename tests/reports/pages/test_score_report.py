@@ -16,7 +16,8 @@ from support.samples import mean_difference
 from moeclip_cli.errors import UsageError
 from moeclip_cli.inspection.result import Row
 from moeclip_cli.reports.pages import score_report
-from moeclip_cli.reports.pages.score_content import ReportText, RunFacts
+from moeclip_cli.reports.pages.report_text import ReportText
+from moeclip_cli.reports.pages.score_content import RunFacts
 from moeclip_cli.reports.pages.score_report import ReportWriter, thumbnail_of
 
 FACTS = RunFacts(
