@@ -14,6 +14,7 @@ from moeclip_cli.cli.exported import check_exported, load_scorer
 from moeclip_cli.cli.framing import FramingOptions, warn_about_threshold
 from moeclip_cli.cli.groups import grouped
 from moeclip_cli.cli.progress import meter
+from moeclip_cli.cli.work import Work
 from moeclip_cli.errors import UsageError
 from moeclip_cli.exit_codes import ExitCode
 
@@ -99,10 +100,12 @@ def heatmap(
         actors = ActorModel(model, run, images, shown, frames)
         preview = len(found) <= _MOST_PREVIEWS and not general.quiet
         source = actors.source(inspector, share, output.out, keep_map=preview, quiet=general.quiet)
-        with meter(len(found), quiet=general.quiet, label="Drawing") as advance:
+        work = Work.of_run(found, inspector.settings)
+        label = "Drawing"
+        with meter(len(found), quiet=general.quiet, label=label, work=work.total) as advance:
 
             def observe(ref: ImageRef, result: Result) -> None:
-                advance()
+                advance(work.of(result.path))
                 if result.error is not None:
                     if not general.quiet:
                         console.warn(f"{result.path}: {result.error}")

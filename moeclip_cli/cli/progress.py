@@ -74,24 +74,27 @@ class _Lines:
 
 @contextmanager
 def meter(
-    total: int | None, *, quiet: bool, label: str = "Scoring"
-) -> Iterator[Callable[[], None]]:
+    total: int | None, *, quiet: bool, label: str = "Scoring", work: float | None = None
+) -> Iterator[Callable[..., None]]:
     """Yield a function to call after each image.
 
     Args:
         total: number of images, if it is known.
         quiet: show nothing.
         label: name of the activity.
+        work: sum of what the function is given for each image, for the time left where images
+            differ; by default each counts as one.
     """
     with progress(quiet=quiet) as show:
         pace = _Pace()
+        whole = total if work is None else work
 
-        def advance() -> None:
-            rate, details = pace.count(), ""
-            if rate is not None:
-                details = f"{rate:.2f} images/s"
-                if total is not None:
-                    left = console.duration(max(total - pace.done, 0) / rate)
+        def advance(amount: float = 1) -> None:
+            details = ""
+            if pace.count(amount):
+                details = f"{pace.rate:.2f} images/s"
+                if whole is not None and pace.work_rate > 0:
+                    left = console.duration(max(whole - pace.work, 0) / pace.work_rate)
                     details += f", {left} left"
             show(label, pace.done, total, details)
 
@@ -99,20 +102,32 @@ def meter(
 
 
 class _Pace:
-    """Images per second since the first ones were finished; the wait for them is the start."""
+    """Images per second since the first ones were finished; the wait for them is the start.
+
+    Attributes:
+        done: number of images.
+        work: the sum of their work.
+        rate: images per second.
+        work_rate: work per second.
+    """
 
     def __init__(self) -> None:
-        self.done = 0
+        self.done, self.work = 0, 0.0
+        self.rate = self.work_rate = 0.0
         self._first = self._since = 0.0
-        self._before = 0
+        self._before = (0, 0.0)
 
-    def count(self) -> float | None:
-        """Count an image; the rate, or None while it is not known."""
+    def count(self, amount: float) -> bool:
+        """Count an image; False while the rates are not known."""
         now = time.monotonic()
         self.done += 1
+        self.work += amount
         if self.done == 1:
             self._first = now
         if now - self._first < _FIRST_BATCH_S:
-            self._since, self._before = now, self.done
-            return None
-        return (self.done - self._before) / (now - self._since)
+            self._since, self._before = now, (self.done, self.work)
+            return False
+        seconds = now - self._since
+        images, work = self._before
+        self.rate, self.work_rate = (self.done - images) / seconds, (self.work - work) / seconds
+        return True

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -23,6 +23,7 @@ from moeclip_cli.cli.region_options import RegionOptions
 from moeclip_cli.cli.report_options import ReportOptions
 from moeclip_cli.cli.score_table import print_highest
 from moeclip_cli.cli.table_options import TableOptions
+from moeclip_cli.cli.work import Work
 from moeclip_cli.errors import ProcessLostError, UsageError
 from moeclip_cli.exit_codes import ExitCode
 
@@ -154,7 +155,17 @@ def score(
             pace = run.pace_with(inspector.default_batch_size, share)
             if live is not None:
                 pace = Pace(1, 0)  # so that the result of a frame does not wait for others
-            job = _Job(found, shown, text, folder, pace, observe, Summary(), general.quiet)
+            job = _Job(
+                found,
+                shown,
+                text,
+                folder,
+                pace,
+                observe,
+                Summary(),
+                inspector.settings,
+                general.quiet,
+            )
             scorer, describe = job.start(source)
             if output.report:
                 outputs = replace(outputs, report=job.facts(scorer))
@@ -229,6 +240,7 @@ class _Job:
     pace: Pace
     observe: Callable[[Result], None]
     summary: Summary
+    scored_with: Mapping[str, Any]
     quiet: bool
 
     def start(
@@ -257,10 +269,13 @@ class _Job:
         """Score the images, with progress on standard error."""
         from moeclip_cli.runs.score_run import run_score
 
-        with meter(self.found.total, quiet=self.quiet) as advance:
+        # The frames of a stream come once.
+        files = self.found if isinstance(self.found, options.FoundImages) else ()
+        work = Work.of_run(files, self.scored_with)
+        with meter(self.found.total, quiet=self.quiet, work=work.total) as advance:
 
             def observe(result: Result) -> None:
-                advance()
+                advance(work.of(result.path))
                 self.observe(result)
 
             return run_score(

@@ -38,6 +38,21 @@ def test_the_rate_counts_from_the_first_batch(capsys, monkeypatch):
     assert lines[-1] == "Scoring: 6 of 10, 0.50 images/s, 8.0 s left"
 
 
+def test_the_time_left_follows_the_work(capsys, monkeypatch):
+    now = 0.0
+    monkeypatch.setattr(progress.time, "monotonic", lambda: now)
+    monkeypatch.setattr(progress, "LINE_EVERY_S", 0)
+    with progress.meter(4, quiet=False, work=130) as advance:
+        advance(10)
+        now = 1.0
+        advance(10)
+        now = 10.0
+        advance(90)
+    lines = capsys.readouterr().err.splitlines()
+    assert lines[1] == "Scoring: 2 of 4, 1.00 images/s, 11 s left"
+    assert lines[2] == "Scoring: 3 of 4, 0.20 images/s, 2.0 s left"
+
+
 def test_quiet_progress_prints_nothing(capsys):
     with progress.meter(2, quiet=True) as advance:
         advance()
