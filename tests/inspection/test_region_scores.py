@@ -136,7 +136,7 @@ def test_a_profile_keeps_its_region(load, mask, tmp_path):
     with pytest.raises(UsageError, match="its region is"):
         load(profile=tmp_path / "profile.json", region="0,0,50%,50%", tile=48)
     broken = Profile(0.5, 0.05, 20, "object", made.settings | {"region": {"region": [7]}})
-    with pytest.raises(UsageError, match="its region cannot be read"):
+    with pytest.raises(UsageError, match="its region or reference view cannot be read"):
         load(profile=broken)
 
 
@@ -153,5 +153,5 @@ def test_overlays_show_the_border_and_colour_nothing_outside(load, mask):
 
 def test_parts_are_not_turned_out_of_their_region(load):
     good = [colour_picture(120, 160, seed=n) for n in range(2)]
-    with pytest.raises(UsageError, match="A region has its place in the image"):
+    with pytest.raises(UsageError, match="A region or reference view has its place"):
         load(references=good, reference_rotations=2, region="0,0,50%,50%")
