@@ -4,7 +4,8 @@
 
 Writes an uncompressed TIFF of that size to a temporary folder and scores it as often as --images
 says, with the built-in model on the CPU. Images of more than 50 megapixels are decoded in a helper
-process, whose memory is shown apart.
+process, whose memory is shown apart. On Linux, the memory of both together is sampled twice a
+second; what they share counts once.
 """
 
 from __future__ import annotations
@@ -13,12 +14,16 @@ import argparse
 import resource
 import sys
 import tempfile
+import threading
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
 
 from moeclip_cli import Inspector
 from moeclip_cli.images.helper import HELPERS
+
+_EVERY_SECONDS = 0.5
 
 
 def main() -> None:
@@ -30,6 +35,8 @@ def main() -> None:
     options = parser.parse_args()
     inspector = Inspector.load(device="cpu", tile=options.tile, decode_seconds=600)
     print(f"model loaded: {peak(resource.RUSAGE_SELF):.0f} MiB peak", flush=True)
+    sampler = Sampler()
+    sampler.start()
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "large.tif"
         write(path, options.width, options.height)
@@ -40,8 +47,44 @@ def main() -> None:
                 f"{peak(resource.RUSAGE_SELF):.0f} MiB peak",
                 flush=True,
             )
+    sampler.stop()
     HELPERS.close()
     print(f"helper process: {peak(resource.RUSAGE_CHILDREN):.0f} MiB peak")
+    if sampler.highest:
+        print(f"both together: {sampler.highest:.0f} MiB peak")
+
+
+class Sampler(threading.Thread):
+    """Samples the memory of this process and its children together.
+
+    Attributes:
+        highest: the most that was seen, in MiB; 0 where it cannot be measured.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(daemon=True)
+        self.highest = 0.0
+        self._ended = threading.Event()
+
+    def run(self) -> None:
+        while not self._ended.wait(_EVERY_SECONDS):
+            self.highest = max(self.highest, together())
+
+    def stop(self) -> None:
+        self._ended.set()
+        self.join()
+
+
+def together() -> float:
+    """Memory of this process and its children in MiB, what they share counted once."""
+    total = 0
+    with suppress(OSError):
+        children = " ".join(path.read_text() for path in Path("/proc/self/task").glob("*/children"))
+        for number in ("self", *children.split()):
+            for line in Path(f"/proc/{number}/smaps_rollup").read_text().splitlines():
+                if line.startswith("Pss:"):
+                    total += int(line.split()[1])
+    return total / 1024
 
 
 def write(path: Path, width: int, height: int) -> None:
