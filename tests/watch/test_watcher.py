@@ -7,6 +7,7 @@ import os
 import shutil
 import sys
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -71,8 +72,8 @@ class Line:
         actions = Actions(self.said.append, self.events.append, move_to, hook)
         rows = Rows(self.out, "csv", resume=True)
         arrivals = Arrivals(self.folder, rows.states, exclude=[self.out, *moved_folders(self.out)])
-        jobs = file_jobs(self.inspector, files, outputs)
-        inspection = Inspection(self.inspector, lambda path: "part", files, jobs, Pace(2, 1))
+        jobs_of = partial(file_jobs, files=files, regions=outputs.regions)
+        inspection = Inspection(self.inspector, lambda path: "part", files, jobs_of, Pace(2, 1))
         limits = Timing(**{"poll": 0.0, "retry": 0.02, "idle": 0.05, **timing})
         watcher = Watcher(inspection, arrivals, rows, actions, limits, self.wait)
         try:
