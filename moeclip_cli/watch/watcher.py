@@ -28,6 +28,9 @@ from moeclip_cli.watch.rows import Rows
 
 # A pause of polling is at least this multiple of what the latest poll took.
 _PAUSE_MULTIPLE = 2
+# One poll sees a picture, and the next one that it has stayed the same. On a slow machine both may
+# take longer than the time after which a watch is idle.
+_POLLS_TO_COMPLETE = 2
 
 
 @dataclass(frozen=True)
@@ -135,14 +138,15 @@ class Watcher:
         Raises:
             UsageError: if a file in the output folder cannot be written.
         """
-        latest = time.monotonic()
+        latest, polls = time.monotonic(), 0
         while not self._wait(0):
             if time.monotonic() >= self._next_poll:
                 self._poll()
+                polls += 1
             if batch := self._next_batch():
                 self._inspect(batch)
-                latest = time.monotonic()
-            elif self._is_idle(time.monotonic() - latest):
+                latest, polls = time.monotonic(), 0
+            elif polls >= _POLLS_TO_COMPLETE and self._is_idle(time.monotonic() - latest):
                 return
             else:
                 self._wait(max(0.0, self._next_poll - time.monotonic()))

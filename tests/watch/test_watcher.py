@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import sys
+import time
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -114,6 +115,19 @@ def test_scores_are_those_of_a_scoring_run(line):
     line.watch()
     (expected,) = line.inspector.score([line.folder / "a.png"], prompt="part")
     assert line.rows()[0].score == pytest.approx(expected.score, abs=1e-6)
+
+
+def test_a_picture_that_came_last_is_inspected_before_the_watch_is_idle(line):
+    class Events(list):
+        def append(self, event):
+            super().append(event)
+            if len(self) == 1:
+                save_image(line.folder / "b.png", seed=2)
+
+    line.events, line.wait = Events(), lambda seconds: time.sleep(seconds)
+    save_image(line.folder / "a.png", seed=1)
+    line.watch(poll=0.1, idle=0.0)
+    assert [row.path for row in line.rows()] == [str(line.folder / n) for n in ("a.png", "b.png")]
 
 
 def test_pictures_are_moved_by_their_verdict(line):
