@@ -30,7 +30,7 @@ from moeclip_cli.inspection.good_scores import GoodScores
 from moeclip_cli.inspection.grading import Grading
 from moeclip_cli.inspection.image_like import ImageLike, input_digest, listed
 from moeclip_cli.inspection.layout import Layout
-from moeclip_cli.inspection.network_input import resized_inputs
+from moeclip_cli.inspection.network_input import patches_per_side, resized_inputs
 from moeclip_cli.inspection.placed import PlacedModel
 from moeclip_cli.inspection.prepared import PreparedImage, match_reference, prepare
 from moeclip_cli.inspection.profile import Profile, ReferenceProfile
@@ -219,8 +219,7 @@ class Inspector(PlacedModel):
         loaded = load_model(
             os.fspath(model or default), backbone_weights=weights, image_size=image_size
         )
-        network = loaded.network
-        patches = network.config.image_size // network.backbone.architecture.patch_size
+        patches = patches_per_side(loaded.network)
         return cls(
             loaded,
             device=device,

@@ -32,6 +32,11 @@ class Sized(Protocol):
         """Height and width of the input for an image; `side` is that for a square one."""
 
 
+def patches_per_side(network: LeveledNetwork) -> int:
+    """Number of patches along a side of the network input of a square image."""
+    return network.config.image_size // network.backbone.architecture.patch_size
+
+
 def network_input(
     pixels: NDArray[np.uint8], network: LeveledNetwork, side: int | None = None
 ) -> torch.Tensor:

@@ -14,6 +14,7 @@ from moeclip_cli.errors import UsageError
 from moeclip_cli.inspection.inspector import Inspector
 from moeclip_cli.inspection.layout import Layout
 from moeclip_cli.inspection.mutual import MutualInspector
+from moeclip_cli.inspection.network_input import patches_per_side
 from moeclip_cli.inspection.references import GoodParts
 from moeclip_cli.model.config import Domain
 from moeclip_cli.model.frozen_tower import FrozenTower
@@ -96,9 +97,7 @@ class BenchmarkedModel:
             "scales": list(loaded.config.scales),
             "precision": str(choose_precision(precision)).removeprefix("torch."),
         }
-        network = loaded.network
-        patches = network.config.image_size // network.backbone.architecture.patch_size
-        layout = Layout.of(framing, patches)
+        layout = Layout.of(framing, patches_per_side(loaded.network))
         identity |= {} if layout is None else layout.settings
         found = cls(loaded.name, loaded, identity, {}, device, precision, layout)
         if comparison is None:

@@ -19,14 +19,6 @@ SIZE = (200, 150)
 
 
 @pytest.fixture
-def run(moeclip, standin):
-    def with_standin(command, *args):
-        return moeclip(command, *args, *standin.options)
-
-    return with_standin
-
-
-@pytest.fixture
 def scenes():
     """A view, and a folder with four images that moved and one of something else."""
     rng = np.random.default_rng(0)

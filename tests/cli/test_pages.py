@@ -16,14 +16,6 @@ from support.videos import write_video
 
 
 @pytest.fixture
-def run(moeclip, standin):
-    def with_standin(command, *args):
-        return moeclip(command, *args, *standin.options)
-
-    return with_standin
-
-
-@pytest.fixture
 def films():
     """A folder with a picture, a scan of three pages, a DICOM file and a video of nine frames."""
     Path("films").mkdir()

@@ -15,14 +15,6 @@ RESULTS = Path("moeclip-out/results.csv")
 
 
 @pytest.fixture
-def run(moeclip, standin):
-    def with_standin(command, *args):
-        return moeclip(command, *args, *standin.options)
-
-    return with_standin
-
-
-@pytest.fixture
 def large():
     """Six images, most of them larger than a tile of 64 pixels."""
     Path("large").mkdir()
