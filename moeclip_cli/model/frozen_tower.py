@@ -11,6 +11,7 @@ from moeclip_cli.model.config import NetworkConfig
 from moeclip_cli.model.input_size import input_size
 from moeclip_cli.model.levels import Levels, tower_levels
 from moeclip_cli.model.moeclip import check_image_size
+from moeclip_cli.model.precision import claim_precision
 from moeclip_cli.model.preprocessing import Preprocessing
 
 
@@ -54,7 +55,12 @@ class FrozenTower(nn.Module):
         return input_size(height, width, side, self.backbone.architecture.patch_size)
 
     def set_precision(self, dtype: torch.dtype) -> None:
-        """Run the tower in `dtype`."""
+        """Run the tower in `dtype`.
+
+        Raises:
+            ModelError: if the network is in use in another type.
+        """
+        claim_precision(self, dtype)
         self.backbone.vision.to(dtype)
 
     def levels(self, images: Tensor) -> Levels:

@@ -25,7 +25,7 @@ from moeclip_cli.model.finite import is_finite, unit_vectors
 from moeclip_cli.model.heads import TextLayer
 from moeclip_cli.model.input_size import MIN_GRID
 from moeclip_cli.model.levels import Levels, tower_levels
-from moeclip_cli.model.precision import without_autocast
+from moeclip_cli.model.precision import claim_precision, without_autocast
 from moeclip_cli.model.preprocessing import Preprocessing
 from moeclip_cli.model.prompts import ABNORMAL_STATES, NORMAL_STATES, sentences
 
@@ -114,8 +114,10 @@ class MoECLIP(nn.Module):
         """Run the vision side in `dtype`; router, similarities and the text side stay float32.
 
         Raises:
-            ModelError: if a weight is too large for `dtype`; the network is then unusable.
+            ModelError: if the network is in use in another type, or if a weight is too large for
+                `dtype`; the network is then unusable.
         """
+        claim_precision(self, dtype)
         self.backbone.vision.to(dtype)
         self.adapters.projections.to(dtype)
         self.adapters.image_head.to(dtype)

@@ -276,6 +276,15 @@ def test_weights_that_overflow_half_precision_are_named(overflowing):
     assert next(overflowing(1e7, "fp32").score(NOISE)).error is None
 
 
+def test_a_model_in_use_is_not_rounded(inspector, tmp_path):
+    paths = make_images(tmp_path, 1)
+    (before,) = inspector.score(paths)
+    with pytest.raises(ModelError, match="in use in float32, and bfloat16 .* load the model again"):
+        Inspector(inspector.model, device="cpu", precision="bf16")
+    (after,) = inspector.score(paths)
+    assert numbers(after) == numbers(before)
+
+
 def test_weights_that_overflow_float32_when_multiplied_stop_the_run(standin, tmp_path):
     content = torch.load(standin.model)
     content["text_adapter"]["0.fc.0.weight"] *= 1e38

@@ -57,10 +57,17 @@ def test_an_inspector_takes_its_threshold(profile, inspector):
 @pytest.mark.parametrize(
     "options", [{"domain": "medical"}, {"precision": "bf16"}], ids=["domain", "precision"]
 )
-def test_other_settings_are_refused(options, profile, inspector):
+def test_other_settings_are_refused(options, profile, standin):
     name = next(iter(options))
     with pytest.raises(UsageError, match=f"its {name} is .* calibrate again"):
-        Inspector(inspector.model, device="cpu", profile=profile, **options)
+        Inspector.load(
+            str(standin.model),
+            backbone_weights=standin.backbone,
+            image_size=70,
+            device="cpu",
+            profile=profile,
+            **options,
+        )
 
 
 def test_a_threshold_is_carried_over_to_another_precision(profile, inspector):

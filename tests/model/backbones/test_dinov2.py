@@ -17,6 +17,7 @@ from moeclip_cli.model.config import NetworkConfig
 from moeclip_cli.model.frozen_tower import FrozenTower
 
 LAYERS = (3, 6, 9, 12)
+_EVERY = 7  # tokens that were recorded
 SMALL = {
     "patch_size": 14,
     "embed_dim": 128,
@@ -49,7 +50,7 @@ def test_tokens_agree_with_those_recorded_from_float32_weights(builtin_state):
         x = block(x)
         if number in LAYERS:
             expected = recorded[f"tokens.98.{number}"]
-            difference = (x[0] - expected).norm(dim=-1) / expected.norm(dim=-1)
+            difference = (x[0, ::_EVERY] - expected).norm(dim=-1) / expected.norm(dim=-1)
             assert difference.max() < 2e-3, number
 
 
