@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -17,6 +18,7 @@ from moeclip_cli.cli.benchmark_options import (
     EvaluationOptions,
 )
 from moeclip_cli.cli.benchmark_tables import print_category, print_comparison, print_tables
+from moeclip_cli.cli.cluster import ClusterOptions
 from moeclip_cli.cli.fastest import settle
 from moeclip_cli.cli.framing import FramingOptions
 from moeclip_cli.cli.groups import AsOptions, grouped
@@ -26,8 +28,6 @@ from moeclip_cli.errors import DatasetError, ModelError, ProcessLostError, Usage
 from moeclip_cli.exit_codes import ExitCode
 
 if TYPE_CHECKING:
-    import torch
-
     from moeclip_cli.evaluation.results import CategoryResult
     from moeclip_cli.reports.pages.benchmark_report import BenchmarkReport
     from moeclip_cli.runs.benchmark_job import BenchmarkJob, Execution
@@ -44,7 +44,7 @@ def benchmark(
         FramingOptions,
         AsOptions(panel=EvaluationOptions.PANEL, without=("region", "ignore", "align")),
     ],
-    run: options.RunOptions,
+    run: ClusterOptions,
     processes: options.Processes = 1,
     general: options.GeneralOptions,
 ) -> None:
@@ -52,7 +52,8 @@ def benchmark(
 
     Writes results.json, results.csv, results.md and report.html. The same command continues an
     interrupted run. Several processes (--processes, or on several machines torchrun or accelerate
-    launch -m moeclip_cli benchmark ...) share the work and give the same numbers.
+    launch -m moeclip_cli benchmark ...) share the work and give the same numbers, and so do the
+    actors of a Ray cluster (--ray), each of which evaluates whole categories.
 
     Exit codes: 0 done, 2 usage error, 3 some images or masks could not be read, 4 dataset or model
     not loaded (or, with --self-check, different numbers), 69 one of several processes was killed,
@@ -62,6 +63,9 @@ def benchmark(
     """
     references = models.references
     models.check(run)
+    run.check_cluster()
+    if run.ray is not None and (processes > 1 or is_one_of_several()):
+        raise UsageError("--ray starts processes itself; omit --processes and the launcher.")
     if run.precision == "auto" and (len(models.names) > 1 or processes > 1 or is_one_of_several()):
         raise UsageError(
             "`precision` auto is measured for one model in one process; choose fp32, bf16 or fp16."
@@ -76,6 +80,7 @@ def benchmark(
             or processes > 1
             or references.wanted
             or frames.tile
+            or run.ray
         ):
             raise UsageError(
                 "--self-check takes one model and one process, and no datasets or comparison; omit "
@@ -98,16 +103,17 @@ def benchmark(
     selection = data.select()
 
     with console.status("Loading PyTorch", quiet=general.quiet):
-        from moeclip_cli.parallel.device import default_batch_size
+        from moeclip_cli.parallel.device import default_batch_size, describe_device
         from moeclip_cli.parallel.world import is_main_process, join_world, process_device
         from moeclip_cli.runs.benchmark_job import BenchmarkJob, Choices, Execution
         from moeclip_cli.runs.benchmark_run import assist_benchmark
+        from moeclip_cli.runs.ray_benchmark import RayEvaluation
 
-    device = process_device(run.device)
+    device = process_device("cpu" if run.ray else run.device)
     if ran_in_several(processes, device):
         return
     quiet = general.quiet or not is_main_process()
-    with join_world() as world:
+    with run.joined(quiet=quiet) as share, join_world() as world:
         if not quiet:
             for remark in selection.remarks(data.limit):
                 console.warn(remark)
@@ -127,11 +133,18 @@ def benchmark(
         if not quiet:
             for remark in (*job.seen, *job.skipped, *loaded[0].remarks):
                 console.warn(remark)
-        pace = run.pace(default_batch_size(device))
+        execution = Execution(run.pace_with(default_batch_size(device), share), world)
         if world.rank > 0:
-            assist_benchmark(job, Execution(pace, world))
+            assist_benchmark(job, execution)
             return
-        report = _run(job, Execution(pace, world), output, device, settled.facts, quiet=quiet)
+        where = describe_device(device) if share is None else str(share)
+        if share is not None:
+            load = partial(models.load, replace(run, device=share.device), frames)
+            remote = RayEvaluation(
+                load, job, execution.pace, share, (lambda sentence: None) if quiet else console.warn
+            )
+            execution = replace(execution, elsewhere=remote)
+        report = _run(job, execution, output, where, settled.facts, quiet=quiet)
     if not quiet:
         print_tables(report.lines)
         console.note(
@@ -150,18 +163,17 @@ def _run(
     job: BenchmarkJob,
     execution: Execution,
     output: BenchmarkOutput,
-    device: torch.device,
+    device: str,
     facts: dict[str, Any],
     *,
     quiet: bool,
 ) -> BenchmarkReport:
-    """Claim the folder and evaluate, with progress."""
-    from moeclip_cli.parallel.device import describe_device
+    """Claim the folder and evaluate, with progress; the device is given in words."""
     from moeclip_cli.parallel.versions import torch_versions
     from moeclip_cli.runs.benchmark_run import claim_folder, run_benchmark
     from moeclip_cli.runs.environment import describe_environment
 
-    environment = describe_environment(describe_device(device), command_line(), torch_versions())
+    environment = describe_environment(device, command_line(), torch_versions())
     environment |= {"processes": execution.world.size, **facts}
     folder = claim_folder(output.out, job.settings, environment, overwrite=output.overwrite)
     kept = f"Finished categories are kept in {output.out}; the same command continues from there."

@@ -78,8 +78,14 @@ class ClusterOptions(options.RunOptions):
         require_extra("ray", "ray")
 
     @contextmanager
-    def joined(self, model: options.ModelOptions, *, quiet: bool) -> Iterator[Share | None]:
+    def joined(
+        self, model: options.ModelOptions | None = None, *, quiet: bool
+    ) -> Iterator[Share | None]:
         """Be part of the cluster during the block; gives what actors take, None without a cluster.
+
+        Args:
+            model: the model, which takes no GPU if it is a graph.
+            quiet: show no status.
 
         Raises:
             UsageError: see `joined` and `share_of_cluster`.
@@ -92,7 +98,7 @@ class ClusterOptions(options.RunOptions):
         with ExitStack() as stack:
             with console.status("Joining the Ray cluster", quiet=quiet):
                 stack.enter_context(joined(self.ray))
-            graph = model.model is not None and is_graph(model.model)
+            graph = model is not None and model.model is not None and is_graph(model.model)
             yield share_of_cluster("cpu" if graph else self.device, self.actors)
 
     def here(self, share: Share | None) -> ClusterOptions:

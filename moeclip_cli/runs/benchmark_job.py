@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -234,6 +234,8 @@ class Execution:
         advance: called with the number of images done since the last call.
         observe: called with the results of each task, kept ones included; possibly in another
             thread.
+        elsewhere: yields the results of the tasks with some indices from other processes, if they
+            evaluate all of them.
     """
 
     pace: Pace
@@ -241,3 +243,6 @@ class Execution:
     turn: int = 0
     advance: Callable[[int], None] = lambda images: None
     observe: Callable[[Sequence[CategoryResult]], None] = lambda results: None
+    elsewhere: Callable[[Sequence[int]], Iterator[tuple[int, Sequence[CategoryResult]]]] | None = (
+        None
+    )

@@ -113,7 +113,12 @@ def evaluate(tasks: Sequence[Task], folder: Path, execution: Execution) -> list[
         execution.observe(found)
 
     missing = sorted(set(range(len(tasks))) - results.keys(), key=lambda i: (tasks[i].number, i))
-    _evaluate_missing(tasks, execution.world.broadcast(missing), execution, keep)
+    if execution.elsewhere is None:
+        _evaluate_missing(tasks, execution.world.broadcast(missing), execution, keep)
+    else:
+        for index, found in execution.elsewhere(missing):
+            keep(index, found)
+            execution.advance(len(tasks[index].part.samples))
     return [result for index in range(len(tasks)) for result in results[index]]
 
 

@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import os
-import platform
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from itertools import chain, islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from moeclip_cli._version import __version__
 from moeclip_cli.discovery.inputs import ImageRef
 from moeclip_cli.discovery.walk import OUTPUT_MARKER
-from moeclip_cli.errors import ModelError, UsageError
 from moeclip_cli.inspection.result import Result
 from moeclip_cli.runs.batches import batches
 from moeclip_cli.runs.folder import remove_partial_files
+from moeclip_cli.runs.ray_actors import Site, actor_pool, require_equal
 from moeclip_cli.runs.stream import JobsOf, Pace, PromptFunction, results_with_files
 
 if TYPE_CHECKING:
@@ -31,6 +28,7 @@ if TYPE_CHECKING:
     from moeclip_cli.inspection.scorer import Named
     from moeclip_cli.inspection.thresholds import AppliedThreshold
     from moeclip_cli.parallel.ray_cluster import Share
+    from moeclip_cli.parallel.ray_pool import RayPool
 
 # Batches of a task: many enough to hide its ends, and few enough to lose little with an actor.
 _BATCHES = 4
@@ -52,9 +50,7 @@ class Assignment:
         pace: batch size and threads.
         experts_layer: see `Inspector.score`.
         keep_map: whether results keep their probability map.
-        directory: current folder of the command, for relative paths.
-        shared: files that every node must see.
-        version: of moeclip.
+        site: what a node must have.
     """
 
     load: Load
@@ -63,9 +59,7 @@ class Assignment:
     pace: Pace
     experts_layer: int | None
     keep_map: bool
-    directory: Path
-    shared: tuple[Path, ...]
-    version: str = __version__
+    site: Site
 
 
 class ScoringActor:
@@ -85,21 +79,9 @@ class ScoringActor:
             ModelError: if it cannot be loaded, or is another one than that of the command.
             UsageError: if this machine has another version of moeclip, or lacks a shared file.
         """
-        node = platform.node()
-        if self._assignment.version != __version__:
-            raise UsageError(
-                f"The node {node} has moeclip {__version__}, the command is of "
-                f"{self._assignment.version}; install the same version on all nodes."
-            )
-        for path in (self._assignment.directory, *self._assignment.shared):
-            if not (self._assignment.directory / path).exists():
-                raise UsageError(
-                    f"The node {node} does not see {path}; put inputs, output folder and current "
-                    "folder on storage that all nodes share."
-                )
-        os.chdir(self._assignment.directory)
+        self._assignment.site.enter()
         self._inspector = self._assignment.load()
-        _require_equal(node, self._assignment.settings, self._inspector.settings)
+        require_equal(self._assignment.settings, self._inspector.settings)
 
     def work(self, task: Task) -> list[Result]:
         """Score images and write their files; the results have no maps that nobody needs.
@@ -196,8 +178,7 @@ class RayScorer:
             pace,
             experts_layer,
             self.keep_map,
-            Path.cwd(),
-            (*outputs, *images),
+            Site(Path.cwd(), (*outputs, *images)),
         )
         sent: deque[list[ImageRef]] = deque()
 
@@ -210,21 +191,14 @@ class RayScorer:
             yield from zip(sent.popleft(), results, strict=True)
 
     def _work(self, assignment: Assignment, tasks: Iterator[Task]) -> Iterator[list[Result]]:
-        import ray
-
-        from moeclip_cli.parallel.ray_pool import RayPool
-
         at_a_time = _TASKS_AT_A_TIME[self.share.device]
-        actor = ray.remote(ScoringActor).options(
-            num_cpus=self.share.cpus,
-            num_gpus=int(self.share.device == "cuda"),
-            max_concurrency=at_a_time,
-            max_restarts=0,
-            max_task_retries=0,
-        )
-        stored = ray.put(assignment)  # once, however many actors there are
-        pool: RayPool[Task, list[Result]] = RayPool(
-            lambda: actor.remote(stored), self.share.actors, at_a_time + 1, remark=self.remark
+        pool: RayPool[Task, list[Result]] = actor_pool(
+            ScoringActor,
+            assignment,
+            self.share,
+            at_a_time=at_a_time,
+            depth=at_a_time + 1,
+            remark=self.remark,
         )
         yield from pool.map(tasks)
         if pool.retries and self.folder is not None:
@@ -237,12 +211,3 @@ def _tasks(refs: Iterable[ImageRef], batch_size: int) -> Iterator[list[ImageRef]
     found = batches(refs, batch_size)
     while task := list(chain.from_iterable(islice(found, _BATCHES))):
         yield task
-
-
-def _require_equal(node: str, expected: dict[str, Any], found: dict[str, Any]) -> None:
-    names: Sequence[str] = [name for name in expected if found.get(name) != expected[name]]
-    if names:
-        raise ModelError(
-            f"The model on the node {node} differs in {', '.join(names)}; give all nodes the same "
-            "files."
-        )

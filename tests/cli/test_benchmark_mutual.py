@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from support.benchmark_data import build_all, own_folder
+from support.benchmark_data import build_all, numbers, own_folder
 from support.outputs import auroc, scored
 
 from moeclip_cli.evaluation.category import BINS
@@ -119,19 +119,12 @@ def test_the_default_model_is_the_frozen_tower(moeclip, tmp_path):
     assert {line["model"] for line in read()["lines"]} == {"dinov2-vits14, mutual"}
 
 
-def numbers(out=OUT):
-    """All of results.json but when and how it was made."""
-    content = read(out)
-    del content["card"]["environment"]
-    return content
-
-
 def test_a_stopped_run_keeps_finished_categories_and_refuses_another_mode(
     benchmark, moeclip, standin, pair
 ):
     args = ["--data", pair[0], "--data", pair[1]]
     assert benchmark(*args).exit_code == 0
-    whole = numbers()
+    whole = numbers(OUT)
     card = json.loads((OUT / "run.json").read_text())
     (OUT / "run.json").write_text(json.dumps(card | {"state": "running"}))
     kept, lost = sorted((OUT / "categories").rglob("*.json"))
@@ -148,7 +141,7 @@ def test_a_stopped_run_keeps_finished_categories_and_refuses_another_mode(
     (OUT / "run.json").write_text(json.dumps(card | {"state": "running"}))
     assert benchmark(*args).exit_code == 0
     assert kept.stat().st_mtime_ns == before
-    assert numbers() == whole
+    assert numbers(OUT) == whole
 
 
 @pytest.mark.slow

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from support.benchmark_data import build_all, own_folder
+from support.benchmark_data import build_all, numbers, own_folder
 from support.standins import authors_checkpoint
 from typer.testing import CliRunner
 
@@ -48,13 +48,6 @@ def wait_until(condition, process=None, seconds: float = 600) -> None:
 
 def kept() -> dict[Path, int]:
     return {path: path.stat().st_mtime_ns for path in (OUT / "categories").rglob("*.json")}
-
-
-def numbers(out: Path) -> dict:
-    """All of results.json but when and how it was made."""
-    content = json.loads((out / "results.json").read_text(encoding="utf-8"))
-    del content["card"]["environment"]
-    return content
 
 
 @pytest.fixture(scope="module")

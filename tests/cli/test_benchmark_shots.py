@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 
 import pytest
-from support.benchmark_data import add_training, build_all, own_folder
+from support.benchmark_data import add_training, build_all, numbers, own_folder
 from support.outputs import auroc, scored
 
 OUT = Path("moeclip-benchmark")
@@ -181,13 +181,6 @@ def command(standin, data):
     ]  # fmt: skip
 
 
-def numbers(out=OUT):
-    """All of results.json but when and how it was made."""
-    content = read(out)
-    del content["card"]["environment"]
-    return content
-
-
 @pytest.mark.parametrize("finished", [0, 1])
 def test_a_killed_run_goes_on_and_ends_with_the_same_files(
     moeclip, start_moeclip, standin, shop, finished
@@ -213,20 +206,20 @@ def test_a_killed_run_goes_on_and_ends_with_the_same_files(
         assert message in " ".join(refused.stderr.split())
     assert moeclip(*args).exit_code == 0
     assert all(path.stat().st_mtime_ns == before for path, before in kept.items())
-    assert numbers() == numbers(Path("whole"))
+    assert numbers(OUT) == numbers(Path("whole"))
 
 
 def test_a_changed_reference_is_drawn_and_evaluated_again(moeclip, standin, shop):
     args = command(standin, shop)
     assert moeclip(*args).exit_code == 0
-    before = numbers()["categories"]
+    before = numbers(OUT)["categories"]
     card = json.loads((OUT / "run.json").read_text())
     (OUT / "run.json").write_text(json.dumps(card | {"state": "running"}))
     for path in (shop / "nut" / "train" / "good").iterdir():
         shutil.copy(shop / "nut" / "test" / "bad" / "0.png", path)
         shutil.copy(shop / "bolt" / "train" / "good" / "000.png", path)
     assert moeclip(*args).exit_code == 0
-    after = numbers()["categories"]
+    after = numbers(OUT)["categories"]
     assert [each["category"] for each in after] == ["bolt", "bolt", "nut", "nut"]
     assert after[:2] == before[:2]
     assert after[2:] != before[2:]

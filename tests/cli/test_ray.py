@@ -8,6 +8,7 @@ import threading
 from pathlib import Path
 
 import pytest
+from support.benchmark_data import numbers, own_folder
 from support.samples import save_image
 
 SLOW = pytest.mark.slow
@@ -95,6 +96,50 @@ def test_a_killed_actor_changes_nothing_and_a_cluster_resumes_another_run(
     again = files(Path("resumed"))
     del again["report.html"], again["card"]["files"]["report.html"]
     assert again == expected
+
+
+@pytest.mark.parametrize(
+    ("args", "message"),
+    [
+        (("--processes", "2"), "omit --processes"),
+        (("--self-check",), "--self-check takes one model and one process"),
+    ],
+)
+def test_benchmarks_refuse_what_cannot_be_combined(moeclip, args, message):
+    names = [] if "--self-check" in args else ["mvtec"]
+    result = moeclip("benchmark", *names, "--ray", "local", *args)
+    assert result.exit_code == 2
+    assert message in result.stderr
+
+
+@SLOW
+def test_a_benchmark_gives_the_numbers_of_one_process(
+    moeclip, start_moeclip, standin, tmp_path, small_cluster
+):
+    """With a killed actor, an unreadable image, and one category that an earlier run has kept."""
+    for name in ("parts", "few", "more"):
+        own_folder(tmp_path / name)
+    (tmp_path / "few/bad/1.png").write_bytes(b"not a picture")
+    command = ["benchmark", "--data", "parts", "--data", "few", "--data", "more", *standin.options]
+    plain = moeclip(*command, "--out", "one")
+    failed = []
+
+    def kill():
+        try:
+            small_cluster.kill_actor("BenchmarkActor.work")
+        except AssertionError as error:
+            failed.append(error)
+
+    killer = threading.Thread(target=kill)
+    killer.start()
+    on_cluster = ["--ray", small_cluster.address, "--actors", "2"]
+    found = moeclip(*command, "--out", "two", *on_cluster)
+    killer.join()
+    assert (found.exit_code, failed) == (plain.exit_code, []), found.stderr
+    assert plain.exit_code == 3
+    assert "A task was lost on the Ray cluster" in found.stderr
+    assert numbers(Path("two")) == numbers(Path("one"))
+    assert "2 Ray actors" in Path("two/report.html").read_text(encoding="utf-8")
 
 
 @SLOW

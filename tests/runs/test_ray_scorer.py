@@ -10,6 +10,7 @@ import pytest
 
 from moeclip_cli import Inspector
 from moeclip_cli.errors import ModelError, UsageError
+from moeclip_cli.runs.ray_actors import Site
 from moeclip_cli.runs.ray_scorer import Assignment, ScoringActor
 from moeclip_cli.runs.stream import Pace
 
@@ -23,8 +24,8 @@ def assignment(standin, inspector, tmp_path):
         image_size=70,
         device="cpu",
     )
-    pace, folder = Pace(2, 1), tmp_path
-    return Assignment(load, inspector.settings, lambda scorer: [], pace, None, False, folder, ())
+    site = Site(tmp_path, ())
+    return Assignment(load, inspector.settings, lambda scorer: [], Pace(2, 1), None, False, site)
 
 
 def test_an_actor_starts_if_everything_is_as_in_the_command(assignment):
@@ -34,12 +35,12 @@ def test_an_actor_starts_if_everything_is_as_in_the_command(assignment):
 def test_a_node_without_the_shared_storage_is_named(assignment):
     missing = Path("/mnt/parts/a.png")
     with pytest.raises(UsageError, match="does not see /mnt/parts/a.png; put inputs, output"):
-        ScoringActor(replace(assignment, shared=(missing,))).start()
+        ScoringActor(replace(assignment, site=replace(assignment.site, shared=(missing,)))).start()
 
 
 def test_a_node_with_another_version_or_model_is_refused(assignment):
     with pytest.raises(UsageError, match="the command is of 0.0.1; install the same version"):
-        ScoringActor(replace(assignment, version="0.0.1")).start()
+        ScoringActor(replace(assignment, site=replace(assignment.site, version="0.0.1"))).start()
     settings = assignment.settings | {"model_digest": "0" * 64}
     with pytest.raises(ModelError, match="differs in model_digest"):
         ScoringActor(replace(assignment, settings=settings)).start()

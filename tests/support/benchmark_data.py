@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -50,6 +52,13 @@ def own_folder(folder: Path, *, per_label: int = 3, masks: bool = True) -> Path:
             bad["mask_path"] = f"masks/{seed}.png"
         _draw(folder, bad, 10 + seed)
     return folder
+
+
+def numbers(out: Path) -> dict[str, Any]:
+    """All of the results.json of a benchmark but when and how it was made."""
+    content: dict[str, Any] = json.loads((out / "results.json").read_text(encoding="utf-8"))
+    del content["card"]["environment"]
+    return content
 
 
 def _draw(folder: Path, row: dict, seed: int) -> None:
