@@ -159,11 +159,6 @@ def calibrate(
                 f"{made.images} good parts allow {made.false_alarms:.1%} false alarms at best; "
                 f"{100 * rate:.3g}% takes {images_needed(rate)}."
             )
-        if made.unsure_threshold == made.threshold:
-            console.warn(
-                f"Both thresholds are {made.threshold:.4f}, so that no image will be unsure; add "
-                "good parts, or raise `unsure_rate`."
-            )
         console.note(made.guarantee)
         _note_suspicious(made, profile)
         console.note(f"The profile is in {profile}; use it with --profile {profile}.")
@@ -341,3 +336,8 @@ def _print_result(profile: Profile, scores: dict[str, float]) -> None:
         table.add_row(f"{scores[path]:.3f}", Text(one_line(path)))
     console.print_table(table)
     console.stdout().print(profile.sentence, soft_wrap=True)
+    if profile.unsure_threshold == profile.threshold:
+        console.warn(
+            f"Both thresholds are {profile.threshold:.4f}, so that no image will be unsure; add "
+            "good parts, or calibrate with a higher --unsure."
+        )
