@@ -39,7 +39,12 @@ def new_threshold(
     """
     if threshold is not None and false_alarms is not None:
         raise UsageError("Use either `threshold` or `false_alarms`.")
-    found, good = _new(run, threshold, profile, false_alarms, kept=unsure is not None)
+    if threshold is None and profile is None and false_alarms is None and unsure is None:
+        raise UsageError(
+            "Name the new threshold with `threshold`, `profile` or `false_alarms`, or a lower one "
+            "with `unsure`."
+        )
+    found, good = _new(run, threshold, profile, false_alarms)
     return found.with_unsure(unsure), good
 
 
@@ -48,15 +53,10 @@ def _new(
     threshold: float | None,
     profile: Path | None,
     false_alarms: float | None,
-    *,
-    kept: bool,
 ) -> tuple[AppliedThreshold, GoodScores]:
-    """The threshold with the band of a profile, and the good scores.
-
-    With `kept`, that of the run is enough.
-    """
+    """The named threshold with the band of a profile, or that of the run, and the good scores."""
     if threshold is None and profile is None and false_alarms is None:
-        return _kept_threshold(run, kept=kept), read_good_scores(run.folder)
+        return _kept_threshold(run), read_good_scores(run.folder)
     given = None if threshold is None else given_threshold(threshold)
     read = None if profile is None else _fitting_profile(run, profile)
     good = read_good_scores(run.folder) if read is None else GoodScores.known(read, None)
@@ -72,11 +72,9 @@ def _new(
     return good.threshold(false_alarms or 0.0), good
 
 
-def _kept_threshold(run: FinishedRun, *, kept: bool) -> AppliedThreshold:
+def _kept_threshold(run: FinishedRun) -> AppliedThreshold:
     """The threshold that the run has."""
     value = run.settings["threshold"]
-    if not kept:
-        raise UsageError("Name the new threshold with `threshold`, `profile` or `false_alarms`.")
     if value is None:
         raise UsageError(
             f"The threshold of the run in {run.folder} is the outlier limit of its images; name a "
