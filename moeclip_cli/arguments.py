@@ -20,6 +20,23 @@ def require_threshold(value: float) -> float:
     return value
 
 
+def require_unsure(value: float, threshold: float | None = None) -> float:
+    """The score from which an image is unsure.
+
+    Args:
+        value: as the user gave it.
+        threshold: score from which an image is anomalous, if it is known.
+
+    Raises:
+        UsageError: if it is outside [0, 1], the range of scores, or not below the threshold.
+    """
+    if not 0 <= value <= 1:
+        raise UsageError(f"`unsure` must be between 0 and 1, not {value:g}.")
+    if threshold is not None and value >= threshold:
+        raise UsageError(f"`unsure` must be below the threshold, {threshold:g}, not {value:g}.")
+    return value
+
+
 def require_batch_size(size: int) -> int:
     """The number of images per forward pass.
 

@@ -14,6 +14,7 @@ class ExitCode(IntEnum):
     UNREADABLE_IMAGES = 3
     NOT_LOADED = 4
     INCOMPLETE = 5
+    UNSURE_IMAGES = 6
     # Different from all other errors, so that a launcher can tell a cause from its consequences.
     PROCESS_LOST = 69
     # sysexits.h calls it an internal software error; 1 means that anomalies were found.

@@ -43,6 +43,8 @@ class CalibrationOptions:
 
     Attributes:
         false_alarms: fraction of good images that may be flagged as anomalous.
+        unsure_rate: fraction of good images that may be flagged as unsure or anomalous, above that
+            of the anomalous ones: adds a lower threshold to the profile. Default: none.
         references: make the good parts references: later images are compared with them. The profile
             contains them.
         split: find the threshold on half of the images, which are not references, with an exact
@@ -59,6 +61,12 @@ class CalibrationOptions:
     false_alarms: Annotated[
         float, typer.Option("--false-alarms", "-a", parser=fraction, metavar="FLOAT")
     ] = FALSE_ALARMS
+    unsure_rate: Annotated[
+        float | None,
+        typer.Option(
+            "--unsure-rate", "--unsure", parser=fraction, metavar="FLOAT", show_default=False
+        ),
+    ] = None
     references: bool = False
     split: Annotated[bool | None, typer.Option("--split/--no-split", show_default=False)] = None
     add: Annotated[list[str] | None, typer.Option(show_default=False)] = None
@@ -69,6 +77,19 @@ class CalibrationOptions:
     ] = None
     overwrite: options.Overwrite = False
     prompt: options.Prompt = DEFAULT_PROMPT
+
+    def check_rates(self) -> None:
+        """Refuse a lower threshold that good images would reach no more often than the upper one.
+
+        Raises:
+            UsageError: if its rate is out of range.
+        """
+        rate = self.unsure_rate
+        if rate is not None and not self.false_alarms < rate < 1:
+            raise UsageError(
+                f"`unsure_rate` must be above the rate of `false_alarms`, "
+                f"{self.false_alarms:g}, and below 1, not {rate:g}."
+            )
 
     def target(self) -> Path:
         """The file to write.
@@ -112,6 +133,7 @@ def calibrate(
         raise UsageError("--split is for --references; other profiles need no second half.")
     if calibration.references and model.reference:
         raise UsageError("Use either --references for the images in PATH, or --reference.")
+    calibration.check_rates()
     profile, rate = calibration.target(), calibration.false_alarms
     found = images.find(options.DEFAULT_OUT, quiet=general.quiet)
     require_prompt(calibration.prompt)
@@ -158,14 +180,18 @@ def _measure(
 ) -> tuple[Profile, dict[str, float], int]:
     """The profile without references, the scores by path, and the number of unreadable images."""
     from moeclip_cli.inspection.conformal import conformal_threshold
-    from moeclip_cli.inspection.profile import Profile
+    from moeclip_cli.inspection.profile import Profile, unsure_threshold
 
     rate, prompt = calibration.false_alarms, calibration.prompt
     inspector = model.load_inspector(run, quiet=quiet, images=images, framing=framing)
     scores, failed = _score(inspector, [ref.path for ref in found], prompt, run, quiet=quiet)
     good = tuple(sorted(scores.values()))
     threshold = conformal_threshold(good, rate)
-    made = Profile(threshold, rate, len(good), prompt, inspector.settings, scores=good)
+    made = Profile(
+        threshold, rate, len(good), prompt, inspector.settings, scores=good,
+        unsure_threshold=unsure_threshold(good, calibration.unsure_rate),
+        unsure_rate=calibration.unsure_rate,
+    )  # fmt: skip
     return made, scores, failed
 
 
@@ -209,7 +235,9 @@ def _compare(
     if split:
         scores, failed = _score(inspector, paths[1::2], prompt, run, quiet=quiet)
     rule: Rule = "split" if split else "jackknife+"
-    made = calibrated(references, scores.values(), prompt, inspector.settings, rule, rate)
+    made = calibrated(
+        references, scores.values(), prompt, inspector.settings, rule, rate, calibration.unsure_rate
+    )
     return made, scores, failed
 
 
@@ -225,6 +253,11 @@ def _change(
     """Add good parts to a profile or remove some, and write it in place or to `--profile`."""
     if len(images.paths) != 1 or calibration.references:
         raise UsageError("With --add or --remove, PATH is the one profile that is changed.")
+    if calibration.unsure_rate is not None:
+        raise UsageError(
+            "With --add or --remove, the rates of the profile stay; omit `unsure_rate`, or "
+            "calibrate again."
+        )
     path = Path(images.paths[0])
     target = path if calibration.profile in (None, path) else calibration.target()
 
@@ -302,5 +335,9 @@ def _print_result(profile: Profile, scores: dict[str, float]) -> None:
     for path in sorted(scores, key=lambda path: -scores[path])[:_HIGHEST_SCORES]:
         table.add_row(f"{scores[path]:.3f}", Text(one_line(path)))
     console.print_table(table)
-    found = f"Threshold {profile.threshold:.4f} ({profile.source})."
-    console.stdout().print(found, soft_wrap=True)
+    console.stdout().print(profile.sentence, soft_wrap=True)
+    if profile.unsure_threshold == profile.threshold:
+        console.warn(
+            f"Both thresholds are {profile.threshold:.4f}, so that no image will be unsure; add "
+            "good parts, or calibrate with a higher --unsure."
+        )

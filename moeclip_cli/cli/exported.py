@@ -101,6 +101,7 @@ def graph_loader(
         OnnxInspector.load,
         path,
         threshold=product.threshold,
+        unsure=product.unsure,
         profile=product.profile,
         max_pixels=images.max_pixels or DEFAULT_MAX_PIXELS,
         decode_seconds=images.decode_seconds or DEFAULT_DECODE_SECONDS,

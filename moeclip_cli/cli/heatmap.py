@@ -84,7 +84,7 @@ def heatmap(
     frames = framing.read()
     found = images.find(output.out, quiet=general.quiet)
     shown = product.read()
-    model.check(run, product.threshold)
+    model.check(run, product.threshold, product.unsure)
     check_exported(model, run, frames)
     run.check_cluster()
     if not output.overwrite:

@@ -45,6 +45,11 @@ class MutualOptions:
                 f"{model.model} is an exported graph, which does not compare images with each "
                 "other; omit `model`, or use the checkpoint."
             )
+        if self.mutual and product.unsure is not None and product.threshold is None:
+            raise UsageError(
+                "With `mutual`, the threshold is known only after the images are compared; give a "
+                "`threshold` with `unsure`."
+            )
         others = {"reference": model.reference, "profile": product.profile}
         for name, value in others.items():
             if self.mutual and value:
@@ -86,6 +91,7 @@ class MutualOptions:
                 image_size=model.image_size,
                 domain=model.domain,
                 threshold=product.threshold,
+                unsure=product.unsure,
                 device=device.device,
                 precision=settled.precision,
                 max_pixels=images.max_pixels or DEFAULT_MAX_PIXELS,

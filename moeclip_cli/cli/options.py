@@ -12,7 +12,12 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 import typer
 
-from moeclip_cli.arguments import require_device_name, require_prompt, require_threshold
+from moeclip_cli.arguments import (
+    require_device_name,
+    require_prompt,
+    require_threshold,
+    require_unsure,
+)
 from moeclip_cli.checkpoints.builtin import DEFAULT_MODEL, DEFAULT_TOWER
 from moeclip_cli.checkpoints.formats import detect_format
 from moeclip_cli.checkpoints.names import require_model
@@ -66,6 +71,10 @@ _PROMPT_HELP = 'Name of the object in the images, e.g. "metal bracket".'
 Prompt = Annotated[str, _option(MODEL, _PROMPT_HELP, "--prompt", "-p", callback=_valid_text)]
 Threshold = Annotated[
     float | None, typer.Option("--threshold", "-t", parser=fraction, metavar="FLOAT")
+]
+Unsure = Annotated[
+    float | None,
+    typer.Option("--unsure", parser=fraction, metavar="FLOAT", show_default=False),
 ]
 DataRoot = Annotated[
     Path | None,
@@ -264,6 +273,7 @@ class Product:
         rules_text: the text of the file that contains `rules`.
         threshold: score from which an image is anomalous, if the user chose one.
         profile: its calibrated threshold.
+        unsure: score from which an image that is not anomalous is unsure, if the user chose one.
     """
 
     prompt: str
@@ -271,6 +281,7 @@ class Product:
     rules_text: str | None = None
     threshold: float | None = None
     profile: Profile | None = None
+    unsure: float | None = None
 
     def prompt_for(self, path: Path) -> str:
         """The name of the object in the image at `path`."""
@@ -285,6 +296,8 @@ class ProductOptions:
         prompts: TOML or JSON file that maps folders or glob patterns to prompts.
         threshold: score from which an image is anomalous. Default: threshold of the profile or the
             checkpoint.
+        unsure: lower score from which an image that is not anomalous is unsure, for a check by eye.
+            Default: that of the profile or none.
         profile: profile file written by `moeclip calibrate`: a threshold and its prompt, and with
             --references the good parts that images are compared with.
     """
@@ -294,6 +307,7 @@ class ProductOptions:
     prompt: Prompt = DEFAULT_PROMPT
     prompts: Path | None = None
     threshold: Threshold = None
+    unsure: Unsure = None
     profile: Path | None = None
 
     def read(self) -> Product:
@@ -306,9 +320,9 @@ class ProductOptions:
         prompt = self.prompt if profile is None else self._prompt_of(profile)
         require_prompt(prompt)
         if self.prompts is None:
-            return Product(prompt, threshold=self.threshold, profile=profile)
+            return Product(prompt, threshold=self.threshold, profile=profile, unsure=self.unsure)
         rules, text = PromptRules.load(self.prompts), self.prompts.read_text(encoding="utf-8")
-        return Product(prompt, rules, text, self.threshold)
+        return Product(prompt, rules, text, self.threshold, unsure=self.unsure)
 
     def _load_profile(self) -> Profile | None:
         if self.profile is None:
@@ -360,19 +374,25 @@ class ModelOptions:
     image_size: int | None = None
 
     def check(
-        self, device: DeviceOptions, threshold: float | None = None, *, compared: bool = False
+        self,
+        device: DeviceOptions,
+        threshold: float | None = None,
+        unsure: float | None = None,
+        *,
+        compared: bool = False,
     ) -> None:
         """Refuse what is wrong with any model, before PyTorch is imported, which takes seconds.
 
         Args:
             device: device and precision.
             threshold: the threshold that the user gave, if any.
+            unsure: the lower one that the user gave, if any.
             compared: there are references, also without `reference`.
 
         Raises:
             ModelError: if the model or the backbone file cannot be found.
-            UsageError: if the device has an unknown name, the threshold is not a score, or
-                rotations are given without references.
+            UsageError: if the device has an unknown name, a threshold is not a score, the lower
+                one is not below it, or rotations are given without references.
         """
         require_device_name(device.device)
         if self.reference_rotations > 1 and not (self.reference or compared):
@@ -381,6 +401,8 @@ class ModelOptions:
             )
         if threshold is not None:
             require_threshold(threshold)
+        if unsure is not None:
+            require_unsure(unsure, threshold)
         if self.model is not None:
             require_model(self.model)
         if self.backbone_weights is not None:
@@ -460,6 +482,7 @@ class ModelOptions:
             image_size=self.image_size,
             domain=self.domain,
             threshold=product.threshold if product else None,
+            unsure=product.unsure if product else None,
             profile=product.profile if product else None,
             device=device.device,
             precision=device.precision,

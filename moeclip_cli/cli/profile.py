@@ -90,14 +90,14 @@ def check(
         raise UsageError(f"The model {name} is not built in; give its file with --model.")
     if file_digest(model) != profile.settings.get("model_digest"):
         raise UsageError(f"{model} is not the model of the profile; calibrate again with it.")
-    print_rows(
-        ("CHECK", "RESULT"),
-        [
-            ("profile", file_digest(file)),
-            ("model", f"{name}, {profile.settings['model_digest']}"),
-            ("threshold", f"{profile.threshold:.4f} ({profile.source})"),
-        ],
-    )
+    rows = [
+        ("profile", file_digest(file)),
+        ("model", f"{name}, {profile.settings['model_digest']}"),
+        ("threshold", f"{profile.threshold:.4f} ({profile.source})"),
+    ]
+    if profile.unsure_threshold is not None:
+        rows.append(("unsure from", f"{profile.unsure_threshold:.4f} ({profile.unsure_source})"))
+    print_rows(("CHECK", "RESULT"), rows)
     if isinstance(profile, ReferenceProfile):
         for remark in profile.references.remarks():
             console.warn(remark)
@@ -128,7 +128,7 @@ def merge(
     one, other = (require_references(Profile.load(path), path) for path in (first, second))
     merged = one.merged(other)
     merged.write(out)
-    print(f"Threshold {merged.threshold:.4f} ({merged.source}).")
+    print(merged.sentence)
     console.note(merged.guarantee)
 
 

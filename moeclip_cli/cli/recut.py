@@ -15,12 +15,14 @@ from moeclip_cli.cli.groups import grouped
 from moeclip_cli.cli.processes import command_line
 from moeclip_cli.cli.progress import meter
 from moeclip_cli.cli.report_options import ReportOptions
-from moeclip_cli.cli.score_table import print_highest
+from moeclip_cli.cli.score_table import counted_verdicts, print_highest, threshold_sentence
 from moeclip_cli.errors import UsageError
+from moeclip_cli.inspection.verdicts import UNSURE
 
 if TYPE_CHECKING:
     from moeclip_cli.choices import PictureChoice
     from moeclip_cli.inspection.result import Result, Row
+    from moeclip_cli.inspection.thresholds import AppliedThreshold
     from moeclip_cli.runs.finished_run import FinishedRun
     from moeclip_cli.runs.recut import Change, Recut
 
@@ -31,6 +33,8 @@ class NewThreshold:
 
     Attributes:
         threshold: score from which an image is anomalous.
+        unsure: lower score from which an image that is not anomalous is unsure. Default: that of
+            the profile or none. Without a new threshold, the run keeps its own.
         profile: profile file written by `moeclip calibrate`.
         false_alarms: fraction of good parts that may be flagged, for a threshold from the good
             scores of the profile, or of the run.
@@ -39,6 +43,7 @@ class NewThreshold:
     threshold: Annotated[
         float | None, typer.Option("--threshold", "-t", parser=fraction, metavar="FLOAT")
     ] = None
+    unsure: options.Unsure = None
     profile: Path | None = None
     false_alarms: Annotated[
         float | None, typer.Option("--false-alarms", "-a", parser=fraction, metavar="FLOAT")
@@ -92,7 +97,9 @@ def recut(
     from moeclip_cli.runs.recut import recut as rewrite
 
     run = FinishedRun.open(folder)
-    applied, good = new_threshold(run, new.threshold, new.profile, new.false_alarms)
+    applied, good = new_threshold(
+        run, new.threshold, new.profile, new.false_alarms, unsure=new.unsure
+    )
     before: PictureChoice | None = run.settings["heatmaps"]
     wanted = output.heatmaps
     drawn = before if wanted is None else (before or "auto" if wanted else None)
@@ -145,11 +152,9 @@ def _print(run: FinishedRun, change: Change, found: Recut, *, tables: bool, writ
     if tables:
         if summary.most_anomalous:
             print_highest(summary, len(change.good))
+        counts = counted_verdicts(summary, "image", band=applied.unsure is not None)
         console.stdout().print(
-            f"{console.counted(summary.images, 'image')}: {summary.anomalous} anomalous, "
-            f"{summary.normal} normal, {summary.failed} unreadable. "
-            f"{_changed(found)} Threshold {applied.value:.3f} ({applied.source}).",
-            soft_wrap=True,
+            f"{counts}. {_changed(found, applied)} {threshold_sentence(applied)}", soft_wrap=True
         )
     if found.regions_at not in (None, applied.value):
         console.note(
@@ -159,11 +164,13 @@ def _print(run: FinishedRun, change: Change, found: Recut, *, tables: bool, writ
     console.note(f"{where}.")
 
 
-def _changed(found: Recut) -> str:
-    changed = found.now_anomalous + found.now_normal
+def _changed(found: Recut, applied: AppliedThreshold) -> str:
+    changed = sum(found.changed.values())
     if not changed:
         return "No verdict changed."
-    return (
-        f"{console.counted(changed, 'verdict')} changed: {found.now_anomalous} to anomalous, "
-        f"{found.now_normal} to normal."
+    kinds = ", ".join(
+        f"{number} to {verdict}"
+        for verdict, number in found.changed.items()
+        if verdict != UNSURE or applied.unsure is not None
     )
+    return f"{console.counted(changed, 'verdict')} changed: {kinds}."

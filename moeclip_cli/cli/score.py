@@ -21,7 +21,7 @@ from moeclip_cli.cli.processes import command_line
 from moeclip_cli.cli.progress import meter
 from moeclip_cli.cli.region_options import RegionOptions
 from moeclip_cli.cli.report_options import ReportOptions
-from moeclip_cli.cli.score_table import print_highest
+from moeclip_cli.cli.score_table import counted_verdicts, print_highest, threshold_sentence
 from moeclip_cli.cli.table_options import TableOptions
 from moeclip_cli.cli.work import Work
 from moeclip_cli.errors import ProcessLostError, UsageError
@@ -52,7 +52,7 @@ class ScoreOutput(ReportOptions, options.PictureOutput):
     """Outputs of `moeclip score`.
 
     Attributes:
-        heatmaps: write an overlay for each image, or for each anomalous one.
+        heatmaps: write an overlay for each image, or for each anomalous and unsure one.
         save_maps: write each raw anomaly map to maps/NAME.npy.
         keep_maps: write each anomaly map with 8 bits a pixel to compact-maps/NAME.png, about 20 KB,
             for `moeclip recut`.
@@ -64,7 +64,8 @@ class ScoreOutput(ReportOptions, options.PictureOutput):
         language: language of the report, en or de. Default: en.
         as_json: print one JSON object per image instead of tables.
         resume: keep the rows of an earlier run and score the missing images.
-        fail_on_anomaly: exit with code 1 if an image is anomalous.
+        fail_on_anomaly: exit with code 1 if an image is anomalous, else with code 6 if one is
+            unsure.
     """
 
     heatmaps: Heatmaps = None
@@ -98,8 +99,8 @@ def score(
     """Score images: a table on the terminal, results.csv, and optionally overlays and a report.
 
     Exit codes: 0 done, 1 anomalies found (with --fail-on-anomaly), 2 usage error, 3 some images
-    could not be read, 4 model not loaded, 69 actors of --ray were lost again and again, 130
-    interrupted.
+    could not be read, 4 model not loaded, 6 no anomalies, but unsure images (with
+    --fail-on-anomaly), 69 actors of --ray were lost again and again, 130 interrupted.
 
     Example: moeclip score ./parts/ --prompt "metal bracket" --heatmaps
     """
@@ -111,7 +112,7 @@ def score(
     if mutual.mutual and found.total == 1:
         raise UsageError("There is one image only; `mutual` compares at least two.")
     shown, text = product.read(), output.text()
-    model.check(run, product.threshold)
+    model.check(run, product.threshold, product.unsure)
     check_exported(model, run, frames)
     run.check_cluster(mutual=mutual.mutual, live=live is not None)
 
@@ -177,9 +178,10 @@ def score(
     if not general.quiet:
         _print_summary(scorer, summary, tables=not output.as_json)
         if summary.drifted:
+            below = "images below the threshold" if summary.unsure else "normal images"
             console.warn(
-                f"{summary.high} of {summary.normal} normal images score higher than 80% of the "
-                "good parts did. Check camera, light and parts, then calibrate again."
+                f"{summary.high} of {summary.below} {below} score higher than 80% of the good "
+                "parts did. Check camera, light and parts, then calibrate again."
             )
         console.note(f"Results are in {output.out}.")
     elif summary.failed:
@@ -187,6 +189,8 @@ def score(
         console.warn(f"{unread} could not be read; {output.out} says which and why.")
     if output.fail_on_anomaly and summary.anomalous:
         raise typer.Exit(ExitCode.ANOMALIES_FOUND)
+    if output.fail_on_anomaly and summary.unsure:
+        raise typer.Exit(ExitCode.UNSURE_IMAGES)
     if summary.failed or (live is not None and live.lost):
         raise typer.Exit(ExitCode.UNREADABLE_IMAGES)
 
@@ -298,12 +302,8 @@ def _print_summary(scorer: ScoringFacts, summary: Summary, *, tables: bool) -> N
         if summary.most_anomalous:
             print_highest(summary, len(scorer.good_scores))
         threshold = scorer.threshold
-        console.stdout().print(
-            f"{console.counted(summary.images, 'image')}: {summary.anomalous} anomalous, "
-            f"{summary.normal} normal, {summary.failed} unreadable. "
-            f"Threshold {threshold.value:.3f} ({threshold.source}).",
-            soft_wrap=True,
-        )
+        counts = counted_verdicts(summary, "image", band=threshold.unsure is not None)
+        console.stdout().print(f"{counts}. {threshold_sentence(threshold)}", soft_wrap=True)
     console.note(
         f"{scorer.model.name} on {scorer.device_name}: "
         f"{console.counted(summary.scored_now, 'image')} in {console.duration(summary.seconds)}, "

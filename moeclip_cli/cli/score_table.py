@@ -9,10 +9,12 @@ from rich.text import Text
 
 from moeclip_cli.cli import console
 from moeclip_cli.cli.tables import one_line
+from moeclip_cli.inspection.verdicts import NORMAL
 from moeclip_cli.reports.common_folder import below, common_folder
 
 if TYPE_CHECKING:
     from moeclip_cli.inspection.result import Row
+    from moeclip_cli.inspection.thresholds import AppliedThreshold
     from moeclip_cli.runs.summary import Summary
 
 _GAP = 2  # blanks between two columns
@@ -42,11 +44,34 @@ def print_highest(summary: Summary, good_parts: int) -> None:
         right = head in ("score", "good parts below", "area")
         table.add_column(head, justify="right" if right else "left", overflow="fold")
     for row, cells in zip(rows, lines, strict=True):
-        style = "" if row.verdict == "normal" else "bold"
+        style = "" if row.verdict == NORMAL else "bold"
         table.add_row(*map(Text, cells), style=style)
     where = f" in {one_line(folder)}" if folder else ""
     out.print(Text(f"{_title(summary)}{where}", style="italic"), soft_wrap=True)
     console.print_table(table)
+
+
+def counted_verdicts(summary: Summary, what: str, *, band: bool) -> str:
+    """The counts of a run, such as "3 images: 1 anomalous, 2 normal, 0 unreadable".
+
+    Args:
+        summary: of the run.
+        what: noun for one of the images.
+        band: whether images can be unsure.
+    """
+    unsure = f"{summary.unsure} unsure, " if band else ""
+    return (
+        f"{console.counted(summary.images, what)}: {summary.anomalous} anomalous, {unsure}"
+        f"{summary.normal} normal, {summary.failed} unreadable"
+    )
+
+
+def threshold_sentence(threshold: AppliedThreshold) -> str:
+    """The threshold and its origin, with the lower one if there is one."""
+    found = f"Threshold {threshold.value:.3f} ({threshold.source})"
+    if threshold.unsure is not None:
+        found += f", unsure from {threshold.unsure:.3f} ({threshold.unsure_source})"
+    return f"{found}."
 
 
 def shorten_middle(text: str, width: int) -> str:
@@ -73,7 +98,7 @@ def _clipped(text: str, width: int) -> str:
 def _title(summary: Summary) -> str:
     if summary.anomalous:
         return "Most anomalous"
-    return "Highest scores" if summary.failed else "All normal. Highest scores"
+    return "Highest scores" if summary.failed or summary.unsure else "All normal. Highest scores"
 
 
 def _name(row: Row, folder: str) -> str:
@@ -87,7 +112,7 @@ def _cells(row: Row, good_parts: int) -> list[str]:
 
 
 def _place(row: Row) -> str:
-    """The box of the largest region; the peak of an anomalous image that has none."""
+    """The box of the largest region; the peak of an anomalous or unsure image that has none."""
     if row.x0 is not None:
         return f"{row.x0} {row.y0} {row.x1} {row.y1}"
-    return f"peak {row.peak_x} {row.peak_y}" if row.verdict == "anomalous" else ""
+    return f"peak {row.peak_x} {row.peak_y}" if row.verdict != NORMAL else ""

@@ -104,6 +104,8 @@ class ProfileOptions:
             one, such as ?profile=bracket for bracket.json.
         threshold: score from which a picture is anomalous. Default: threshold of the profile or the
             checkpoint.
+        unsure: lower score from which a picture that is not anomalous is unsure. Default: that of
+            the profile or none.
     """
 
     PANEL: ClassVar[str] = options.MODEL
@@ -111,6 +113,7 @@ class ProfileOptions:
     prompt: options.Prompt = DEFAULT_PROMPT
     profile: Annotated[list[Path] | None, typer.Option(show_default=False)] = None
     threshold: options.Threshold = None
+    unsure: options.Unsure = None
 
     def named(self) -> dict[str, options.ProductOptions]:
         """The options of each product by its name, after a check that needs no PyTorch.
@@ -120,8 +123,9 @@ class ProfileOptions:
         """
         require_prompt(self.prompt)
         paths = self.profile or []
-        if len(paths) > 1 and self.threshold is not None:
-            raise UsageError("`threshold` is for one product; each profile has its own.")
+        for name in ("threshold", "unsure"):
+            if len(paths) > 1 and getattr(self, name) is not None:
+                raise UsageError(f"`{name}` is for one product; each profile has its own.")
         found: dict[str, options.ProductOptions] = {}
         for path in paths:
             from moeclip_cli.inspection.profile import Profile
@@ -131,8 +135,13 @@ class ProfileOptions:
                 raise UsageError(
                     f"Two profiles are called {path.stem}; rename one, as requests name them."
                 )
-            found[path.stem] = options.ProductOptions(self.prompt, None, self.threshold, path)
-        return found or {_UNNAMED: options.ProductOptions(self.prompt, threshold=self.threshold)}
+            found[path.stem] = self._product(path)
+        return found or {_UNNAMED: self._product()}
+
+    def _product(self, profile: Path | None = None) -> options.ProductOptions:
+        return options.ProductOptions(
+            self.prompt, threshold=self.threshold, unsure=self.unsure, profile=profile
+        )
 
 
 @grouped
@@ -157,7 +166,7 @@ def serve(
     for package in _PACKAGES:
         require_extra(package, _EXTRA)
     named = products.named()
-    model.check(run, products.threshold)
+    model.check(run, products.threshold, products.unsure)
     check_exported(model, run, Framing())
 
     from moeclip_cli.parallel.cores import choose_workers

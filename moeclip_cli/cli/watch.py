@@ -17,6 +17,7 @@ from moeclip_cli.cli.exported import check_exported, load_scorer
 from moeclip_cli.cli.groups import grouped
 from moeclip_cli.cli.heatmap_choice import ANOMALOUS, Heatmaps
 from moeclip_cli.cli.processes import command_line
+from moeclip_cli.cli.score_table import counted_verdicts
 from moeclip_cli.exit_codes import ExitCode
 from moeclip_cli.tiles.framing import Framing
 
@@ -91,12 +92,12 @@ class WatchOutput(options.PictureOutput):
     """Outputs of `moeclip watch`.
 
     Attributes:
-        heatmaps: write an overlay for each image, or for each anomalous one.
+        heatmaps: write an overlay for each image, or for each anomalous and unsure one.
         keep_maps: write each anomaly map with 8 bits a pixel to compact-maps/NAME.png, about 20 KB,
             for `moeclip recut`.
         table_format: file format of the results table.
-        move: move each picture to good, bad or unreadable in the output folder.
-        move_to: move each picture to good, bad or unreadable in this folder.
+        move: move each picture to good, unsure, bad or unreadable in the output folder.
+        move_to: move each picture to good, unsure, bad or unreadable in this folder.
     """
 
     heatmaps: Heatmaps = None
@@ -174,7 +175,7 @@ def watch(
     watched = arrivals.watched
     watched.require_apart(output.out, output.destination)
     shown = product.read()
-    model.check(run, product.threshold)
+    model.check(run, product.threshold, product.unsure)
     check_exported(model, run, Framing())
     hook, senders = action.read()
 
@@ -199,7 +200,7 @@ def watch(
         summary, counts = run_watch(
             inspector, watched, shown.prompt_for, folder, outputs, pace, actions, control
         )
-    teller.summarise(summary, counts)
+    teller.summarise(summary, counts, band=inspector.threshold.unsure is not None)
     stop.end()
     if summary.failed:
         raise typer.Exit(ExitCode.UNREADABLE_IMAGES)
@@ -279,12 +280,11 @@ class _Teller:
 
         return note
 
-    def summarise(self, summary: Summary, counts: Mapping[str, int]) -> None:
+    def summarise(self, summary: Summary, counts: Mapping[str, int], *, band: bool) -> None:
         """Print the counts in one line."""
         more = "".join(f"; {number} {what}" for what, number in counts.items() if number)
         self.note(
-            f"{console.counted(summary.images, 'picture')}: {summary.anomalous} anomalous, "
-            f"{summary.normal} normal, {summary.failed} unreadable; {summary.scored_now} since the "
+            f"{counted_verdicts(summary, 'picture', band=band)}; {summary.scored_now} since the "
             f"start{more}."
         )
         if self.quiet and summary.failed:

@@ -20,6 +20,9 @@ from moeclip_cli.model.preprocessing import Interpolation, Preprocessing
 
 # Raised when a reader of the old format could misunderstand the new one.
 FORMAT = 1
+# With a band of unsure images, which a reader of format 1 would not see.
+_WITH_BAND = 2
+_BAND = ("unsure_threshold", "unsure_source")
 _PREFIX = "moeclip."
 COMMON_SETTINGS = ("model", "model_digest", "backbone", "backbone_digest", "image_size", "scales",
                    "domain", "precision")  # fmt: skip
@@ -72,6 +75,9 @@ class Description:
         further_settings: `Inspector.settings` beyond those of every model: references and tiles.
         precision: floating-point type of the vision tower.
         version: version of moeclip that wrote the file.
+        unsure_threshold: score from which an image that is not anomalous is unsure; None for no
+            band of unsure images.
+        unsure_source: its origin, in a few words; "" without one.
     """
 
     model: str
@@ -98,6 +104,8 @@ class Description:
     further_settings: dict[str, Any] = field(default_factory=dict)
     precision: str = "float32"
     version: str = __version__
+    unsure_threshold: float | None = None
+    unsure_source: str = ""
 
     def __post_init__(self) -> None:
         if not (self.prompts and self.image_sizes and len(self.mean) == len(self.std) == 3):
@@ -172,7 +180,11 @@ class Description:
 
     def to_metadata(self) -> dict[str, str]:
         """Texts by keys, for the metadata of a file: names as they are, all else in JSON."""
-        content = {"format": FORMAT, **asdict(self)}
+        content = {"format": _WITH_BAND, **asdict(self)}
+        if self.unsure_threshold is None:
+            content["format"] = FORMAT
+            for name in _BAND:
+                content.pop(name)
         return {
             _PREFIX + name: value if isinstance(value, str) else json.dumps(value)
             for name, value in content.items()
@@ -191,8 +203,9 @@ class Description:
             for key, text in metadata.items()
             if key.startswith(_PREFIX)
         }
-        if texts.pop("format", None) != str(FORMAT):
-            raise ModelError(f"It has no metadata in format {FORMAT} of moeclip.")
+        version = texts.pop("format", None)
+        if version not in (str(FORMAT), str(_WITH_BAND)):
+            raise ModelError(f"It has no metadata in format {FORMAT} or {_WITH_BAND} of moeclip.")
         kinds = get_type_hints(cls)
         plain = {name for name, kind in kinds.items() if kind in _TEXTS}
         try:
@@ -201,5 +214,7 @@ class Description:
             }
         except (ValueError, RecursionError) as error:
             raise ModelError(f"Its metadata is not JSON: {error}.") from error
+        if version == str(FORMAT):
+            content |= {"unsure_threshold": None, "unsure_source": ""}
         found: Description = read_record(cls, content, "")
         return found

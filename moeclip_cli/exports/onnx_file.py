@@ -143,6 +143,8 @@ def describe(
         rule=good.rule,
         origin=good.origin,
         further_settings=_further_settings(inspector),
+        unsure_threshold=inspector.threshold.unsure,
+        unsure_source=inspector.threshold.unsure_source,
         precision=f"{inspector.precision}{'' if weights == 'fp32' else f' with {weights} weights'}",
     )
 

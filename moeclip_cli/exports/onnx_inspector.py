@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -39,6 +40,7 @@ from moeclip_cli.inspection.scoring_loop import ScoringLoop
 from moeclip_cli.inspection.thresholds import (
     AppliedThreshold,
     given_threshold,
+    threshold_of_profile,
     threshold_of_whole_images,
 )
 from moeclip_cli.inspection.window_scorer import WindowScorer, graded
@@ -61,6 +63,7 @@ class OnnxInspector:
     Args:
         session: the graph.
         threshold: as for `load`.
+        unsure: as for `load`.
         profile: as for `load`.
         max_pixels: as for `load`.
         decode_seconds: as for `load`.
@@ -78,6 +81,7 @@ class OnnxInspector:
         session: OnnxSession,
         *,
         threshold: float | None = None,
+        unsure: float | None = None,
         profile: Profile | None = None,
         max_pixels: int = DEFAULT_MAX_PIXELS,
         decode_seconds: float = DEFAULT_DECODE_SECONDS,
@@ -87,12 +91,12 @@ class OnnxInspector:
             raise UsageError(f"`decode_seconds` must be above 0, not {decode_seconds}.")
         self._session = session
         self.layout = _layout(session.description, framing, profile)
-        self.threshold = self._threshold(threshold, profile)
+        self.threshold = self._threshold(threshold, profile).with_unsure(unsure)
         self.good_scores = self.model.of_good_parts
         if profile is not None:
             self.good_scores = GoodScores.known(profile, None)
         compared = len(self.model.references)
-        self._grading = Grading(self.model.name, self.threshold.value, compared, self.good_scores)
+        self._grading = Grading(self.model.name, self.threshold, compared, self.good_scores)
         self.max_pixels = max_pixels
         self.decode_seconds = decode_seconds
         self._test_image_passed = False
@@ -103,6 +107,7 @@ class OnnxInspector:
         path: str | os.PathLike[str],
         *,
         threshold: float | None = None,
+        unsure: float | None = None,
         profile: Profile | str | os.PathLike[str] | None = None,
         max_pixels: int = DEFAULT_MAX_PIXELS,
         decode_seconds: float = DEFAULT_DECODE_SECONDS,
@@ -115,6 +120,7 @@ class OnnxInspector:
         Args:
             path: a file that `moeclip export` wrote.
             threshold: score in [0, 1] from which an image is anomalous, if not the profile's.
+            unsure: as for `Inspector.load`.
             profile: result of `moeclip calibrate` with the exported model, its path, or what
                 `Profile.load` read; its references must be those of the graph. By default the
                 threshold in the file is used.
@@ -134,6 +140,7 @@ class OnnxInspector:
         return cls(
             OnnxSession(Path(path)),
             threshold=threshold,
+            unsure=unsure,
             profile=profile,
             max_pixels=max_pixels,
             decode_seconds=decode_seconds,
@@ -344,10 +351,15 @@ class OnnxInspector:
         if given is not None:
             return given_threshold(given)
         if profile is not None:
-            return AppliedThreshold(profile.threshold, profile.source)
+            return threshold_of_profile(profile)
         tiled = self.layout is not None and not self.model.references
-        return threshold_of_whole_images(
+        found = threshold_of_whole_images(
             self.model.threshold, self.model.threshold_source, tiled=tiled
+        )
+        return replace(
+            found,
+            unsure=self.model.unsure_threshold,
+            unsure_source=self.model.unsure_source,
         )
 
     def _check_with_test_image(self, prompt: str) -> None:

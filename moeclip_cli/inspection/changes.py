@@ -26,7 +26,7 @@ class Outcome:
     Attributes:
         path: the image as the user named it.
         score: in [0, 1]; None if it could not be read.
-        verdict: "anomalous", "normal" or "unreadable".
+        verdict: "anomalous", "unsure", "normal" or "unreadable".
     """
 
     path: str

@@ -9,6 +9,7 @@ from moeclip_cli.inspection.good_scores import GoodScores
 from moeclip_cli.inspection.prepared import PreparedImage
 from moeclip_cli.inspection.result import Result
 from moeclip_cli.inspection.scored_batch import ImageScores
+from moeclip_cli.inspection.verdicts import Threshold
 from moeclip_cli.log import LOGGER
 
 
@@ -18,13 +19,13 @@ class Grading:
 
     Attributes:
         model: name of the model in tables.
-        threshold: an image is anomalous at this score and above.
+        threshold: gives the verdicts.
         references: number of references that images are compared with; 0 for none.
         good_scores: of good parts, which percentiles refer to.
     """
 
     model: str
-    threshold: float
+    threshold: Threshold
     references: int
     good_scores: GoodScores
 

@@ -94,6 +94,7 @@ class Inspector(PlacedModel):
         precision: str = "auto",
         domain: Domain | None = None,
         threshold: float | None = None,
+        unsure: float | None = None,
         profile: Profile | str | os.PathLike[str] | None = None,
         references: GoodParts | None = None,
         reference_rotations: int = 1,
@@ -129,12 +130,12 @@ class Inspector(PlacedModel):
         self.good_scores = GoodScores.known(profile, self.references)
         tiled = layout is not None and layout.tiling is not None
         self.threshold = choose_threshold(
-            threshold, profile, model.config, self.references, tiled=tiled
+            threshold, profile, model.config, self.references, tiled=tiled, unsure=unsure
         )
         if profile is not None:
             profile.check(self.settings)
         compared = 0 if self.references is None else len(self.references.names)
-        self._grading = Grading(model.name, self.threshold.value, compared, self.good_scores)
+        self._grading = Grading(model.name, self.threshold, compared, self.good_scores)
 
     @classmethod
     def load(
@@ -145,6 +146,7 @@ class Inspector(PlacedModel):
         image_size: int | None = None,
         domain: Domain | None = None,
         threshold: float | None = None,
+        unsure: float | None = None,
         profile: Profile | str | os.PathLike[str] | None = None,
         references: Iterable[ImageLike] | None = None,
         reference_rotations: int = 1,
@@ -171,7 +173,10 @@ class Inspector(PlacedModel):
                 Without adapters, the network keeps the aspect ratio of an image and sees it in
                 about as many pixels.
             domain: "industrial" or "medical", if not the checkpoint's; determines blur and formula.
-            threshold: score in [0, 1] from which an image is anomalous, if not the profile's.
+            threshold: score in [0, 1] from which an image is anomalous, if not the profile's; the
+                profile's band of unsure images is not used either then.
+            unsure: lower threshold: an image that is not anomalous is "unsure" from this score on.
+                By default that of the profile or none.
             profile: result of `moeclip calibrate`: its path, or what `Profile.load` read; replaces
                 the checkpoint's threshold. One with references also gives image size and domain.
             references: images of good parts that images are compared with, as for `score`. The
@@ -226,6 +231,7 @@ class Inspector(PlacedModel):
             precision=precision,
             domain=domain,
             threshold=threshold,
+            unsure=unsure,
             profile=profile,
             references=references,
             reference_rotations=reference_rotations,

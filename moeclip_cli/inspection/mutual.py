@@ -105,6 +105,7 @@ class MutualInspector(PlacedModel):
         precision: str = "auto",
         domain: Domain | None = None,
         threshold: float | None = None,
+        unsure: float | None = None,
         max_pixels: int = DEFAULT_MAX_PIXELS,
         decode_seconds: float = DEFAULT_DECODE_SECONDS,
     ) -> None:
@@ -116,7 +117,14 @@ class MutualInspector(PlacedModel):
             max_pixels=max_pixels,
             decode_seconds=decode_seconds,
         )
-        self.threshold = None if threshold is None else given_threshold(threshold)
+        if threshold is None and unsure is not None:
+            raise UsageError(
+                "The outlier limit of a set is known only after its images are compared; give a "
+                "`threshold` with `unsure`."
+            )
+        self.threshold = (
+            None if threshold is None else given_threshold(threshold).with_unsure(unsure)
+        )
 
     @classmethod
     def load(
@@ -127,6 +135,7 @@ class MutualInspector(PlacedModel):
         image_size: int | None = None,
         domain: Domain | None = None,
         threshold: float | None = None,
+        unsure: float | None = None,
         device: str = "auto",
         precision: str = "auto",
         max_pixels: int = DEFAULT_MAX_PIXELS,
@@ -141,6 +150,8 @@ class MutualInspector(PlacedModel):
             domain: "industrial" or "medical", if not the checkpoint's; determines the blur.
             threshold: score in [0, 1] from which an image is anomalous. By default the outlier
                 limit of each set of images.
+            unsure: lower threshold, with `threshold` only: an image that is not anomalous is
+                "unsure" from this score on.
             device: "auto", "cpu", "cuda", "cuda:N" or "mps".
             precision: "auto" (float32), "fp32", "bf16" or "fp16".
             max_pixels: images with more pixels are refused before decoding.
@@ -160,6 +171,7 @@ class MutualInspector(PlacedModel):
             precision=precision,
             domain=domain,
             threshold=threshold,
+            unsure=unsure,
             max_pixels=max_pixels,
             decode_seconds=decode_seconds,
         )
@@ -344,7 +356,7 @@ class MutualInspector(PlacedModel):
         return (
             ScoredBatch(score_arrays(scores))
             .image(0)
-            .result(item, model=self.model.name, threshold=threshold.value, references=image.others)
+            .result(item, model=self.model.name, threshold=threshold, references=image.others)
         )
 
     def _read(

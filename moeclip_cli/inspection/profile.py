@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, get_args
@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     from moeclip_cli.inspection.references import References
 
 FORMAT = 2
+# With a band of unsure images, which a reader of format 2 would not see.
+_WITH_BAND = 3
+_BAND = ("unsure_threshold", "unsure_rate")
 
 _P = TypeVar("_P", bound="Profile")
 
@@ -58,6 +61,10 @@ class Profile:
         version: version of moeclip that wrote it.
         scores: of the good images, ascending; empty in a profile of format 1.
         rule: "split" if the images are not references, "jackknife+" if they are.
+        unsure_threshold: score in [0, 1] from which an image that does not reach the threshold is
+            unsure; None for no band of unsure images. It may equal the threshold if the images are
+            few.
+        unsure_rate: share of good images that may reach it, as it was asked for.
     """
 
     threshold: float
@@ -68,12 +75,32 @@ class Profile:
     version: str = __version__
     scores: tuple[float, ...] = ()
     rule: Rule = "split"
+    unsure_threshold: float | None = None
+    unsure_rate: float | None = None
 
     @property
     def source(self) -> str:
         """Origin of the threshold, in a few words for tables and reports."""
-        words = in_words(self.false_alarms, self.images, left_out=self.rule == "jackknife+")
+        return self._source(self.false_alarms)
+
+    @property
+    def unsure_source(self) -> str:
+        """Origin of the lower threshold, likewise; "" without one."""
+        if self.unsure_rate is None:
+            return ""
+        return self._source(attainable_rate(self.images, self.unsure_rate))
+
+    def _source(self, rate: float) -> str:
+        words = in_words(rate, self.images, left_out=self.rule == "jackknife+")
         return f"profile: {words}"
+
+    @property
+    def sentence(self) -> str:
+        """The threshold and its origin, with the lower one if there is one."""
+        found = f"Threshold {self.threshold:.4f} ({self.source})"
+        if self.unsure_threshold is not None:
+            found += f", unsure from {self.unsure_threshold:.4f} ({self.unsure_source})"
+        return f"{found}."
 
     @property
     def guarantee(self) -> str:
@@ -96,7 +123,10 @@ class Profile:
     def to_json(self) -> str:
         """The text that `load` reads, indented for readers; references are not part of it."""
         content = {entry.name: getattr(self, entry.name) for entry in fields(Profile)}
-        return json.dumps({"format": FORMAT, **content}, indent=2, ensure_ascii=False)
+        version = FORMAT if self.unsure_threshold is None else _WITH_BAND
+        if version == FORMAT:
+            content = {name: value for name, value in content.items() if name not in _BAND}
+        return json.dumps({"format": version, **content}, indent=2, ensure_ascii=False)
 
     def write(self, path: Path) -> None:
         """Write the file that `load` reads; an earlier one stays whole until then.
@@ -109,7 +139,7 @@ class Profile:
 
     @classmethod
     def from_json(cls, text: str) -> Profile:
-        """Read the text of `to_json`; format 1 lacks scores and rule.
+        """Read the text of `to_json`; format 1 lacks scores and rule, format 2 the band.
 
         Raises:
             ModelError, ValueError, TypeError, LookupError, AttributeError, RecursionError: if the
@@ -119,11 +149,18 @@ class Profile:
         version = content.pop("format")
         if version == 1:
             content |= {"scores": [], "rule": "split"}
-        elif version != FORMAT:
+        elif version not in (FORMAT, _WITH_BAND):
             raise ValueError("unknown format")
+        if version != _WITH_BAND:
+            content |= dict.fromkeys(_BAND)
         profile: Profile = read_record(Profile, content, "")
         if not all(0 <= number <= 1 for number in (profile.threshold, *profile.scores)):
             raise ValueError("a score is outside [0, 1]")
+        if version == _WITH_BAND and not (
+            0 <= (profile.unsure_threshold or 0) <= profile.threshold
+            and 0 < (profile.unsure_rate or 0) < 1
+        ):
+            raise ValueError("the band is outside [0, threshold]")
         return profile
 
     @classmethod
@@ -220,8 +257,9 @@ class ReferenceProfile(Profile):
             _require_two(references)
             return replace(self, references=references, settings=settings)
         return calibrated(
-            references, references.scores, self.prompt, settings, "jackknife+", self.requested
-        )
+            references, references.scores, self.prompt, settings, "jackknife+", self.requested,
+            self.unsure_rate,
+        )  # fmt: skip
 
     def merged(self, other: ReferenceProfile) -> ReferenceProfile:
         """One profile with the references and good scores of both.
@@ -242,7 +280,9 @@ class ReferenceProfile(Profile):
         scores = references.scores if own else self.scores + other.scores
         settings = self.settings | {"references": references.digest}
         requested = min(self.requested, other.requested)
-        return calibrated(references, scores, self.prompt, settings, rule, requested)
+        wider = [rate for rate in (self.unsure_rate, other.unsure_rate) if rate is not None]
+        unsure = min(wider, default=None)
+        return calibrated(references, scores, self.prompt, settings, rule, requested, unsure)
 
 
 def calibrated(
@@ -252,6 +292,7 @@ def calibrated(
     settings: dict[str, Any],
     rule: Rule,
     false_alarms: float,
+    unsure_rate: float | None = None,
 ) -> ReferenceProfile:
     """The profile of references with the conformal threshold of good scores.
 
@@ -263,6 +304,7 @@ def calibrated(
         settings: `Inspector.settings`.
         rule: "jackknife+" if the scores are those of the references, else "split".
         false_alarms: rate in (0, 1); a higher one is used if the scores are too few for it.
+        unsure_rate: higher rate, that of the lower threshold; None for no band. Likewise.
 
     Raises:
         UsageError: if there are fewer than two references, or the rate is out of range.
@@ -274,7 +316,20 @@ def calibrated(
     return ReferenceProfile(
         threshold, rate, len(ordered), prompt, settings,
         scores=ordered, rule=rule, requested=false_alarms, references=references,
+        unsure_threshold=unsure_threshold(ordered, unsure_rate), unsure_rate=unsure_rate,
     )  # fmt: skip
+
+
+def unsure_threshold(scores: Sequence[float], rate: float | None) -> float | None:
+    """The conformal threshold of good scores at a rate, or the lowest one that they allow.
+
+    Args:
+        scores: of good images, at least one.
+        rate: in (0, 1); None gives None.
+    """
+    if rate is None:
+        return None
+    return conformal_threshold(scores, attainable_rate(len(scores), rate))
 
 
 def _require_two(references: References) -> None:

@@ -9,9 +9,10 @@ import numpy as np
 
 from moeclip_cli.inspection.compact_map import CompactMap
 from moeclip_cli.inspection.regions import regions_of
-from moeclip_cli.inspection.result import ANOMALOUS, NORMAL, Result, Row
+from moeclip_cli.inspection.result import Result, Row
 from moeclip_cli.inspection.roi import RegionOfInterest
 from moeclip_cli.inspection.similarity import Similarity
+from moeclip_cli.inspection.verdicts import Threshold
 from moeclip_cli.tiles.grid import Box
 
 # What a table of 9 significant digits has of these columns is a float32 and no other.
@@ -22,7 +23,7 @@ _SHARED = {field.name for field in fields(Row)} & {field.name for field in field
 
 def recut_result(
     row: Row,
-    threshold: float,
+    threshold: Threshold,
     percentile: float | None,
     map_: CompactMap,
     *,
@@ -37,14 +38,14 @@ def recut_result(
 
     Args:
         row: of an image that was scored.
-        threshold: in [0, 1].
+        threshold: gives the verdict.
         percentile: share of the good parts with a lower score, in percent, if any are known.
         map_: what the run kept of the anomaly map.
         drawn: whether the result needs its map, for a picture.
         roi: what was inspected of the image; None for all of it.
     """
     row = recut_row(row, threshold, percentile)
-    above = map_.reaches(threshold)
+    above = map_.reaches(threshold.value)
     values = None
     if drawn or above.any():
         values = map_.values()
@@ -52,6 +53,7 @@ def recut_result(
     same = {name: getattr(row, name) for name in _SHARED if name not in _REGION_COLUMNS}
     return Result(
         **same,
+        unsure_threshold=threshold.unsure,
         area_fraction=float(above.mean()),
         regions=()
         if values is None
@@ -63,12 +65,12 @@ def recut_result(
     )
 
 
-def recut_row(row: Row, threshold: float, percentile: float | None) -> Row:
+def recut_row(row: Row, threshold: Threshold, percentile: float | None) -> Row:
     """The row that a run with this threshold gives, without its regions.
 
     Args:
         row: of an image that was scored.
-        threshold: in [0, 1].
+        threshold: gives the verdict.
         percentile: share of the good parts with a lower score, in percent, if any are known.
     """
     exact: dict[str, Any] = {
@@ -82,8 +84,8 @@ def recut_row(row: Row, threshold: float, percentile: float | None) -> Row:
         **exact,
         **unknown,
         map_part=exact["score"] - exact["image_part"],
-        verdict=ANOMALOUS if exact["score"] >= threshold else NORMAL,
-        threshold=threshold,
+        verdict=threshold.verdict(exact["score"]),
+        threshold=threshold.value,
         percentile=percentile,
     )
 

@@ -11,6 +11,7 @@ import cv2
 import numpy as np
 
 from moeclip_cli.errors import UsageError
+from moeclip_cli.inspection.verdicts import NORMAL
 from moeclip_cli.tiles.grid import Box
 
 if TYPE_CHECKING:
@@ -27,9 +28,6 @@ SCHEMA = 1
 # A pixel counts if most of it does.
 _HALF = 0.5
 
-NORMAL = "normal"
-ANOMALOUS = "anomalous"
-
 
 @dataclass(frozen=True)
 class Row:
@@ -40,7 +38,8 @@ class Row:
     Attributes:
         path: path of the image as the user gave it.
         score: anomaly score in [0, 1].
-        verdict: "anomalous" if score >= threshold, else "normal".
+        verdict: "anomalous" if score >= threshold, else "normal" or, in the band of a second
+            threshold below it, "unsure".
         threshold: the applied threshold.
         map_max: maximum of the raw summed anomaly map (unbounded).
         image_score: raw image score ((v T)[abnormal] + 1) / 2, in [0, 1].
@@ -150,6 +149,8 @@ class Result:
         error: one sentence, if the image cannot be scored; everything below is then empty.
         score, verdict, threshold, map_max, image_score, peak, peak_x, peak_y, map_part, image_part,
             zero_shot, references, percentile, area_fraction: as in `Row`.
+        unsure_threshold: score from which an image that is not anomalous is unsure; None if there
+            is no such band.
         regions: connected regions at or above the threshold, largest first.
         width, height: size of the original image in pixels, after EXIF orientation.
         probability: (H, W) float32 in [0, 1], anomaly probability at network resolution.
@@ -175,6 +176,7 @@ class Result:
     score: float | None = None
     verdict: str | None = None
     threshold: float | None = None
+    unsure_threshold: float | None = None
     map_max: float | None = None
     image_score: float | None = None
     peak: float | None = None
@@ -236,7 +238,7 @@ class Result:
             threshold,
             caption=caption(score, verdict),
             legend=legend,
-            mark_peak=verdict == ANOMALOUS,
+            mark_peak=verdict != NORMAL,
             inside=self.inspected(*pixels.shape[:2]),
         )
 
@@ -391,6 +393,8 @@ class Result:
     def to_dict(self) -> dict[str, object]:
         """The row as a dictionary, all regions, and the version of the fields, for JSON output."""
         row: dict[str, object] = {name: getattr(self.row(), name) for name in COLUMNS}
+        if self.unsure_threshold is not None:
+            row["unsure_threshold"] = self.unsure_threshold
         row["boxes"] = [vars(region) for region in self.regions]
         row["schema"] = SCHEMA
         return row

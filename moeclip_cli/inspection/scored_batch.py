@@ -10,9 +10,10 @@ from numpy.typing import NDArray
 
 from moeclip_cli.inspection.prepared import PreparedImage
 from moeclip_cli.inspection.regions import find_regions
-from moeclip_cli.inspection.result import ANOMALOUS, NORMAL, Result
+from moeclip_cli.inspection.result import Result
 from moeclip_cli.inspection.roi import RegionOfInterest
 from moeclip_cli.inspection.similarity import Similarity
+from moeclip_cli.inspection.verdicts import Threshold
 from moeclip_cli.pictures.peak import find_peak
 from moeclip_cli.tiles.grid import Box
 
@@ -44,7 +45,7 @@ class ImageScores:
         item: PreparedImage,
         *,
         model: str,
-        threshold: float,
+        threshold: Threshold,
         references: int | None = None,
         percentile: float | None = None,
         tiles: int | None = None,
@@ -57,7 +58,7 @@ class ImageScores:
         Args:
             item: the image.
             model: name of the model in tables.
-            threshold: an image is anomalous at this score and above.
+            threshold: gives the verdict.
             references: number of images that it was compared with.
             percentile: share of the good parts with a lower score, in percent.
             tiles: number of tiles that it was scored in.
@@ -71,8 +72,9 @@ class ImageScores:
             item.prompt,
             model,
             score=self.score,
-            verdict=ANOMALOUS if self.score >= threshold else NORMAL,
-            threshold=threshold,
+            verdict=threshold.verdict(self.score),
+            threshold=threshold.value,
+            unsure_threshold=threshold.unsure,
             map_max=self.map_max,
             image_score=self.image_score,
             peak=peak,
@@ -83,8 +85,8 @@ class ImageScores:
             zero_shot=self.zero_shot,
             references=references,
             percentile=percentile,
-            area_fraction=float((self.probability >= threshold).mean()),
-            regions=find_regions(self.probability, threshold, item.width, item.height),
+            area_fraction=float((self.probability >= threshold.value).mean()),
+            regions=find_regions(self.probability, threshold.value, item.width, item.height),
             width=item.width,
             height=item.height,
             probability=self.probability,

@@ -21,8 +21,8 @@ the content of the file."""
 
 # Settings from which scores and verdicts follow.
 _TOLD = (
-    "model", "model_digest", "threshold", "prompt", "prompt_rules", "image_size", "domain",
-    "precision", "references", "mode", "tile", "overlap", "region",
+    "model", "model_digest", "threshold", "unsure_threshold", "prompt", "prompt_rules",
+    "image_size", "domain", "precision", "references", "mode", "tile", "overlap", "region",
 )  # fmt: skip
 
 

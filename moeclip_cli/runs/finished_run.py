@@ -23,8 +23,9 @@ from moeclip_cli.runs.run_card import CARD, read_card
 
 # Settings of the run that say nothing about the scores.
 _OF_THE_RUN = {
-    "threshold", "threshold_source", "max_pixels", "prompt", "prompt_rules", "table_format",
-    "heatmaps", "heatmaps_of", "save_maps", "keep_maps", "regions", "watched_folder",
+    "threshold", "threshold_source", "unsure_threshold", "unsure_source", "max_pixels", "prompt",
+    "prompt_rules", "table_format", "heatmaps", "heatmaps_of", "save_maps", "keep_maps", "regions",
+    "watched_folder",
 }  # fmt: skip
 
 

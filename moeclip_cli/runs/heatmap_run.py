@@ -14,7 +14,8 @@ from moeclip_cli.discovery.disk_list import DiskList
 from moeclip_cli.discovery.inputs import ImageRef
 from moeclip_cli.errors import ImageError, UsageError
 from moeclip_cli.images.decode import decode_mask
-from moeclip_cli.inspection.result import ANOMALOUS, Result
+from moeclip_cli.inspection.result import Result
+from moeclip_cli.inspection.verdicts import NORMAL
 from moeclip_cli.pictures.experts import render_experts
 from moeclip_cli.pictures.overlay import caption
 from moeclip_cli.pictures.sheet import render_sheet
@@ -127,14 +128,13 @@ def _sheet_of(
     pixels: NDArray[np.uint8], result: Result, mask: NDArray[np.uint8] | None
 ) -> NDArray[np.uint8]:
     probability, threshold, line = _drawn(result)
-    anomalous = result.verdict == ANOMALOUS
     return render_sheet(
         pixels,
         probability,
         threshold,
         mask=mask,
         caption=line,
-        mark_peak=anomalous,
+        mark_peak=result.verdict != NORMAL,
         inside=result.inspected(*pixels.shape[:2]),
     )
 

@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 from moeclip_cli.choices import PictureChoice, PictureFormat
 from moeclip_cli.errors import UsageError
 from moeclip_cli.files import write_errors
-from moeclip_cli.inspection.result import ANOMALOUS, Result
+from moeclip_cli.inspection.result import Result
+from moeclip_cli.inspection.verdicts import ANOMALOUS, NORMAL
 from moeclip_cli.runs.input_log import InputRecord
 from moeclip_cli.runs.names import output_path
 from moeclip_cli.runs.picture_files import possible_paths, write_picture
@@ -37,7 +38,7 @@ class ImageFiles:
         folder: the output folder.
         heatmaps: format of the overlays, or None for no overlays.
         save_maps: whether raw maps are written.
-        anomalous_only: whether only anomalous images get an overlay.
+        anomalous_only: whether only anomalous and unsure images get an overlay.
         keep_maps: whether compact maps are written.
         regions: whether the regions of each image are written.
         crops: whether each region is written as a picture.
@@ -89,7 +90,7 @@ class ImageFiles:
         """True if overlays are written, and this image gets one."""
         if self.heatmaps is None or result.error is not None:
             return False
-        return result.verdict == ANOMALOUS or not self.anomalous_only
+        return result.verdict != NORMAL or not self.anomalous_only
 
     def raw_map(self, name: str) -> Path:
         """The path of the raw map of the image with this name."""

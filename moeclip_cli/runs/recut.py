@@ -28,8 +28,9 @@ from moeclip_cli.images.decode import decode
 from moeclip_cli.inspection.compact_map import CompactMap
 from moeclip_cli.inspection.good_scores import GoodScores
 from moeclip_cli.inspection.recut import recut_result, recut_row
-from moeclip_cli.inspection.result import ANOMALOUS, Result, Row
+from moeclip_cli.inspection.result import Result, Row
 from moeclip_cli.inspection.thresholds import AppliedThreshold
+from moeclip_cli.inspection.verdicts import VERDICTS
 from moeclip_cli.reports.pages.report_text import ReportText
 from moeclip_cli.reports.pages.score_content import RunFacts
 from moeclip_cli.reports.pages.score_report import ReportWriter, thumbnail_of
@@ -42,6 +43,7 @@ from moeclip_cli.runs.input_log import InputLog, InputRecord
 from moeclip_cli.runs.kinds import RECUT, SCORE
 from moeclip_cli.runs.lock import WriterLock
 from moeclip_cli.runs.run_card import write_card
+from moeclip_cli.runs.score_run import band_settings
 from moeclip_cli.runs.summary import Summary
 
 REPORT = "report.html"
@@ -55,7 +57,7 @@ class Change:
         threshold: the new one.
         good: scores of good parts, which percentiles refer to.
         heatmaps: format of the overlays, or None for none.
-        anomalous_only: whether only anomalous images get an overlay.
+        anomalous_only: whether only anomalous and unsure images get an overlay.
         report: whether to write `report.html`.
         text: what the user adds to the report; None for what the run has.
         verdicts_only: leave the columns of regions empty, which takes no maps.
@@ -76,14 +78,12 @@ class Recut:
 
     Attributes:
         summary: counts and the most anomalous images at the new threshold.
-        now_anomalous: images that were normal.
-        now_normal: images that were anomalous.
+        changed: number of changed verdicts by the new one.
         regions_at: the threshold of the regions; None if they are left empty.
     """
 
     summary: Summary = field(default_factory=Summary)
-    now_anomalous: int = 0
-    now_normal: int = 0
+    changed: dict[str, int] = field(default_factory=lambda: dict.fromkeys(VERDICTS, 0))
     regions_at: float | None = None
 
 
@@ -165,8 +165,7 @@ def report_facts(run: FinishedRun, change: Change) -> RunFacts:
     return RunFacts(
         model=settings["model"],
         prompt=f"{prompt}, and others by rule" if settings["prompt_rules"] else prompt,
-        threshold=change.threshold.value,
-        threshold_source=change.threshold.source,
+        threshold=change.threshold,
         good_parts=len(change.good),
         device=environment["device"],
         started=datetime.fromisoformat(environment["started"]).astimezone(),
@@ -237,7 +236,7 @@ class _Job:
         record = replace(record, overlay=True)
         if row.score is None:
             return row, _Image(row, record)
-        threshold, good = self._change.threshold.value, self._change.good
+        threshold, good = self._change.threshold, self._change.good
         exact = recut_row(row, threshold, row.percentile)
         percentile = good.percentile(exact.score or 0.0)
         if self._change.verdicts_only:
@@ -300,14 +299,18 @@ class _Job:
             "threshold": change.threshold.value,
             "threshold_source": change.threshold.source,
             "heatmaps": change.heatmaps,
+            **band_settings(change.threshold),
         }
+        if change.threshold.unsure is None:
+            for name in ("unsure_threshold", "unsure_source"):
+                settings.pop(name, None)
         if not change.anomalous_only:
             settings.pop("heatmaps_of", None)
         environment = dict(card["environment"])
         environment.pop("report", None)
         if change.report:
             environment["report"] = _text(self._run, change).to_dict()
-        counts = found.summary.to_dict()
+        counts = found.summary.to_dict(band=change.threshold.unsure is not None)
         speed = {name: card["summary"][name] for name in ("seconds", "images_per_second")}
         content: dict[str, Any] = {
             **card,
@@ -367,9 +370,8 @@ def _require_unchanged(run: FinishedRun, records: list[InputRecord]) -> None:
 
 def _count(found: Recut, was: Row, now: Row) -> None:
     found.summary.add(now, now=False)
-    if was.verdict != now.verdict:
-        found.now_anomalous += now.verdict == ANOMALOUS
-        found.now_normal += now.verdict != ANOMALOUS
+    if was.verdict != now.verdict and now.verdict is not None:
+        found.changed[now.verdict] += 1
 
 
 def _in_order(

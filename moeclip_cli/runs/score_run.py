@@ -21,6 +21,7 @@ from moeclip_cli.files import replacing
 from moeclip_cli.inspection.compact_map import CompactMap
 from moeclip_cli.inspection.result import Result
 from moeclip_cli.inspection.scorer import Scorer, ScoringFacts
+from moeclip_cli.inspection.thresholds import AppliedThreshold
 from moeclip_cli.reports.pages.report_text import ReportText
 from moeclip_cli.reports.pages.score_content import RunFacts
 from moeclip_cli.reports.pages.score_report import ReportWriter, thumbnail_of
@@ -60,7 +61,7 @@ class Outputs:
     Attributes:
         table_format: format of the results table.
         heatmaps: format of the overlays, or None for no overlays.
-        anomalous_only: whether only anomalous images get an overlay.
+        anomalous_only: whether only anomalous and unsure images get an overlay.
         save_maps: whether each image's raw map is written to `maps/NAME.npy`.
         keep_maps: whether each image's compact map is written to `compact-maps/NAME.png`.
         report: head of `report.html`, or None for no report.
@@ -95,6 +96,7 @@ def score_settings(
         prompt_rules: text of the file of prompt rules, if there is one.
     """
     threshold = inspector.threshold
+    band = {} if threshold is None else band_settings(threshold)
     # Keys of later versions are left out at their defaults, so that earlier runs can be resumed.
     more: dict[str, Any] = {"heatmaps_of": "anomalous"} if outputs.anomalous_only else {}
     more |= {"keep_maps": True} if outputs.keep_maps else {}
@@ -103,6 +105,7 @@ def score_settings(
         **inspector.settings,
         "threshold": None if threshold is None else threshold.value,
         "threshold_source": "outlier limit" if threshold is None else threshold.source,
+        **band,
         "max_pixels": inspector.max_pixels,
         "prompt": prompt,
         "prompt_rules": prompt_rules,
@@ -111,6 +114,13 @@ def score_settings(
         "save_maps": outputs.save_maps,
         **more,
     }
+
+
+def band_settings(threshold: AppliedThreshold) -> dict[str, Any]:
+    """The settings of a band of unsure images; none without one."""
+    if threshold.unsure is None:
+        return {}
+    return {"unsure_threshold": threshold.unsure, "unsure_source": threshold.unsure_source}
 
 
 def report_facts(
@@ -127,8 +137,7 @@ def report_facts(
     return RunFacts(
         model=scorer.model.name,
         prompt=f"{prompt}, and others by rule" if mixed else prompt,
-        threshold=scorer.threshold.value,
-        threshold_source=scorer.threshold.source,
+        threshold=scorer.threshold,
         good_parts=len(scorer.good_scores),
         device=scorer.device_name,
         started=datetime.now(timezone.utc).astimezone(),
@@ -225,7 +234,7 @@ def run_score(
         files.require_complete(read_records(log.path))
         if outputs.regions is not None:
             write_region_tables(files, log.path, outputs.regions)
-        folder.finish(summary.to_dict())
+        folder.finish(summary.to_dict(band=scorer.threshold.unsure is not None))
     return summary
 
 

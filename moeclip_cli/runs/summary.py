@@ -7,15 +7,16 @@ import itertools
 import time
 from dataclasses import dataclass, field
 
-from moeclip_cli.inspection.result import ANOMALOUS, Row
+from moeclip_cli.inspection.result import Row
+from moeclip_cli.inspection.verdicts import ANOMALOUS, UNSURE
 
 TOP = 10
 
-# Of the images called normal, more than half have a score above this share of the good ones in
-# percent: among parts like those of the calibration, a fifth of them would.
+# Of the images below the threshold, more than half have a score above this share of the good ones
+# in percent: among parts like those of the calibration, a fifth of them would.
 _HIGH_PERCENTILE = 80
 # Fewer images may be unusual by chance.
-_ENOUGH_NORMAL = 20
+_ENOUGH = 20
 
 
 @dataclass
@@ -24,13 +25,15 @@ class Summary:
 
     Attributes:
         anomalous: images at or above the threshold.
-        normal: images below it.
+        unsure: images in the band below it, if there is one.
+        normal: all other images with a score.
         failed: images that could not be scored.
         scored_now: images of this process, without rows that a resumed run kept.
         high: images below the threshold with a score higher than 80% of the good parts.
     """
 
     anomalous: int = 0
+    unsure: int = 0
     normal: int = 0
     failed: int = 0
     scored_now: int = 0
@@ -53,7 +56,8 @@ class Summary:
         if row.verdict == ANOMALOUS:
             self.anomalous += 1
         else:
-            self.normal += 1
+            self.unsure += row.verdict == UNSURE
+            self.normal += row.verdict != UNSURE
             self.high += row.percentile is not None and row.percentile >= _HIGH_PERCENTILE
         # The negative order keeps the earlier of two equal scores.
         entry = (row.score, -next(self._order), row)
@@ -66,15 +70,20 @@ class Summary:
     @property
     def images(self) -> int:
         """All images with a row, failed ones included."""
-        return self.anomalous + self.normal + self.failed
+        return self.anomalous + self.unsure + self.normal + self.failed
+
+    @property
+    def below(self) -> int:
+        """Images below the threshold, unsure ones included."""
+        return self.unsure + self.normal
 
     @property
     def drifted(self) -> bool:
-        """True if normal images score higher than the good parts of the profile did.
+        """True if images below the threshold score higher than the good parts of the profile did.
 
         The median of at least 20 images below the threshold is above 80% of the good scores.
         """
-        return self.normal >= _ENOUGH_NORMAL and 2 * self.high > self.normal
+        return self.below >= _ENOUGH and 2 * self.high > self.below
 
     @property
     def most_anomalous(self) -> list[Row]:
@@ -91,11 +100,16 @@ class Summary:
         """Speed of this process."""
         return self.scored_now / self.seconds if self.seconds > 0 else 0.0
 
-    def to_dict(self) -> dict[str, object]:
-        """Counts and speed, for a run card or JSON output."""
+    def to_dict(self, *, band: bool) -> dict[str, object]:
+        """Counts and speed, for a run card or JSON output.
+
+        Args:
+            band: whether images can be unsure.
+        """
         return {
             "images": self.images,
             "anomalous": self.anomalous,
+            **({"unsure": self.unsure} if band else {}),
             "normal": self.normal,
             "failed": self.failed,
             "seconds": round(self.seconds, 3),

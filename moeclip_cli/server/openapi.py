@@ -7,6 +7,7 @@ from typing import Any, get_args, get_type_hints
 
 from moeclip_cli._version import __version__
 from moeclip_cli.inspection.result import COLUMNS, Region, Row
+from moeclip_cli.inspection.verdicts import VERDICTS
 from moeclip_cli.server.problems import MEDIA_TYPE
 from moeclip_cli.server.settings import Limits
 
@@ -125,7 +126,9 @@ def _result() -> dict[str, Any]:
     """The object that `Result.to_dict` gives."""
     row = _record(Row)
     regions = {"type": "array", "items": {"$ref": "#/components/schemas/Region"}}
+    row["properties"]["verdict"]["enum"] = [*VERDICTS, None]
     row["properties"] |= {"boxes": regions, "schema": {"type": "integer"}}
+    row["properties"]["unsure_threshold"] = {"type": "number"}  # of a product with a band
     row["required"] = [*COLUMNS, "boxes", "schema"]
     return row
 

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from moeclip_cli.images.encode import save_picture
-from moeclip_cli.inspection.result import ANOMALOUS, NORMAL
+from moeclip_cli.inspection.verdicts import ANOMALOUS, NORMAL
 from moeclip_cli.pictures.overlay import caption
 from moeclip_cli.pictures.sheet import render_sheet
 from moeclip_cli.training.examples import Example, Examples

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from moeclip_cli.errors import UsageError
-from moeclip_cli.inspection.result import ANOMALOUS
+from moeclip_cli.inspection.verdicts import ANOMALOUS, NORMAL, UNSURE
 from moeclip_cli.watch.arrivals import done_names
 from moeclip_cli.watch.delivery import Delivery
 from moeclip_cli.watch.hook import Hook
@@ -19,7 +19,8 @@ from moeclip_cli.watch.moving import free_path, move
 from moeclip_cli.watch.outbox import Message
 from moeclip_cli.watch.picture import Picture
 
-GOOD, BAD, UNREADABLE = "good", "bad", "unreadable"
+UNREADABLE = "unreadable"
+_FOLDERS = {NORMAL: "good", UNSURE: "unsure", ANOMALOUS: "bad"}
 
 
 @dataclass
@@ -29,7 +30,8 @@ class Actions:
     Attributes:
         say: called with a sentence about an action that failed.
         tell: called with the event of each picture.
-        move_to: folder with `good`, `bad` and `unreadable`; None to leave pictures where they are.
+        move_to: folder with `good`, `unsure`, `bad` and `unreadable`; None to leave pictures where
+            they are.
         hook: command to run.
         deliveries: webhook and MQTT broker.
         not_moved: number of pictures that could not be moved.
@@ -48,8 +50,7 @@ class Actions:
         """The path that a picture goes to, if it is moved."""
         if self.move_to is None:
             return None
-        readable = BAD if event["verdict"] == ANOMALOUS else GOOD
-        folder = UNREADABLE if event["error"] is not None else readable
+        folder = UNREADABLE if event["error"] is not None else _FOLDERS[event["verdict"]]
         return str(free_path(self.move_to / folder, picture, event["id"][:8]))
 
     def perform(self, in_hand: InHand, path: Path) -> None:
@@ -98,4 +99,4 @@ class Actions:
 
 def moved_folders(move_to: Path) -> list[Path]:
     """The folders that pictures are moved to."""
-    return [move_to / name for name in (GOOD, BAD, UNREADABLE)]
+    return [move_to / name for name in (*_FOLDERS.values(), UNREADABLE)]

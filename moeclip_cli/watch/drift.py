@@ -24,7 +24,7 @@ _FEWEST_GOOD_PARTS = 10
 
 
 class Drift:
-    """Watches the scores of normal pictures.
+    """Watches the scores of pictures below the threshold.
 
     Args:
         good_scores: of the good parts of the profile.
@@ -65,8 +65,9 @@ class Drift:
             return None
         direction = "higher" if np.median(recent) > np.median(self._good) else "lower"
         return (
-            f"The latest {_PICTURES} normal pictures score {direction} than the good parts of the "
-            f"profile: the median is {np.median(recent):.3f}, not {np.median(self._good):.3f}. "
+            f"The latest {_PICTURES} pictures below the threshold score {direction} than the good "
+            f"parts of the profile: the median is {np.median(recent):.3f}, not "
+            f"{np.median(self._good):.3f}. "
             "Check camera, light and parts, then calibrate again."
         )
 

@@ -148,5 +148,5 @@ def run_watch(
         control.started(watcher.start(only_new=watched.only_new))
         watcher.run()
         stack.close()
-        folder.finish(rows.summary.to_dict())
+        folder.finish(rows.summary.to_dict(band=scorer.threshold.unsure is not None))
     return rows.summary, watcher.counts()

@@ -12,8 +12,9 @@ from uuid import uuid4
 
 from moeclip_cli.discovery.inputs import ImageRef
 from moeclip_cli.files import size_and_time
-from moeclip_cli.inspection.result import NORMAL, Result
+from moeclip_cli.inspection.result import Result
 from moeclip_cli.inspection.scorer import Scorer
+from moeclip_cli.inspection.verdicts import ANOMALOUS
 from moeclip_cli.runs.image_files import ImageFiles
 from moeclip_cli.runs.input_log import describe_batch
 from moeclip_cli.runs.stream import JobsOf, Pace, PromptFunction, results_with_files
@@ -247,7 +248,7 @@ class Watcher:
         self._rows.complete(in_hand.number, row, in_hand.record)
         self._actions.perform(in_hand, self._arrivals.path(in_hand.picture))
         forget(self._folder)
-        if row.score is None or row.verdict != NORMAL:
+        if row.score is None or row.verdict == ANOMALOUS:
             return
         if (sentence := self.drift.add(row.score)) is not None:
             self._actions.say(sentence)

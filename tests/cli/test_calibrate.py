@@ -1,5 +1,6 @@
 import csv
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -128,12 +129,30 @@ def test_too_few_images_are_one_sentence_and_leave_nothing(run, good):
     assert not PROFILE.exists()
 
 
-@pytest.mark.parametrize("options", [("--false-alarms", 5), ("--limit", 3)], ids=str)
+def test_a_second_rate_adds_a_band_that_scoring_uses(run, good):
+    result = run("calibrate", good, "--false-alarms", 0.1, "--unsure", "40%", *PROMPT)
+    assert result.exit_code == 0, result.stderr
+    assert "(profile: 10% false alarms on 9 good images), unsure from" in result.stdout
+    assert "(profile: 40% false alarms on 9 good images)." in result.stdout
+    profile = json.loads(PROFILE.read_text(encoding="utf-8"))
+    # Ranks 9 and 6 of 9 scores, from the lowest one.
+    assert profile["scores"][8] < profile["threshold"] <= profile["scores"][8] + 0.0001
+    assert profile["scores"][5] < profile["unsure_threshold"] <= profile["scores"][5] + 0.0001
+
+    assert run("score", good, "--profile", PROFILE, "--quiet").exit_code == 0
+    assert sorted(row["verdict"] for row in rows()) == 6 * ["normal"] + 3 * ["unsure"]
+
+
+@pytest.mark.parametrize(
+    "options",
+    [("--false-alarms", 5), ("--limit", 3), ("--unsure", 0.05), ("--unsure-rate", 1)],
+    ids=str,
+)
 def test_what_cannot_work_is_refused_before_a_model_is_loaded(options, moeclip, good):
     result = moeclip("calibrate", good, *options, "--model", "none.safetensors")
 
     assert result.exit_code == 2
-    assert "false alarms" in result.stderr
+    assert re.search("false.alarms", result.stderr)
 
 
 def test_too_few_that_can_be_read_are_refused_too(run, good):

@@ -59,6 +59,10 @@ def test_the_documentation_lists_every_exit_code():
         (ExitCode.ANOMALIES_FOUND, ["parts", "broken", "--fail-on-anomaly", "--threshold", "0"]),
         (ExitCode.USAGE, ["parts", "--threshold", "2"]),
         (ExitCode.UNREADABLE_IMAGES, ["parts", "broken", "--fail-on-anomaly", "--threshold", "1"]),
+        (
+            ExitCode.UNSURE_IMAGES,
+            ["parts", "broken", "--fail-on-anomaly", "-t", "1", "--unsure", "0"],
+        ),
         (ExitCode.NOT_LOADED, ["parts", "--model", "missing.safetensors"]),
     ],
 )

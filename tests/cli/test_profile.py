@@ -202,6 +202,33 @@ def test_parts_are_added_and_removed(moeclip, made):
     assert shown(moeclip) == after
 
 
+def test_a_band_follows_the_references(moeclip, good):
+    make = ("calibrate", "--references", "-p", "bracket", "--overwrite", *SMALL)
+    narrow = moeclip(*make, good, "--unsure", 0.1)
+    assert narrow.exit_code == 0, narrow.stderr
+    assert "so that no image will be unsure; add good parts" in narrow.stderr
+    assert moeclip(*make, good, "--unsure", 0.4).exit_code == 0
+    before = shown(moeclip)
+    assert before["scores"][3] < before["unsure_threshold"] < before["threshold"]
+
+    refused = moeclip("calibrate", "--remove", "0.png", PROFILE, "--unsure", 0.4)
+    assert "the rates of the profile stay; omit --unsure-rate" in refused.stderr
+    removed = moeclip("calibrate", "--remove", "0.png", PROFILE, "--profile", "four.moeclip")
+    assert removed.exit_code == 0, removed.stderr
+    after = shown(moeclip, "four.moeclip")
+    assert after["unsure_rate"] == 0.4
+    assert after["scores"][2] < after["unsure_threshold"] <= after["scores"][2] + 0.0001
+    assert "unsure from\t" in moeclip("profile", "check", "four.moeclip").stdout
+
+    Path("plain").mkdir()
+    save_image(Path("plain/1.png"), seed=70, width=90, height=90)
+    save_image(Path("plain/2.png"), seed=71, width=90, height=90)
+    assert moeclip(*make, "plain", "--profile", "b.moeclip").exit_code == 0
+    merged = moeclip("profile", "merge", PROFILE, "b.moeclip", "--out", "both.moeclip")
+    assert "unsure from" in merged.stdout
+    assert shown(moeclip, "both.moeclip")["unsure_rate"] == 0.4
+
+
 def test_merge_joins_profiles_of_the_same_settings(moeclip, made, good):
     Path("more").mkdir()
     for number in range(60, 63):

@@ -40,10 +40,19 @@ def test_metadata_keep_everything():
     assert metadata["moeclip.image_sizes"] == "[518, 420]"
 
 
+def test_only_a_band_raises_the_format():
+    with_band = replace(DESCRIBED, unsure_threshold=0.125, unsure_source="profile: 20%")
+    metadata = with_band.to_metadata()
+    assert metadata["moeclip.format"] == "2"
+    assert Description.from_metadata(metadata) == with_band
+    assert DESCRIBED.to_metadata()["moeclip.format"] == "1"
+    assert not any("unsure" in key for key in DESCRIBED.to_metadata())
+
+
 @pytest.mark.parametrize(
     ("changed", "message"),
     [
-        ({"moeclip.format": "2"}, "no metadata in format 1"),
+        ({"moeclip.format": "3"}, "no metadata in format 1 or 2"),
         ({"moeclip.threshold": "high"}, "not JSON"),
         ({"moeclip.threshold": '"high"'}, "'threshold' must be a finite number"),
         ({"moeclip.domain": "other"}, "'domain' must be industrial or medical"),

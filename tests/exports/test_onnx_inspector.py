@@ -58,6 +58,18 @@ def test_a_profile_of_the_model_sets_the_threshold(inspector, exported, graph_fi
         OnnxInspector.load(graph_file, profile=other)
 
 
+def test_a_band_is_applied_outside_the_graph(inspector, graph_file):
+    picture = colour_picture()
+    banded = OnnxInspector.load(graph_file, threshold=1, unsure=0)
+    (result,) = banded.score(picture, prompt=PROMPTS[0])
+    assert (result.verdict, result.unsure_threshold) == ("unsure", 0)
+    profile = Profile(
+        1.0, 0.05, 20, PROMPTS[0], inspector.settings, unsure_threshold=0.0, unsure_rate=0.5
+    )
+    (result,) = OnnxInspector.load(graph_file, profile=profile).score(picture, prompt=PROMPTS[0])
+    assert result.verdict == "unsure"
+
+
 def test_what_a_graph_does_not_have_is_refused(exported, graph_file):
     with pytest.raises(UsageError, match="exported for the prompts"):
         exported.score(colour_picture(), prompt="screw")

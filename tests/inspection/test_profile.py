@@ -32,6 +32,21 @@ def test_a_profile_of_format_1_is_read(profile, file):
     assert Profile.load(file) == dataclasses.replace(profile, scores=())
 
 
+def test_a_band_is_kept_and_only_it_raises_the_format(profile, file):
+    plain = json.loads(profile.to_json())
+    assert plain["format"] == 2
+    assert "unsure" not in profile.to_json()
+    with_band = dataclasses.replace(profile, unsure_threshold=0.5, unsure_rate=0.2)
+    content = json.loads(with_band.to_json())
+    assert content["format"] == 3
+    file.write_text(with_band.to_json(), encoding="utf-8")
+    assert Profile.load(file) == with_band
+    for wrong in ({"unsure_threshold": 0.7}, {"unsure_rate": 2.0}, {"unsure_rate": None}):
+        file.write_text(json.dumps(content | wrong), encoding="utf-8")
+        with pytest.raises(UsageError, match="is not a profile that moeclip"):
+            Profile.load(file)
+
+
 def test_rows_tell_how_many_good_parts_score_lower(profile, inspector, parts):
     (plain,) = inspector.score(parts / "d.png")
     assert plain.percentile is None

@@ -11,9 +11,10 @@ from moeclip_cli.inspection.network_input import network_batch
 from moeclip_cli.inspection.prepared import PreparedImage
 from moeclip_cli.inspection.result import Result
 from moeclip_cli.inspection.scoring_loop import ScoringLoop
+from moeclip_cli.inspection.verdicts import Threshold
 from moeclip_cli.model.backbones.clip import CLIP
 
-GRADING = Grading("model", 0.5, 0, GoodScores())
+GRADING = Grading("model", Threshold(0.5), 0, GoodScores())
 
 
 def load(path):

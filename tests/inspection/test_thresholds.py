@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from moeclip_cli.checkpoints.configuration import BackboneRef, CheckpointConfig, Threshold
@@ -26,6 +28,18 @@ def test_a_profile_wins_over_the_checkpoint_and_not_over_the_user():
     assert choose_threshold(0.7, PROFILE, config).value == 0.7
     assert choose_threshold(None, PROFILE, config).value == 0.61
     assert "5% false alarms on 40 good images" in choose_threshold(None, PROFILE, config).source
+
+
+def test_a_band_comes_with_the_profile_unless_the_user_gives_another():
+    config, profile = make_config(), replace(PROFILE, unsure_threshold=0.5, unsure_rate=0.2)
+    found = choose_threshold(None, profile, config)
+    assert (found.value, found.unsure) == (0.61, 0.5)
+    assert found.unsure_source == "profile: 20% false alarms on 40 good images"
+    assert choose_threshold(0.7, profile, config).unsure is None
+    given = choose_threshold(None, profile, config, unsure=0.4)
+    assert (given.value, given.unsure, given.unsure_source) == (0.61, 0.4, "given")
+    with pytest.raises(UsageError, match="`unsure` must be below the threshold, 0.61, not 0.7"):
+        choose_threshold(None, profile, config, unsure=0.7)
 
 
 def test_checkpoints_threshold_says_how_it_was_found():

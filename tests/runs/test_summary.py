@@ -39,3 +39,12 @@ def test_good_parts_drift_if_most_score_above_four_fifths_of_the_calibration():
     assert not drifted([100] * 19), "too few images"
     assert not drifted([100] * 30, "anomalous")
     assert not drifted([None] * 30)
+    assert drifted([80] * 20, "unsure"), "a band takes the highest scores of the normal images"
+
+
+def test_unsure_images_are_counted_where_there_is_a_band():
+    summary = Summary()
+    summary.add(Row("a.png", score=0.4, verdict="unsure"))
+    assert (summary.images, summary.unsure, summary.normal, summary.below) == (1, 1, 0, 1)
+    assert summary.to_dict(band=True)["unsure"] == 1
+    assert "unsure" not in summary.to_dict(band=False)

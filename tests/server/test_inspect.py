@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import io
 import json
 from pathlib import Path
@@ -80,9 +81,10 @@ def test_an_overlay_is_the_one_of_the_result(live, inspector, picture):
 def test_each_profile_has_its_prompt_and_threshold(live, inspector, picture):
     strict = Profile(0.0, 0.1, 20, "bolt", inspector.settings)
     lax = Profile(1.0, 0.1, 20, "nut", inspector.settings)
+    doubtful = dataclasses.replace(lax, unsure_threshold=0.0, unsure_rate=0.5)
     first = Product("part", "part", inspector)
     products = {"part": first}
-    for name, profile in (("strict", strict), ("lax", lax)):
+    for name, profile in (("strict", strict), ("lax", lax), ("doubtful", doubtful)):
         shared = on_same_network([first], profile, device="cpu", precision="auto")
         assert shared.model is inspector.model
         products[name] = Product(name, profile.prompt, shared)
@@ -90,8 +92,13 @@ def test_each_profile_has_its_prompt_and_threshold(live, inspector, picture):
     found = {name: server.inspect(picture, f"?profile={name}").json for name in products}
     assert found["strict"]["verdict"] == "anomalous"
     assert found["lax"]["verdict"] == "normal"
+    assert (found["doubtful"]["verdict"], found["doubtful"]["unsure_threshold"]) == ("unsure", 0)
+    counted = 'moeclip_pictures_total{profile="doubtful",verdict="unsure"} 1.0'
+    assert counted in server.get("/metrics").content.decode()
     assert {row["prompt"] for row in found.values()} == {"part", "bolt", "nut"}
-    assert "?profile=NAME; there are part, strict, lax" in server.inspect(picture).problem(400)
+    assert "?profile=NAME; there are part, strict, lax, doubtful" in server.inspect(
+        picture
+    ).problem(400)
     assert "no profile 'bolt'" in server.inspect(picture, "?profile=bolt").problem(404)
 
 

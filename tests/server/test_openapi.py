@@ -8,6 +8,7 @@ import sys
 import pytest
 
 from moeclip_cli.inspection.result import COLUMNS
+from moeclip_cli.inspection.verdicts import VERDICTS
 
 TOKEN = "correct-horse-battery"
 OPTIONS = [
@@ -32,7 +33,9 @@ def test_no_request_gets_an_answer_that_the_document_lacks(live):
 def test_the_document_describes_every_column(live):
     document = live().get("/openapi.json").json
     result = document["components"]["schemas"]["Result"]
-    assert [*result["properties"]] == [*COLUMNS, "boxes", "schema"]
+    assert result["required"] == [*COLUMNS, "boxes", "schema"]
+    assert [*result["properties"]] == [*result["required"], "unsure_threshold"]
+    assert result["properties"]["verdict"]["enum"] == [*VERDICTS, None]
     assert result["properties"]["score"]["type"] == ["number", "null"]
     assert "securitySchemes" not in document["components"]
     assert document["paths"]["/inspect"]["post"]["parameters"][0]["required"] is False

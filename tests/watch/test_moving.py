@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from moeclip_cli.files import size_and_time
+from moeclip_cli.watch.actions import Actions, moved_folders
 from moeclip_cli.watch.moving import free_path, move
 from moeclip_cli.watch.picture import Picture
 
@@ -33,6 +34,17 @@ def other_disk(tmp_path):
         pytest.skip("requires a second file system")
     with tempfile.TemporaryDirectory(dir=shared) as folder:
         yield Path(folder)
+
+
+def test_a_picture_goes_to_the_folder_of_its_verdict(source, tmp_path):
+    picture = picture_of(source)
+    actions = Actions(print, print, move_to=tmp_path)
+    folders = []
+    for verdict, error in (("normal", None), ("unsure", None), ("anomalous", None), (None, "no")):
+        event = {"id": "0123456789", "verdict": verdict, "error": error}
+        folders.append(Path(actions.destination(picture, event)).parent)
+    assert folders == moved_folders(tmp_path)
+    assert [each.name for each in folders] == ["good", "unsure", "bad", "unreadable"]
 
 
 def test_a_picture_is_moved_with_its_time(source, tmp_path):

@@ -17,7 +17,7 @@ _PER_PAGE = 120
 def gallery(content: ReportContent, places: Places, words: Words) -> Iterator[str]:
     """Yield the thumbnails, and the buttons that turn their pages."""
     shown = len(content.others)
-    left = content.total.anomalous + content.total.normal - len(content.entries)
+    left = content.total.scored - len(content.entries)
     title = words.other_images.format(words.count(left))
     if shown < left:
         title = words.some_other_images.format(words.count(shown), words.count(left))

@@ -8,10 +8,12 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from moeclip_cli.inspection.verdicts import ANOMALOUS, NORMAL, UNSURE, Threshold
 from moeclip_cli.reports.pages.languages import ENGLISH
 from moeclip_cli.reports.pages.words import Words
 
 BINS = 50
+_STACKED = (NORMAL, UNSURE, ANOMALOUS)
 FINE_BINS = 1000
 _WIDTH, _HEIGHT = 800, 250
 _LEFT, _RIGHT, _TOP, _BOTTOM = 10, 10, 40, 38
@@ -21,22 +23,30 @@ _LOWEST_BAR = 2.0
 
 @dataclass
 class ScoreHistogram:
-    """Counts of scores in 50 equal bins of [0, 1], for normal and anomalous images separately.
+    """Counts of scores in 50 equal bins of [0, 1], for each verdict separately.
 
     Attributes:
-        counts: (2, 50) int64; row 0 normal, row 1 anomalous.
+        threshold: gives the verdicts, and is drawn as a line or two.
+        counts: (3, 50) int64; normal, unsure and anomalous images.
         fine: (1000,) int64, counts of all images in bins of 0.001, from which the page counts anew
             at another threshold.
+        below_unsure: of the bin of 0.001 that contains the lower threshold, images below it.
     """
 
-    counts: NDArray[np.int64] = field(default_factory=lambda: np.zeros((2, BINS), np.int64))
+    threshold: Threshold
+    counts: NDArray[np.int64] = field(
+        default_factory=lambda: np.zeros((len(_STACKED), BINS), np.int64)
+    )
     fine: NDArray[np.int64] = field(default_factory=lambda: np.zeros(FINE_BINS, np.int64))
+    below_unsure: int = 0
 
-    def add(self, score: float, *, anomalous: bool) -> None:
+    def add(self, score: float, verdict: str) -> None:
         """Count one image."""
-        self.counts[int(anomalous), min(max(int(score * BINS), 0), BINS - 1)] += 1
-        # 0.29 is the first score of its bin, although 0.29 * 1000 is below 290.
-        self.fine[min(max(int(score * FINE_BINS + 1e-9), 0), FINE_BINS - 1)] += 1
+        self.counts[_STACKED.index(verdict), min(max(int(score * BINS), 0), BINS - 1)] += 1
+        self.fine[_fine_bin(score)] += 1
+        unsure = self.threshold.unsure
+        if unsure is not None and verdict == NORMAL:
+            self.below_unsure += _fine_bin(score) == _fine_bin(unsure)
 
     @property
     def highest(self) -> int:
@@ -48,29 +58,41 @@ class ScoreHistogram:
         """The fine bins that are not empty, such as "290:1 712:3"."""
         return " ".join(f"{index}:{count}" for index, count in enumerate(self.fine) if count)
 
-    def svg(self, threshold: float, words: Words = ENGLISH) -> str:
-        """An SVG element, coloured by the CSS classes `normal` and `anomalous`.
+    @property
+    def verdicts(self) -> tuple[str, ...]:
+        """The verdicts that images can have, the lowest scores first."""
+        return tuple(
+            name for name in _STACKED if name != UNSURE or self.threshold.unsure is not None
+        )
+
+    def svg(self, words: Words = ENGLISH) -> str:
+        """An SVG element, coloured by the CSS classes `normal`, `unsure` and `anomalous`.
 
         Args:
-            threshold: the threshold of the verdict, drawn as a line.
             words: of the language.
         """
-        normal, anomalous = self.counts.sum(axis=1).tolist()
+        threshold, unsure = self.threshold.value, self.threshold.unsure
+        totals = dict(zip(_STACKED, self.counts.sum(axis=1).tolist(), strict=True))
         named = words.threshold_at.format(words.decimals(threshold, 3))
-        label = (
-            f"{words.histogram}, {named}: {words.count(normal)} {words.verdict_name('normal')}, "
-            f"{words.count(anomalous)} {words.verdict_name('anomalous')}."
+        numbers = ", ".join(
+            f"{words.count(totals[verdict])} {words.verdict_name(verdict)}"
+            for verdict in self.verdicts
         )
+        lines, limits = _line("threshold", threshold, 6), named
+        if unsure is not None:
+            lines += _line("unsure-from", unsure, _TOP)  # below the name of the threshold
+            limits += f", {words.unsure_from.lower()} {words.decimals(unsure, 3)}"
+        label = f"{words.histogram}, {limits}: {numbers}."
         return (
             f'<svg viewBox="0 0 {_WIDTH} {_HEIGHT}" role="img" aria-label="{label}">'
-            f"{''.join(self._bars(words))}{_axis(words)}{_threshold_line(threshold, named)}</svg>"
+            f"{''.join(self._bars(words))}{_axis(words)}{lines}{_name(threshold, named)}</svg>"
         )
 
     def _bars(self, words: Words) -> Iterator[str]:
         step = _x(1 / BINS) - _x(0)
-        for index, pair in enumerate(self.counts.T.tolist()):
+        for index, stack in enumerate(self.counts.T.tolist()):
             top = float(_HEIGHT - _BOTTOM)
-            for count, verdict in zip(pair, ("normal", "anomalous"), strict=True):
+            for count, verdict in zip(stack, _STACKED, strict=True):
                 if not count:
                     continue
                 height = max(count / self.highest * (_HEIGHT - _TOP - _BOTTOM), _LOWEST_BAR)
@@ -100,11 +122,20 @@ def _axis(words: Words) -> str:
     return line + labels
 
 
-def _threshold_line(threshold: float, named: str) -> str:
+def _line(kind: str, score: float, top: int) -> str:
+    x = _x(min(max(score, 0.0), 1.0))
+    return f'<line class="{kind}" x1="{x:.1f}" x2="{x:.1f}" y1="{top}" y2="{_HEIGHT - _BOTTOM}"/>'
+
+
+def _name(threshold: float, named: str) -> str:
     x = _x(min(max(threshold, 0.0), 1.0))
     anchor, shift = ("end", -6) if threshold > 0.5 else ("start", 6)
     return (
-        f'<line class="threshold" x1="{x:.1f}" x2="{x:.1f}" y1="6" y2="{_HEIGHT - _BOTTOM}"/>'
         f'<text class="at-threshold" x="{x + shift:.1f}" y="26" text-anchor="{anchor}">'
         f"{named}</text>"
     )
+
+
+def _fine_bin(score: float) -> int:
+    # 0.29 is the first score of its bin, although 0.29 * 1000 is below 290.
+    return min(max(int(score * FINE_BINS + 1e-9), 0), FINE_BINS - 1)

@@ -67,7 +67,8 @@
 
   const card = document.querySelector(".histogram");
   if (card) {
-    const { threshold, label, decimal, thousands, counts } = card.dataset;
+    const { threshold, unsure, label, decimal, thousands, counts } = card.dataset;
+    const band = unsure !== undefined;
     const svg = card.querySelector("svg");
     const slider = card.querySelector("input");
     const reset = card.querySelector(".try button");
@@ -82,7 +83,8 @@
       x: line.getAttribute("x1"),
       name: name.textContent,
     };
-    const chip = { normal: undefined, anomalous: undefined };
+    const verdicts = ["normal", "unsure", "anomalous"];
+    const chip = Object.fromEntries(verdicts.map((verdict) => [verdict, undefined]));
     for (const item of card.querySelectorAll(".key li")) {
       const kind = item.querySelector("span")?.className;
       if (kind in chip) chip[kind] = item.textContent;
@@ -96,10 +98,20 @@
       name.textContent = text;
     };
 
+    // How many images of a bin of 0.001 are normal, unsure and anomalous with the threshold `fine`.
+    const lowest = Math.floor(Number(unsure) * 1000 + 1e-9);
+    const split = ([bin, count], fine) => {
+      if (bin >= fine) return [0, 0, count];
+      if (!band || bin < lowest) return [count, 0, 0];
+      const below = bin === lowest ? Number(card.dataset.belowUnsure) : 0;
+      return [below, count - below, 0];
+    };
+    const add = (sums, more) => more.forEach((count, kind) => { sums[kind] += count; });
+
     const draw = (fine) => {
-      const stacks = Array.from({ length: 50 }, () => [0, 0]);
-      for (const [bin, count] of bins) stacks[Math.floor(bin / 20)][Number(bin >= fine)] += count;
-      const highest = Math.max(...stacks.map(([a, b]) => a + b));
+      const stacks = Array.from({ length: 50 }, () => [0, 0, 0]);
+      for (const bin of bins) add(stacks[Math.floor(bin[0] / 20)], split(bin, fine));
+      const highest = Math.max(...stacks.map(([a, b, c]) => a + b + c));
       const step = (right - left) / 50;
       return stacks.flatMap((stack, index) => {
         let top = base;
@@ -108,7 +120,7 @@
           const bar = document.createElementNS(svg.namespaceURI, "rect");
           const height = Math.max((count / highest) * (base - 40), 2);
           top -= height;
-          bar.setAttribute("class", ["normal", "anomalous"][kind]);
+          bar.setAttribute("class", verdicts[kind]);
           bar.setAttribute("x", left + index * step + 0.5);
           bar.setAttribute("y", top);
           bar.setAttribute("width", step - 1);
@@ -132,7 +144,8 @@
         image.dataset.original ??= image.dataset.kind;
         const kind = value === null
           ? image.dataset.original
-          : Number(score) >= limit ? "anomalous" : "normal";
+          : Number(score) >= limit ? "anomalous"
+          : band && Number(score) >= Number(unsure) ? "unsure" : "normal";
         image.dataset.kind = kind;
         const shownVerdict = image.querySelector(".verdict");
         if (!shownVerdict) continue;
@@ -148,15 +161,18 @@
       slider.value = value;
       place(left + (fine / 1000) * (right - left), label.replace("{}", number(fine / 1000, 3, decimal)));
       show(draw(fine));
-      let [normal, anomalous] = [0, 0];
-      for (const [bin, count] of bins) bin >= fine ? (anomalous += count) : (normal += count);
+      const sums = [0, 0, 0];
+      for (const bin of bins) add(sums, split(bin, fine));
+      const [normal, doubtful, anomalous] = sums;
       found.hidden = reset.hidden = false;
       found.querySelector("output").textContent = counts
         .replace("{t}", number(fine / 1000, 3, decimal))
         .replace("{a}", inGroups(anomalous, thousands))
+        .replace("{u}", inGroups(doubtful, thousands))
         .replace("{n}", inGroups(normal, thousands)) + ".";
       found.querySelector("code").textContent =
-        `moeclip recut OUT --threshold ${(fine / 1000).toFixed(3)}`;
+        `moeclip recut OUT --threshold ${(fine / 1000).toFixed(3)}`
+        + (band && Number(unsure) < fine / 1000 ? ` --unsure ${unsure}` : "");
       apply(fine / 1000);
     };
 

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from moeclip_cli.inspection.result import Row
+from moeclip_cli.inspection.thresholds import AppliedThreshold
+from moeclip_cli.inspection.verdicts import ANOMALOUS, UNSURE
 from moeclip_cli.reports.pages.histogram import ScoreHistogram
 from moeclip_cli.reports.pages.report_text import ReportText
 
@@ -18,8 +20,7 @@ class RunFacts:
     Attributes:
         model: name of the model.
         prompt: name of the object, or a short text if the run has several.
-        threshold: the threshold of the verdicts.
-        threshold_source: origin of the threshold, e.g. `checkpoint`.
+        threshold: the threshold of the verdicts and its origin.
         good_parts: number of good parts with known scores, which percentiles refer to.
         device: device of the run.
         started: start time.
@@ -29,8 +30,7 @@ class RunFacts:
 
     model: str
     prompt: str
-    threshold: float
-    threshold_source: str
+    threshold: AppliedThreshold
     good_parts: int
     device: str
     started: datetime
@@ -64,7 +64,7 @@ class Thumbnail:
     Attributes:
         path: of the image.
         score: its score.
-        verdict: "anomalous" or "normal".
+        verdict: "anomalous", "unsure" or "normal".
         picture: a small JPEG of it, if any.
     """
 
@@ -84,29 +84,37 @@ class Tally:
     """Numbers of images.
 
     Attributes:
-        anomalous, normal, failed: the three outcomes.
+        anomalous, unsure, normal, failed: the outcomes.
     """
 
     anomalous: int = 0
+    unsure: int = 0
     normal: int = 0
     failed: int = 0
 
     @property
     def images(self) -> int:
         """All images."""
-        return self.anomalous + self.normal + self.failed
+        return self.scored + self.failed
+
+    @property
+    def scored(self) -> int:
+        """Images that could be read."""
+        return self.anomalous + self.unsure + self.normal
 
     @property
     def pass_rate(self) -> float:
-        """Share of the images that are normal; one that could not be read has not passed."""
+        """Share of the images that are normal; unsure and unreadable ones have not passed."""
         return self.normal / self.images if self.images else 0.0
 
     def add(self, row: Row) -> None:
         """Count an image."""
         if row.score is None:
             self.failed += 1
-        elif row.verdict == "anomalous":
+        elif row.verdict == ANOMALOUS:
             self.anomalous += 1
+        elif row.verdict == UNSURE:
+            self.unsure += 1
         else:
             self.normal += 1
 

@@ -42,7 +42,8 @@ class Places:
 
 def filters(content: ReportContent, places: Places, words: Words) -> str:
     """Chips that choose which images are shown; the script makes them visible."""
-    kinds = [("all", words.all), ("anomalous", words.anomalous), ("normal", words.normal)]
+    verdicts = reversed(content.histogram.verdicts)
+    kinds = [("all", words.all), *((name, getattr(words, name)) for name in verdicts)]
     if content.errors:
         kinds.append(("unreadable", words.unreadable))
     chips = "".join(
@@ -68,11 +69,11 @@ def filters(content: ReportContent, places: Places, words: Words) -> str:
 
 def images(facts: RunFacts, content: ReportContent, places: Places, words: Words) -> Iterator[str]:
     """Yield the table of the images, and the viewer that enlarges them."""
-    shown, scored = len(content.entries), content.total.anomalous + content.total.normal
+    shown, scored = len(content.entries), content.total.scored
     title = words.images
     if shown < scored:
         title = words.most_anomalous.format(words.count(shown), words.count(scored))
-    yield f'<section id="images">\n<h2>{title}</h2>\n{_colour_key(facts.threshold, words)}'
+    yield f'<section id="images">\n<h2>{title}</h2>\n{_colour_key(facts, words)}'
     yield f'<table class="results">\n<thead><tr><th class="thumbnail">{words.overlay}</th>'
     yield f"{_heads(words)}</tr></thead>\n<tbody>\n"
     for entry in content.entries:
@@ -112,11 +113,13 @@ def colour_rules(threshold: float) -> str:
     )
 
 
-def _colour_key(threshold: float, words: Words) -> str:
+def _colour_key(facts: RunFacts, words: Words) -> str:
+    threshold = facts.threshold.value
+    ring = words.ring if facts.threshold.unsure is None else words.ring_or_unsure
     lowest = words.decimals(ColourScale(threshold).lowest, 2)
     label = words.colour_scale.format(lowest, words.decimals(threshold, 2))
     return (
-        f'<p class="quiet">{words.colours}</p>\n'
+        f'<p class="quiet">{words.colours} {ring}</p>\n'
         f'<div class="scale" role="img" aria-label="{label}"><div class="colours"><i></i></div>'
         '<div class="ends"><span>0</span><span>1</span></div></div>\n'
     )

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from moeclip_cli.inspection.thresholds import AppliedThreshold
+from moeclip_cli.inspection.verdicts import UNSURE
 from moeclip_cli.reports.common_folder import below, common_part
 from moeclip_cli.reports.pages.gallery import gallery
 from moeclip_cli.reports.pages.html_parts import Document, text
 from moeclip_cli.reports.pages.languages import WORDS
-from moeclip_cli.reports.pages.score_content import ReportContent, RunFacts, Tally
+from moeclip_cli.reports.pages.score_content import ReportContent, RunFacts
 from moeclip_cli.reports.pages.score_images import Places, colour_rules, errors, filters, images
 from moeclip_cli.reports.pages.threshold_words import threshold_in_words
 from moeclip_cli.reports.pages.words import Words
@@ -24,17 +26,17 @@ def score_page(facts: RunFacts, content: ReportContent) -> Iterator[str]:
         text(facts.text.title or words.inspection.format(facts.prompt)),
         ("report.css", "score.css"),
         ("report.js", "score.js"),
-        colour_rules(facts.threshold),
+        colour_rules(facts.threshold.value),
         facts.text.language,
     )
     places = Places(common_part(content.folders), tuple(content.folders))
     yield document.start()
     yield _fields(facts)
-    yield _counts(content.total, words)
+    yield _counts(content, words)
     yield from _folders(content, places, words)
     yield _facts(facts, places, words)
     if content.histogram.highest:
-        yield _histogram(facts, content, words)
+        yield _histogram(content, words)
     yield filters(content, places, words)
     if content.entries:
         yield from images(facts, content, places, words)
@@ -56,12 +58,15 @@ def _fields(facts: RunFacts) -> str:
     return f'<dl class="fields">{items}</dl>\n'
 
 
-def _counts(total: Tally, words: Words) -> str:
+def _counts(content: ReportContent, words: Words) -> str:
+    total, verdicts = content.total, content.histogram.verdicts
     numbers = [
         ("rate", words.pass_rate, words.percent(total.pass_rate) if total.images else "-"),
         ("all", words.images, words.count(total.images)),
-        ("anomalous", words.anomalous, words.count(total.anomalous)),
-        ("normal", words.normal, words.count(total.normal)),
+        *(
+            (name, getattr(words, name), words.count(getattr(total, name)))
+            for name in reversed(verdicts)
+        ),
         ("failed", words.unreadable, words.count(total.failed)),
     ]
     tiles = "".join(
@@ -70,7 +75,11 @@ def _counts(total: Tally, words: Words) -> str:
     )
     passed = words.passed_of.format(words.count(total.normal), words.count(total.images))
     unread = f" {words.not_passed}" if total.failed else ""
-    return f'<dl class="counts five">{tiles}</dl>\n<p class="quiet">{passed}{unread}</p>\n'
+    unsure = f" {words.unsure_not_passed}" if total.unsure else ""
+    width = "six" if UNSURE in verdicts else "five"
+    return (
+        f'<dl class="counts {width}">{tiles}</dl>\n<p class="quiet">{passed}{unsure}{unread}</p>\n'
+    )
 
 
 def _folders(content: ReportContent, places: Places, words: Words) -> Iterator[str]:
@@ -80,17 +89,20 @@ def _folders(content: ReportContent, places: Places, words: Words) -> Iterator[s
     title = words.folders
     if len(listed) > _MOST_FOLDERS:
         title = words.some_folders.format(_MOST_FOLDERS, words.count(len(listed)))
-        listed = sorted(listed, key=lambda item: -item[1].anomalous)[:_MOST_FOLDERS]
-    heads = (words.images, words.passed, words.anomalous, words.unreadable, words.pass_rate)
+        listed = sorted(listed, key=lambda item: (-item[1].anomalous, -item[1].unsure))
+        listed = listed[:_MOST_FOLDERS]
+    unsure = [words.unsure] if UNSURE in content.histogram.verdicts else []
+    heads = (words.images, words.passed, *unsure, words.anomalous, words.unreadable)
     yield f'<section>\n<h2>{title}</h2>\n<table class="results plain folders">\n<thead><tr>'
     yield f'<th scope="col"><button type="button">{words.folder}</button></th>'
-    for head in heads:
+    for head in (*heads, words.pass_rate):
         yield f'<th scope="col" class="number"><button type="button">{head}</button></th>'
     yield "</tr></thead>\n<tbody>\n"
     for folder, tally in listed:
         name = text(below(folder, places.common) or ".")
         yield f'<tr><th scope="row" data-sort="{name}"><bdi>{name}</bdi></th>'
-        for number in (tally.images, tally.normal, tally.anomalous, tally.failed):
+        between = [tally.unsure] if unsure else []
+        for number in (tally.images, tally.normal, *between, tally.anomalous, tally.failed):
             yield f'<td class="number" data-value="{number}">{words.count(number)}</td>'
         rate = words.percent(tally.pass_rate)
         yield f'<td class="number" data-value="{tally.pass_rate:.4f}">{rate}</td></tr>\n'
@@ -99,11 +111,10 @@ def _folders(content: ReportContent, places: Places, words: Words) -> Iterator[s
 
 def _facts(facts: RunFacts, places: Places, words: Words) -> str:
     started = f"{facts.started:%Y-%m-%d %H:%M}"
-    source = threshold_in_words(facts.threshold_source, words)
     lines = [
         (words.object, f"<bdi>{text(facts.prompt)}</bdi>"),
         (words.model, f"<bdi>{text(facts.model)}</bdi>"),
-        (words.threshold, f"{words.decimals(facts.threshold, 3)}: {text(source)}"),
+        *_thresholds(facts.threshold, words),
         (words.device, text(facts.device)),
         (
             words.started,
@@ -116,17 +127,35 @@ def _facts(facts: RunFacts, places: Places, words: Words) -> str:
     return f'<dl class="facts">{items}</dl>\n'
 
 
-def _histogram(facts: RunFacts, content: ReportContent, words: Words) -> str:
-    histogram, threshold = content.histogram, facts.threshold
+def _thresholds(threshold: AppliedThreshold, words: Words) -> Iterator[tuple[str, str]]:
+    """The thresholds and their origins in words."""
+    for name, value, source in (
+        (words.threshold, threshold.value, threshold.source),
+        (words.unsure_from, threshold.unsure, threshold.unsure_source),
+    ):
+        if value is not None:
+            yield name, f"{words.decimals(value, 3)}: {text(threshold_in_words(source, words))}"
+
+
+def _histogram(content: ReportContent, words: Words) -> str:
+    histogram = content.histogram
+    threshold, unsure = histogram.threshold.value, histogram.threshold.unsure
     back = words.reset.format(words.decimals(threshold, 3))
+    band, counts = "", words.counts_at
+    if unsure is not None:
+        band = f'data-unsure="{unsure}" data-below-unsure="{histogram.below_unsure}" '
+        counts = words.counts_with_unsure
+    keys = "".join(
+        f'<li><span class="{name}"></span>{words.verdict_name(name)}</li>'
+        for name in histogram.verdicts
+    )
     return (
         f"<section>\n<h2>{words.scores}</h2>\n"
         f'<div class="card histogram" data-bins="{histogram.fine_text}" '
-        f'data-threshold="{threshold}" data-label="{words.threshold_at}" '
+        f'data-threshold="{threshold}" {band}data-label="{words.threshold_at}" '
         f'data-decimal="{words.decimal}" data-thousands="{words.thousands}" '
-        f'data-counts="{words.counts_at}">{histogram.svg(threshold, words)}\n'
-        f'<ul class="key quiet"><li><span class="normal"></span>{words.verdict_name("normal")}'
-        f'</li><li><span class="anomalous"></span>{words.verdict_name("anomalous")}</li>'
+        f'data-counts="{counts}">{histogram.svg(words)}\n'
+        f'<ul class="key quiet">{keys}'
         f"<li>{words.highest_bar}: {words.count(histogram.highest)}</li></ul>\n"
         f'<div class="try" hidden><label>{words.try_threshold} '
         '<input type="range" min="0" max="1" step="0.001"></label>'

@@ -17,7 +17,8 @@ from moeclip_cli.errors import ImageError
 from moeclip_cli.files import Closable, replacing
 from moeclip_cli.images.decode import decode
 from moeclip_cli.images.encode import encode_picture
-from moeclip_cli.inspection.result import ANOMALOUS, Row
+from moeclip_cli.inspection.result import Row
+from moeclip_cli.inspection.verdicts import NORMAL
 from moeclip_cli.pictures.overlay import render_overlay
 from moeclip_cli.pictures.panels import shrunk
 from moeclip_cli.reports.pages.histogram import ScoreHistogram
@@ -64,7 +65,7 @@ class ReportWriter(Closable):
         self._keep = keep
         self._total = Tally()
         self._folders: dict[str, Tally] = {}
-        self._histogram = ScoreHistogram()
+        self._histogram = ScoreHistogram(facts.threshold)
         self._errors: list[Row] = []
         self._ranked: list[tuple[float, int, Entry]] = []
         self._others: list[tuple[float, int, Thumbnail]] = []
@@ -94,7 +95,7 @@ class ReportWriter(Closable):
             if len(self._errors) < self._keep:
                 self._errors.append(row)
             return
-        self._histogram.add(row.score, anomalous=row.verdict == ANOMALOUS)
+        self._histogram.add(row.score, row.verdict or NORMAL)
         # Of images with equal scores, the earlier one ranks higher.
         rank = (row.score, -self._total.images)
         full = len(self._ranked) >= self._keep
@@ -150,9 +151,9 @@ class ReportWriter(Closable):
             painted = render_overlay(
                 pixels,
                 probability,
-                self._facts.threshold,
+                self._facts.threshold.value,
                 legend=False,
-                mark_peak=row.verdict == ANOMALOUS,
+                mark_peak=row.verdict != NORMAL,
             )
             overlay = _jpeg(painted, _LARGE_SIDE, _QUALITY)
         else:

@@ -20,8 +20,10 @@ class Words:
     pass_rate: str
     passed_of: str
     not_passed: str
+    unsure_not_passed: str
     images: str
     anomalous: str
+    unsure: str
     normal: str
     unreadable: str
     passed: str
@@ -33,6 +35,7 @@ class Words:
     model: str
     threshold: str
     threshold_at: str
+    unsure_from: str
     device: str
     started: str
     scores: str
@@ -41,6 +44,7 @@ class Words:
     span: str
     try_threshold: str
     counts_at: str
+    counts_with_unsure: str
     to_apply: str
     reset: str
     show: str
@@ -70,6 +74,8 @@ class Words:
     next_page: str
     page_of: str
     colours: str
+    ring: str
+    ring_or_unsure: str
     colour_scale: str
     parts: str
     at: str
@@ -100,6 +106,6 @@ class Words:
         return f"{self.decimals(100 * share, digits)} %"
 
     def verdict_name(self, verdict: str) -> str:
-        """The word for "anomalous", "normal" or "unreadable"."""
+        """The word for "anomalous", "unsure", "normal" or "unreadable"."""
         word: str = getattr(self, verdict)
         return word.lower()

@@ -1,6 +1,7 @@
 """The report of a scoring run in a real browser: pages of images, filters, paper."""
 
 import re
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import pytest
 from support.browser import needs_chromium, page_after, printed
 
 from moeclip_cli.inspection.result import Row
+from moeclip_cli.inspection.thresholds import AppliedThreshold
 from moeclip_cli.reports.pages.report_text import ReportText
 from moeclip_cli.reports.pages.score_content import RunFacts
 from moeclip_cli.reports.pages.score_report import ReportWriter, thumbnail_of
@@ -19,8 +21,7 @@ THRESHOLD = 0.9
 FACTS = RunFacts(
     model="moeclip-mini",
     prompt="Prüfstück",
-    threshold=THRESHOLD,
-    threshold_source="checkpoint",
+    threshold=AppliedThreshold(THRESHOLD, "checkpoint"),
     good_parts=0,
     device="cpu",
     started=datetime(2026, 1, 31, 14, 5),
@@ -32,11 +33,15 @@ FACTS = RunFacts(
 @pytest.fixture(scope="module")
 def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """300 images in two folders, of which 30 are anomalous and 10 are in the table."""
+    return written(tmp_path_factory.mktemp("report"), FACTS)
+
+
+def written(folder: Path, facts: RunFacts) -> Path:
     picture = np.full((30, 40, 3), 120, np.uint8)
-    writer = ReportWriter(tmp_path_factory.mktemp("report"), FACTS, keep=10)
+    writer = ReportWriter(folder, facts, keep=10)
     for number in range(300):
         score = (number + 0.5) / 300
-        verdict = "anomalous" if score >= THRESHOLD else "normal"
+        verdict = facts.threshold.verdict(score)
         writer.add(
             Row(
                 path=f"{'ab'[number % 2]}/teil_{number:03}.png",
@@ -97,6 +102,21 @@ def test_chip_folder_and_tried_threshold_choose_the_thumbnails(
     html = page_after(report, anomalous + slide, tmp_path)
     assert numbers(shown(html)) == list(range(289, 284, -1))
     assert "15 auffällig, 285 normal" in html
+
+
+def test_the_band_has_a_chip_and_stays_when_a_threshold_is_tried(tmp_path: Path) -> None:
+    # The score of image 239, 0.798333..., lies below the band and in the same bin of 0.001.
+    threshold = AppliedThreshold(THRESHOLD, "given", unsure=0.7985, unsure_source="given")
+    page = written(tmp_path, replace(FACTS, threshold=threshold))
+    chip = "document.querySelector('[data-show=unsure]').click();"
+    slide = (
+        "const slider = document.querySelector('.try input'); slider.value = 0.85;"
+        "slider.dispatchEvent(new Event('input'));"
+    )
+    html = page_after(page, chip + slide, tmp_path)
+    assert numbers(shown(html)) == list(range(254, 239, -1))
+    assert "Bei 0,850: 45 auffällig, 15 unsicher, 240 normal." in html
+    assert "moeclip recut OUT --threshold 0.850 --unsure 0.7985" in html
 
 
 def test_the_printed_page_has_counts_images_and_no_controls(report: Path, tmp_path: Path) -> None:

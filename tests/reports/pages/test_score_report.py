@@ -15,6 +15,7 @@ from support.samples import mean_difference
 
 from moeclip_cli.errors import UsageError
 from moeclip_cli.inspection.result import Row
+from moeclip_cli.inspection.thresholds import AppliedThreshold
 from moeclip_cli.reports.pages import score_report
 from moeclip_cli.reports.pages.report_text import ReportText
 from moeclip_cli.reports.pages.score_content import RunFacts
@@ -23,8 +24,7 @@ from moeclip_cli.reports.pages.score_report import ReportWriter, thumbnail_of
 FACTS = RunFacts(
     model="moeclip-mini",
     prompt="metal bracket",
-    threshold=0.5,
-    threshold_source="checkpoint",
+    threshold=AppliedThreshold(0.5, "checkpoint"),
     good_parts=0,
     device="cpu",
     started=datetime(2026, 1, 31, 14, 5),
@@ -106,6 +106,26 @@ def test_the_head_contains_counts_and_facts(tmp_path: Path) -> None:
     assert "bad.pngThe file is empty." in text
 
 
+def test_a_band_has_counts_chip_column_and_origin(tmp_path: Path) -> None:
+    threshold = AppliedThreshold(
+        0.5, "given", unsure=0.3, unsure_source="profile: 20% false alarms on 20 good images"
+    )
+    rows = [
+        replace(row(score, path), verdict=threshold.verdict(score))
+        for score, path in ((0.1, "a/1"), (0.3, "a/2"), (0.4, "b/3"), (0.9, "b/4"))
+    ]
+    page = report(tmp_path, rows, facts=replace(FACTS, threshold=threshold))
+    text = " ".join(page.text.split())
+    assert "Pass rate25.0 %Images4Anomalous1Unsure2Normal1Unreadable0" in text
+    assert "Unsure from0.300: set on 20 good images, about 20 of 100 good parts are" in text
+    assert "FolderImagesPassedUnsureAnomalousUnreadablePass rate" in text
+    assert [each["data-show"] for each in page.all("button") if "data-show" in each] == [
+        "all", "anomalous", "unsure", "normal",
+    ]  # fmt: skip
+    kinds = [each["data-kind"] for each in page.all("tr") if "data-kind" in each]
+    assert kinds == ["anomalous", "unsure", "unsure", "normal"]
+
+
 def test_the_most_anomalous_images_are_listed_in_order(tmp_path: Path) -> None:
     scores = np.random.default_rng(0).permutation(100) / 100
     page = report(tmp_path, [row(score) for score in scores.tolist()], keep=5)
@@ -181,7 +201,8 @@ def test_the_thumbnail_of_an_anomalous_image_without_a_region_has_a_ring(
 
 def test_hostile_text_is_escaped(tmp_path: Path) -> None:
     evil = "\"><script>alert(1)</script><img src=x onerror='alert(2)'>\x1b[31m\udcff\n.png"
-    facts = replace(FACTS, prompt=evil, model=evil, threshold_source=evil, device=evil)
+    threshold = AppliedThreshold(0.5, evil, unsure=0.4, unsure_source=evil)
+    facts = replace(FACTS, prompt=evil, model=evil, threshold=threshold, device=evil)
     rows = [replace(row(0.9, evil), prompt="</td>" + evil), Row(path=evil, error=evil)]
     page = report(tmp_path, rows, facts=facts)
     assert len(page.all("script")) == 1
@@ -247,9 +268,8 @@ def test_counts_and_pass_rates_of_each_folder_come_first(tmp_path: Path) -> None
 
 def test_title_fields_and_language_are_the_users(tmp_path: Path) -> None:
     added = ReportText("Wareneingang <4711>", (("Prüfer", "K. <Ö>"),), "de")
-    facts = replace(
-        FACTS, text=added, threshold_source="profile: 5% false alarms on 20 good images"
-    )
+    threshold = AppliedThreshold(0.5, "profile: 5% false alarms on 20 good images")
+    facts = replace(FACTS, text=added, threshold=threshold)
     page = report(tmp_path, [row(0.9), row(0.25)], facts=facts)
     assert "Wareneingang <4711>" in page.text
     text = " ".join(page.text.split())
