@@ -27,8 +27,9 @@ from moeclip_cli.model.preprocessing import Preprocessing
 
 if TYPE_CHECKING:
     import open_clip
+    from open_clip.transformer import VisionTransformer
 
-    from moeclip_cli.model.backbones.plain_clip import PlainClip
+    from moeclip_cli.model.backbones.plain_clip import PlainClip, PlainVisual
 
 # CLIP has these, MoECLIP does not use them: patches and text get projections of their own.
 UNUSED = ("visual.proj", "text_projection", "logit_scale", "logit_bias")
@@ -46,7 +47,9 @@ class ClipVision(VisionTower):
 
     prefix_tokens = 1
 
-    def __init__(self, visual: nn.Module, resampling: PositionResampling) -> None:
+    def __init__(
+        self, visual: VisionTransformer | PlainVisual, resampling: PositionResampling
+    ) -> None:
         super().__init__()
         self.conv1: nn.Module = visual.conv1
         self.class_embedding: nn.Parameter = visual.class_embedding
@@ -92,7 +95,7 @@ class ClipText(TextTower):
         *,
         causal: bool = True,
         pool_type: str = "argmax",
-        eos_id: int | None = None,
+        eos_id: int = 49407,
     ) -> None:
         super().__init__()
         self.token_embedding = clip.token_embedding

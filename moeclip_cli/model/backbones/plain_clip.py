@@ -39,7 +39,7 @@ class PlainClip(nn.Module):
         self, config: Mapping[str, Any], patch_embedding: nn.Module, activation: Activation
     ) -> None:
         super().__init__()
-        self.visual = _Visual(config["vision_cfg"], patch_embedding, activation)
+        self.visual = PlainVisual(config["vision_cfg"], patch_embedding, activation)
         text = config["text_cfg"]
         width = text["width"]
         # Drawing normal numbers on the meta device would import PyTorch's compiler.
@@ -52,7 +52,9 @@ class PlainClip(nn.Module):
         self.ln_final = nn.LayerNorm(width)
 
 
-class _Visual(nn.Module):
+class PlainVisual(nn.Module):
+    """The vision tower, see `PlainClip`."""
+
     def __init__(
         self, config: Mapping[str, Any], patch_embedding: nn.Module, activation: Activation
     ) -> None:
