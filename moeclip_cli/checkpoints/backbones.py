@@ -1,4 +1,8 @@
-"""The weights of the backbone under the adapters: finding, fetching and reading them."""
+"""The weights of the backbone under the adapters: finding, fetching and reading them.
+
+open_clip and the hub's client are imported where they are used: that takes seconds, and the
+built-in models do without them.
+"""
 
 from __future__ import annotations
 
@@ -7,14 +11,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import open_clip
 from torch import Tensor
 
 from moeclip_cli.bounded_text import shortened
 from moeclip_cli.checkpoints.builtin import BUILTIN_BACKBONES, builtin_file
 from moeclip_cli.checkpoints.configuration import BackboneRef
 from moeclip_cli.checkpoints.formats import METADATA_KEY, FileFormat, detect_format, file_digest
-from moeclip_cli.checkpoints.hub import OPEN_CLIP_NAMES, HubReference, fetch
 from moeclip_cli.checkpoints.safetensors_file import read_safetensors
 from moeclip_cli.checkpoints.tensors import check_tensors
 from moeclip_cli.checkpoints.torch_file import read_torch_file
@@ -70,6 +72,10 @@ def fetch_pretrained(name: str, tag: str, *, refresh: bool = False) -> Path:
     Raises:
         ModelError: if open_clip does not know them or they cannot be fetched.
     """
+    import open_clip
+
+    from moeclip_cli.checkpoints.hub import OPEN_CLIP_NAMES, HubReference, fetch
+
     check_tag(name, tag)
     entry = open_clip.get_pretrained_cfg(name, tag)
     location = entry.get("hf_hub")
@@ -90,6 +96,8 @@ def check_tag(name: str, tag: str) -> None:
     Raises:
         ModelError: listing the tags of that model.
     """
+    import open_clip
+
     if not open_clip.is_pretrained_cfg(name, tag):
         tags = open_clip.list_pretrained_tags_by_model(name)
         known = f"it has {', '.join(tags)}" if tags else "it has none for that model"
@@ -104,6 +112,8 @@ def default_tag(name: str) -> str:
     Raises:
         ModelError: if open_clip has no weights of that model, or several and none by OpenAI.
     """
+    import open_clip
+
     tags = open_clip.list_pretrained_tags_by_model(name)
     if "openai" in tags:
         return "openai"

@@ -29,9 +29,9 @@ from huggingface_hub.errors import (
 )
 
 from moeclip_cli.bounded_text import shortened
+from moeclip_cli.checkpoints.names import HUB_PREFIX
 from moeclip_cli.errors import ModelError, UsageError
 
-PREFIX = "hf://"
 # Names of the weights in a repository of open_clip, best first.
 OPEN_CLIP_NAMES = ("open_clip_model.safetensors", "open_clip_pytorch_model.bin")
 
@@ -63,7 +63,7 @@ class HubReference:
     def __str__(self) -> str:
         file = f"/{self.file}" if self.file else ""
         revision = f"@{self.revision}" if self.revision else ""
-        return f"{PREFIX}{self.repo}{file}{revision}"
+        return f"{HUB_PREFIX}{self.repo}{file}{revision}"
 
     @property
     def url(self) -> str:
@@ -208,7 +208,7 @@ def _choose(reference: HubReference, names: Sequence[str], present: Sequence[str
     if len(checkpoints) != 1:
         raise ModelError(
             f"{reference.repo} on the hub has {listed}; name the file to use, as in "
-            f"{PREFIX}{reference.repo}/FILE."
+            f"{HUB_PREFIX}{reference.repo}/FILE."
         )
     return checkpoints[0]
 

@@ -7,7 +7,6 @@ from functools import cached_property
 from pathlib import Path
 
 from moeclip_cli.bounded_text import shortened
-from moeclip_cli.checkpoints import hub
 from moeclip_cli.checkpoints.authors_file import AuthorsOptions
 from moeclip_cli.checkpoints.backbones import find_backbone, read_backbone
 from moeclip_cli.checkpoints.builtin import (
@@ -20,7 +19,7 @@ from moeclip_cli.checkpoints.builtin import (
 from moeclip_cli.checkpoints.checkpoint import read_checkpoint
 from moeclip_cli.checkpoints.configuration import BackboneRef, CheckpointConfig
 from moeclip_cli.checkpoints.formats import file_digest
-from moeclip_cli.checkpoints.names import is_graph, local_file
+from moeclip_cli.checkpoints.names import HUB_PREFIX, is_graph, local_file
 from moeclip_cli.checkpoints.resolution import resolve
 from moeclip_cli.errors import ModelError
 from moeclip_cli.model.backbones.clip import named_architecture
@@ -174,7 +173,9 @@ def find_model(model: str) -> tuple[Path, str]:
     """
     if model in BUILTIN:
         return builtin_file(BUILTIN[model].checkpoint), model
-    if model.startswith(hub.PREFIX):
+    if model.startswith(HUB_PREFIX):
+        from moeclip_cli.checkpoints import hub  # its import takes half a second
+
         return hub.fetch(hub.parse_reference(model)), model
     path = local_file(model)
     if is_graph(model):

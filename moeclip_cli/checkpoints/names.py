@@ -11,6 +11,9 @@ from moeclip_cli.checkpoints.builtin import BUILTIN, BUILTIN_TOWERS
 from moeclip_cli.checkpoints.formats import unreadable
 from moeclip_cli.errors import ModelError
 
+HUB_PREFIX = "hf://"
+"""Beginning of a reference to the hub."""
+
 GRAPH_SUFFIX = ".onnx"
 """End of the name of an exported graph."""
 
@@ -27,10 +30,9 @@ def require_model(model: str) -> None:
         return
     if is_graph(model):  # scored where huggingface_hub may be missing
         local_file(model)
-        return
-    from moeclip_cli.checkpoints import hub
+    elif model.startswith(HUB_PREFIX):
+        from moeclip_cli.checkpoints import hub
 
-    if model.startswith(hub.PREFIX):
         hub.parse_reference(model)
     else:
         local_file(model)

@@ -119,11 +119,12 @@ def pull(
     Example: moeclip models pull ViT-L-14-336 --pretrained openai
     """
     from moeclip_cli.checkpoints import builtin, hub
+    from moeclip_cli.checkpoints.names import HUB_PREFIX
 
     files = builtin.BUILTIN_TOWERS | {
         name: entry.checkpoint for name, entry in builtin.BUILTIN.items()
     }
-    if model in files or model.startswith(hub.PREFIX):
+    if model in files or model.startswith(HUB_PREFIX):
         if pretrained is not None:
             raise UsageError(f"--pretrained is only for CLIP backbones such as {PAPER_BACKBONE}.")
         if model in files:

@@ -78,9 +78,16 @@ class LearnedText(nn.Module):
 
     def __init__(self, joint_dim: int) -> None:
         super().__init__()
+        self.features = nn.Parameter(torch.empty(joint_dim, 2))
+        if not self.features.is_meta:  # there, random numbers would import PyTorch's compiler
+            self.reset_parameters()
+
+    @torch.no_grad()
+    def reset_parameters(self) -> None:
+        """Draw fresh features."""
         # Nearly the same direction: at CLIP's temperature, others would begin with certainties.
-        both = torch.randn(joint_dim, 1)
-        self.features = nn.Parameter(both + 0.1 * torch.randn(joint_dim, 2))
+        both = torch.randn(len(self.features), 1)
+        self.features.copy_(both + 0.1 * torch.randn(len(self.features), 2))
 
     def forward(self, count: int) -> Tensor:
         """The same unit vectors (C, 2) for `count` names, (count, C, 2)."""

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import open_clip
+from importlib.metadata import version
+
 import torch
 
 
 def torch_versions() -> dict[str, str]:
     """Versions of PyTorch and open_clip."""
-    return {"torch": torch.__version__, "open_clip": open_clip.__version__}
+    return {"torch": torch.__version__, "open_clip": version("open_clip_torch")}

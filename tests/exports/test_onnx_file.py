@@ -10,7 +10,7 @@ from support.samples import colour_picture, save_image
 from moeclip_cli.errors import UsageError
 from moeclip_cli.exports.check import BOUND, compare
 from moeclip_cli.exports.description import Description
-from moeclip_cli.exports.onnx_file import describe, export_onnx
+from moeclip_cli.exports.onnx_file import describe
 from moeclip_cli.exports.onnx_inspector import OnnxInspector
 from moeclip_cli.exports.onnx_session import OnnxSession
 
@@ -33,9 +33,10 @@ def test_a_graph_equals_its_model_for_each_prompt(inspector, graph_content):
     assert abs(bolt - nut) > 10 * BOUND
 
 
-def test_a_graph_resizes_images_itself_at_every_size_of_a_frozen_tower(frozen_inspector):
-    content = export_onnx(frozen_inspector, ["object"], resizes=True)
-    exported = OnnxInspector(OnnxSession(content))
+def test_a_graph_resizes_images_itself_at_every_size_of_a_frozen_tower(
+    frozen_inspector, resizing_content
+):
+    exported = OnnxInspector(OnnxSession(resizing_content))
     assert exported.model.inputs == ("images",)
     assert exported.model.image_sizes == (98, 84)
     found = compare(frozen_inspector, exported, PICTURES, ["object"])

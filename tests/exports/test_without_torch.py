@@ -74,7 +74,7 @@ def test_the_distribution_without_torch_has_the_versions_of_the_complete_one():
     extra = complete["optional-dependencies"]["runtime"]
     known = requirements([*complete["dependencies"], *extra])
     assert {name: known.get(name) for name in needed} == needed
-    of_checkpoints = {"huggingface_hub", "open_clip_torch", "safetensors", "timm", "torch"}
+    of_checkpoints = {"huggingface_hub", "open_clip_torch", "safetensors", "torch"}
     assert known.keys() - needed.keys() == of_checkpoints | {"packaging"}  # of the doctor
     for key in ("scripts", "requires-python", "license"):
         assert runtime[key] == complete[key]

@@ -64,3 +64,13 @@ def frozen_inspector(tmp_path_factory):
     config = CheckpointConfig(network, BackboneRef("small"), scales=(84,), image_weight=0.25)
     model = LoadedModel(MoECLIP(network, backbone, adapters).eval(), config, "frozen", "0", file)
     return Inspector(model, device="cpu")
+
+
+@pytest.fixture(scope="session")
+def resizing_content(frozen_inspector) -> bytes:
+    """The same as a graph of 8-bit images."""
+    for package in ("onnx", "onnxscript", "onnxruntime"):
+        pytest.importorskip(package)
+    from moeclip_cli.exports.onnx_file import export_onnx
+
+    return export_onnx(frozen_inspector, ["object"], resizes=True)

@@ -5,15 +5,38 @@ Shapes: B sequences, T tokens, D width.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import torch
 import torch.nn.functional as F
-from open_clip.transformer import CustomResidualAttentionBlock, ResidualAttentionBlock
 from torch import Tensor, nn
+
+from moeclip_cli.model.backbones.plain_clip import PlainBlock
+
+if TYPE_CHECKING:
+    from open_clip.transformer import CustomResidualAttentionBlock, ResidualAttentionBlock
+
+
+def attend(qkv: Tensor, heads: int, *, causal: bool = False) -> Tensor:
+    """Attention of every token to all tokens, or with `causal` to itself and earlier ones.
+
+    Args:
+        qkv: queries, keys and values of all heads, (B, T, 3 D).
+        heads: number of heads.
+        causal: whether no token sees a later one.
+
+    Returns:
+        (B, T, D).
+    """
+    b, t, d = qkv.shape
+    q, k, v = qkv.view(b, t, 3, heads, -1).permute(2, 0, 3, 1, 4)
+    y = F.scaled_dot_product_attention(q, k, v, is_causal=causal)
+    return y.transpose(1, 2).reshape(b, t, d // 3)
 
 
 def fused(block: nn.Module) -> FusedBlock | CustomBlock:
     """The block with its own parameters, as a module on tokens (B, T, D) with fused attention."""
-    if isinstance(block, ResidualAttentionBlock):
+    if isinstance(block.attn, nn.MultiheadAttention):
         return FusedBlock(block)
     return CustomBlock(block)
 
@@ -24,7 +47,7 @@ class FusedBlock(nn.Module):
     `nn.MultiheadAttention` itself materialises the (B, heads, T, T) weights on its inference path.
     """
 
-    def __init__(self, block: ResidualAttentionBlock) -> None:
+    def __init__(self, block: ResidualAttentionBlock | PlainBlock) -> None:
         super().__init__()
         self.ln_1 = block.ln_1
         self.attn = block.attn
@@ -40,11 +63,8 @@ class FusedBlock(nn.Module):
         return out
 
     def _attend(self, x: Tensor, causal: bool) -> Tensor:
-        b, t, d = x.shape
         qkv = F.linear(x, self.attn.in_proj_weight, self.attn.in_proj_bias)
-        q, k, v = qkv.view(b, t, 3, self.attn.num_heads, -1).permute(2, 0, 3, 1, 4)
-        y = F.scaled_dot_product_attention(q, k, v, is_causal=causal)
-        out: Tensor = self.attn.out_proj(y.transpose(1, 2).reshape(b, t, d))
+        out: Tensor = self.attn.out_proj(attend(qkv, self.attn.num_heads, causal=causal))
         return out
 
 

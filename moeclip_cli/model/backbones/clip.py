@@ -1,17 +1,18 @@
 """CLIP ViTs (Radford et al., 2021): OpenAI's weights, and open_clip's in the same layout.
 
+open_clip is imported where it is used: that takes seconds, and the built-in models do without it.
+
 Shapes: B images, L = g * g patches, D vision width, W text width.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import lru_cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import open_clip
 import torch
-from open_clip.transformer import VisionTransformer
 from torch import Tensor, nn
 
 from moeclip_cli.bounded_text import shortened
@@ -24,6 +25,12 @@ from moeclip_cli.model.backbones.towers import TextTower, VisionTower
 from moeclip_cli.model.finite import too_long_as_nan
 from moeclip_cli.model.preprocessing import Preprocessing
 
+if TYPE_CHECKING:
+    import open_clip
+    from open_clip.transformer import VisionTransformer
+
+    from moeclip_cli.model.backbones.plain_clip import PlainClip, PlainVisual
+
 # CLIP has these, MoECLIP does not use them: patches and text get projections of their own.
 UNUSED = ("visual.proj", "text_projection", "logit_scale", "logit_bias")
 # Parts of the towers that have another name in open_clip.
@@ -31,11 +38,18 @@ _OPEN_CLIP_NAMES = {"blocks": "transformer.resblocks", "norm": "ln_post"}
 
 
 class ClipVision(VisionTower):
-    """CLIP's vision tower; its prefix is the class token."""
+    """CLIP's vision tower; its prefix is the class token.
+
+    Args:
+        visual: the vision tower of open_clip or of `PlainClip`.
+        resampling: of its position embeddings.
+    """
 
     prefix_tokens = 1
 
-    def __init__(self, visual: VisionTransformer, resampling: PositionResampling) -> None:
+    def __init__(
+        self, visual: VisionTransformer | PlainVisual, resampling: PositionResampling
+    ) -> None:
         super().__init__()
         self.conv1: nn.Module = visual.conv1
         self.class_embedding: nn.Parameter = visual.class_embedding
@@ -64,23 +78,38 @@ class ClipVision(VisionTower):
 
 
 class ClipText(TextTower):
-    """CLIP's text tower up to the last layer norm, read at the end-of-text position."""
+    """CLIP's text tower up to the last layer norm, read at the end-of-text position.
 
-    def __init__(self, clip: open_clip.CLIP, tokenizer: open_clip.SimpleTokenizer) -> None:
+    Args:
+        clip: has the text tower.
+        tokenizer: from sentences to token ids (n, context length).
+        causal: whether no token sees a later one.
+        pool_type: open_clip's name of the position at which a sentence is read.
+        eos_id: id of the end-of-text token, for the pool type "eos".
+    """
+
+    def __init__(
+        self,
+        clip: open_clip.CLIP | PlainClip,
+        tokenizer: Callable[[list[str]], Tensor],
+        *,
+        causal: bool = True,
+        pool_type: str = "argmax",
+        eos_id: int = 49407,
+    ) -> None:
         super().__init__()
         self.token_embedding = clip.token_embedding
         self.positional_embedding = clip.positional_embedding
         self.blocks = nn.ModuleList(fused(block) for block in clip.transformer.resblocks)
         self.ln_final = clip.ln_final
-        self.causal = clip.attn_mask is not None
-        self.pool_type = clip.text_pool_type
-        self.eos_id = clip.text_eos_id
+        self.causal = causal
+        self.pool_type = pool_type
+        self.eos_id = eos_id
         self._tokenizer = tokenizer
 
     def tokenize(self, sentences: Sequence[str]) -> Tensor:
         """Token ids (n, context length), on the device of the tower."""
-        tokens: Tensor = self._tokenizer(list(sentences))
-        return tokens.to(self.positional_embedding.device)
+        return self._tokenizer(list(sentences)).to(self.positional_embedding.device)
 
     def forward(self, tokens: Tensor) -> Tensor:
         """Encode token ids (n, context length) to (n, W)."""
@@ -140,12 +169,7 @@ def describe(state: State, name: str | None) -> Architecture:
     return architecture(CLIP, *infer_config(state, name))
 
 
-def build(
-    architecture: Architecture,
-    state: State,
-    activation: Activation,
-    patch_embedding: nn.Module | None = None,
-) -> Backbone:
+def build(architecture: Architecture, state: State, activation: Activation) -> Backbone:
     """Build both towers around a state dict, in float32 on the CPU.
 
     The activation is the caller's choice, not open_clip's: MoECLIP's authors run OpenAI's weights
@@ -155,33 +179,47 @@ def build(
         architecture: of the weights.
         state: tensors by open_clip's names, in any floating-point type.
         activation: of both towers.
-        patch_embedding: takes the place of CLIP's; its tensors are below `visual.conv1.`.
 
     Raises:
         ModelError: if the weights do not fit the architecture.
     """
+    import open_clip
+
     config = architecture.details
-    # Built without memory, since every tensor is about to be replaced: ViT-L's random
-    # initialisation would take longer than reading its weights.
+    with without_memory():
+        clip = open_clip.CLIP(
+            config["embed_dim"],
+            config["vision_cfg"],
+            config["text_cfg"],
+            quick_gelu=activation == "quick_gelu",
+        )
+    load(clip, state)
+    text = ClipText(
+        clip,
+        _tokenizer(architecture.name, config["text_cfg"]["context_length"]),
+        causal=clip.attn_mask is not None,
+        pool_type=clip.text_pool_type,
+        eos_id=clip.text_eos_id,
+    )
+    return Backbone(ClipVision(clip.visual, CLIP.positions), text, architecture)
+
+
+@contextmanager
+def without_memory() -> Iterator[None]:
+    """Build modules whose tensors are all about to be replaced.
+
+    ViT-L's random initialisation would take longer than reading its weights.
+
+    Raises:
+        ModelError: if widths and numbers of heads do not fit each other.
+    """
     try:
         with torch.device("meta"):
-            clip = open_clip.CLIP(
-                config["embed_dim"],
-                config["vision_cfg"],
-                config["text_cfg"],
-                quick_gelu=activation == "quick_gelu",
-            )
+            yield
     except (AssertionError, ArithmeticError, ValueError) as error:
         raise ModelError(
             f"The backbone weights do not have the shapes of a CLIP ViT: {error}."
         ) from error
-    if patch_embedding is not None:
-        clip.visual.conv1 = patch_embedding
-    clip.visual.patch_dropout = nn.Identity()
-    _load(clip, state)
-    vision = ClipVision(clip.visual, architecture.family.positions)
-    tokenizer = _tokenizer(architecture.name, architecture.details["text_cfg"]["context_length"])
-    return Backbone(vision, ClipText(clip, tokenizer), architecture)
 
 
 def open_clip_state(backbone: Backbone) -> dict[str, Tensor]:
@@ -195,8 +233,12 @@ def open_clip_state(backbone: Backbone) -> dict[str, Tensor]:
     return state
 
 
-def _load(clip: open_clip.CLIP, state: State) -> None:
-    """Put the tensors that MoECLIP uses into `clip`, in float32."""
+def load(clip: open_clip.CLIP | PlainClip, state: State) -> None:
+    """Put the tensors that MoECLIP uses into `clip`, in float32.
+
+    Raises:
+        ModelError: if a tensor is missing, unknown or misshaped.
+    """
     wanted = {name for name in clip.state_dict() if name not in UNUSED}
     floats = {name: tensor.float() for name, tensor in state.items() if name in wanted}
     missing = sorted(wanted - floats.keys())
@@ -215,6 +257,8 @@ def _load(clip: open_clip.CLIP, state: State) -> None:
 @lru_cache
 def _tokenizer(name: str | None, context_length: int) -> open_clip.SimpleTokenizer:
     """The tokenizer of a named architecture, or CLIP's. Reading the vocabulary takes 0.2 s."""
+    import open_clip
+
     if name is not None:
         return open_clip.get_tokenizer(name)
     return open_clip.SimpleTokenizer(context_length=context_length)

@@ -9,18 +9,21 @@ Shapes: B images, L patches, P prefix tokens (class token and registers), D widt
 
 from __future__ import annotations
 
+from collections import OrderedDict
+
 import torch
-from timm.layers import LayerNorm
-from timm.models.vision_transformer import Block
 from torch import Tensor, nn
 
 from moeclip_cli.errors import ModelError
+from moeclip_cli.model.backbones.blocks import attend
 from moeclip_cli.model.backbones.family import Activation, Architecture, Backbone, Family, State
 from moeclip_cli.model.backbones.positions import PositionResampling, resize_positions
 from moeclip_cli.model.backbones.towers import VisionTower
 from moeclip_cli.model.preprocessing import Preprocessing
 
 _HEAD_WIDTH = 64
+_MLP_RATIO = 4
+_NORM_EPS = 1e-6
 _REGISTERS = ("register_tokens", "reg_token")
 # Stands for masked patches in DINOv2's own training only.
 _UNUSED = ("mask_token",)
@@ -37,16 +40,8 @@ class Dinov2Vision(VisionTower):
         self.patch_embed = nn.Conv2d(3, width, patch_size, stride=patch_size)
         self.prefix = nn.Parameter(torch.zeros(1, self.prefix_tokens, width))
         self.positional_embedding = nn.Parameter(torch.zeros(grid * grid, width))
-        self.blocks = nn.ModuleList(
-            Block(
-                width,
-                width // _HEAD_WIDTH,
-                qkv_bias=True,
-                init_values=1.0,
-            )
-            for _ in range(blocks)
-        )
-        self.norm = LayerNorm(width)
+        self.blocks = nn.ModuleList(_Block(width) for _ in range(blocks))
+        self.norm = nn.LayerNorm(width, _NORM_EPS)
 
     def embed(self, images: Tensor) -> Tensor:
         """Tokens (B, P + L, D) of normalised images (B, 3, H, W)."""
@@ -57,6 +52,52 @@ class Dinov2Vision(VisionTower):
         )
         tokens = patches.flatten(2).transpose(1, 2) + positions.to(patches.dtype)
         return torch.cat([self.prefix.expand(tokens.shape[0], -1, -1), tokens], dim=1)
+
+
+class _Block(nn.Module):
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.norm1 = nn.LayerNorm(width, _NORM_EPS)
+        self.attn = _Attention(width)
+        self.ls1 = _LayerScale(width)
+        self.norm2 = nn.LayerNorm(width, _NORM_EPS)
+        self.mlp = nn.Sequential(
+            OrderedDict(
+                fc1=nn.Linear(width, width * _MLP_RATIO),
+                act=nn.GELU(),
+                fc2=nn.Linear(width * _MLP_RATIO, width),
+            )
+        )
+        self.ls2 = _LayerScale(width)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, T, D) to (B, T, D)."""
+        x = x + self.ls1(self.attn(self.norm1(x)))
+        out: Tensor = x + self.ls2(self.mlp(self.norm2(x)))
+        return out
+
+
+class _Attention(nn.Module):
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.heads = width // _HEAD_WIDTH
+        self.qkv = nn.Linear(width, 3 * width)
+        self.proj = nn.Linear(width, width)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, T, D) to (B, T, D)."""
+        out: Tensor = self.proj(attend(self.qkv(x), self.heads))
+        return out
+
+
+class _LayerScale(nn.Module):
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.gamma = nn.Parameter(torch.ones(width))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(..., D) to (..., D)."""
+        return x * self.gamma
 
 
 def describe(state: State, name: str | None) -> Architecture:

@@ -5,15 +5,16 @@ It is small and was trained from random weights; see `stem.py` for the reasons.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
-
-import open_clip
 
 from moeclip_cli.errors import ModelError
 from moeclip_cli.model.backbones import clip
 from moeclip_cli.model.backbones.family import Activation, Architecture, Backbone, Family, State
 from moeclip_cli.model.backbones.open_clip_config import USUAL_HEAD_WIDTH, read_shapes
+from moeclip_cli.model.backbones.plain_clip import PlainClip
 from moeclip_cli.model.backbones.stem import ConvStem
+from moeclip_cli.model.backbones.tokenizer import tokenize
 
 
 def describe(state: State, name: str | None) -> Architecture:
@@ -32,8 +33,19 @@ def describe(state: State, name: str | None) -> Architecture:
 
 
 def build(architecture: Architecture, state: State, activation: Activation) -> Backbone:
-    """Build both towers around a state dict, see `clip.build`."""
-    return clip.build(architecture, state, activation, ConvStem.from_state(state))
+    """Build both towers around a state dict, in float32 on the CPU.
+
+    Raises:
+        ModelError: if the weights do not fit the architecture.
+    """
+    config = architecture.details
+    stem = ConvStem.from_state(state)
+    with clip.without_memory():
+        towers = PlainClip(config, stem, activation)
+    clip.load(towers, state)
+    tokenizer = partial(tokenize, context_length=config["text_cfg"]["context_length"])
+    vision = clip.ClipVision(towers.visual, MINI.positions)
+    return Backbone(vision, clip.ClipText(towers, tokenizer), architecture)
 
 
 def untrained(
@@ -48,6 +60,9 @@ def untrained(
         text_width: width of the text tower, and the joint dimension.
         text_blocks: number of blocks of the text tower.
     """
+    # Its random weights are open_clip's. Imported here, as scoring does not need it.
+    import open_clip
+
     vision: dict[str, Any] = {
         "image_size": image_size,
         "layers": blocks,

@@ -1,6 +1,7 @@
 """open_clip's configuration of a CLIP ViT: by the model's name, or read off its weights.
 
 A configuration holds `embed_dim`, `vision_cfg` and `text_cfg`, as in open_clip's JSON files.
+open_clip is imported where it is used, see `clip.py`.
 """
 
 from __future__ import annotations
@@ -8,8 +9,6 @@ from __future__ import annotations
 import difflib
 from collections.abc import Mapping
 from typing import Any
-
-import open_clip
 
 from moeclip_cli.bounded_text import shortened
 from moeclip_cli.errors import ModelError
@@ -28,6 +27,8 @@ def named_config(name: str) -> Config:
     Raises:
         ModelError: if open_clip does not know the model or it is not a plain CLIP ViT.
     """
+    import open_clip
+
     config: Config | None = open_clip.get_model_config(name)
     if config is None:
         close = difflib.get_close_matches(name, open_clip.list_models(), n=3)
@@ -60,6 +61,8 @@ def infer_config(state: State, name: str | None) -> tuple[str | None, Config]:
         if not _same_shapes(named, shapes):
             raise ModelError(f"The backbone weights do not have the shapes of '{name}'.")
         return name, named
+    import open_clip
+
     for candidate in open_clip.list_models():
         config = open_clip.get_model_config(candidate)
         if config and _is_plain_vit(config) and _same_shapes(config, shapes):

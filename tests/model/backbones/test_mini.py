@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import open_clip
 import pytest
 import torch
 from support.standins import backbone_state
@@ -26,6 +27,31 @@ def test_an_untrained_backbone_has_the_requested_shapes(backbone):
     assert (shapes.blocks, shapes.patch_size, shapes.prefix_tokens) == (4, 16, 1)
     assert len(backbone.vision.positional_embedding) == 1 + 36
     assert isinstance(backbone.vision.conv1, ConvStem)
+
+
+@pytest.mark.parametrize("activation", ["gelu", "quick_gelu"])
+@torch.inference_mode()
+def test_towers_agree_with_those_of_open_clip_around_the_same_stem(activation):
+    torch.manual_seed(0)
+    vision = {"image_size": 96, "layers": 3, "width": 128, "patch_size": 16, "mlp_ratio": 3.5}
+    text = {"width": 128, "heads": 2, "layers": 2}
+    reference = open_clip.CLIP(24, vision, text, quick_gelu=activation == "quick_gelu").eval()
+    reference.visual.conv1 = ConvStem(128)
+    for parameter in reference.parameters():
+        parameter.data += 0.05 * torch.randn_like(parameter)
+    state = {k: v for k, v in reference.state_dict().items() if k != "attn_mask"}
+
+    backbone = build(describe(state, None), state, activation)
+
+    images = torch.randn(2, 3, 96, 96)
+    x = backbone.vision.embed(images)
+    for block in backbone.vision.blocks:
+        x = block(x)
+    ours = backbone.vision.norm(x)[:, 0] @ reference.visual.proj
+    torch.testing.assert_close(ours, reference.encode_image(images), atol=1e-5, rtol=1e-4)
+    tokens = backbone.text.tokenize(["a bolt.", "a photo of a very rusty bolt."])
+    words = backbone.text(tokens) @ reference.text_projection
+    torch.testing.assert_close(words, reference.encode_text(tokens), atol=1e-5, rtol=1e-4)
 
 
 @torch.inference_mode()
