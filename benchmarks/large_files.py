@@ -17,8 +17,8 @@ from PIL import Image
 
 KINDS = (
     "one-strip", "strips", "tiles", "strips-lzw", "tiles-lzw", "one-strip-deflate",
-    "strips-deflate", "tiles-deflate", "strips-jpeg", "tiles-jpeg", "strips-16-bit", "png", "png-interlaced",
-    "png-16-bit",
+    "strips-deflate", "tiles-deflate", "strips-jpeg", "tiles-jpeg", "strips-16-bit", "png",
+    "png-interlaced", "png-16-bit",
 )  # fmt: skip
 
 _COMPRESSIONS = {"lzw": "tiff_lzw", "deflate": "tiff_adobe_deflate", "jpeg": "jpeg"}
