@@ -148,7 +148,8 @@ def benchmark(
     if not quiet:
         print_tables(report.lines)
         console.note(
-            f"Results are in {output.out}; {output.out / 'report.html'} shows the worst pictures."
+            f"Results are in {output.out}; {output.out / 'report.html'} shows the worst and best "
+            "pictures."
         )
     if selection.broken:
         raise DatasetError(

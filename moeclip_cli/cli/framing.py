@@ -10,7 +10,7 @@ import typer
 
 from moeclip_cli.cli import console
 from moeclip_cli.cli.fractions import fraction
-from moeclip_cli.cli.lengths import Length, length
+from moeclip_cli.cli.lengths import Measure, length
 from moeclip_cli.cli.options import IMAGES
 from moeclip_cli.errors import UsageError
 from moeclip_cli.tiles.framing import Framing
@@ -60,14 +60,14 @@ class FramingOptions:
         str | None, typer.Option(parser=tile_side, metavar="[N|auto]", show_default=False)
     ] = None
     smallest: Annotated[
-        Length | None, typer.Option(parser=length, metavar="LENGTH", show_default=False)
+        Measure | None, typer.Option(parser=length, metavar="LENGTH", show_default=False)
     ] = None
     overlap: Annotated[float, typer.Option(parser=fraction, metavar="FLOAT")] = DEFAULT_OVERLAP
     region: Annotated[list[str] | None, typer.Option(metavar="BOX|FILE", show_default=False)] = None
     ignore: Annotated[list[str] | None, typer.Option(metavar="BOX|FILE", show_default=False)] = None
     align: Annotated[Path | None, typer.Option(metavar="IMAGE", show_default=False)] = None
     scale: Annotated[
-        Length | None, typer.Option(parser=length, metavar="LENGTH", show_default=False)
+        Measure | None, typer.Option(parser=length, metavar="LENGTH", show_default=False)
     ] = None
 
     def read(self, *, mutual: bool = False) -> Framing:

@@ -14,83 +14,56 @@ _AREA = re.compile(rf"{_NUMBER}(px|px2|px²|mm2|mm²|)\s*", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
-class Length:
-    """A length with its unit."""
+class Measure:
+    """A length or an area with its unit; px of an area are its pixels."""
 
     value: float
-    unit: Literal["px", "mm"]
+    unit: Literal["px", "mm", "mm2"]
 
     def pixels(self, millimetres: float | None) -> float:
-        """The length in pixels.
+        """The length or area in pixels.
 
         Args:
-            millimetres: size of a pixel, if it is known.
+            millimetres: side of a pixel, if it is known.
 
         Raises:
-            UsageError: if the length is in millimetres and the size of a pixel is unknown.
+            UsageError: if the unit is not px and the side of a pixel is unknown.
         """
         if self.unit == "px":
             return self.value
         if millimetres is None:
-            raise _unknown_scale(self)
-        return self.value / millimetres
+            raise UsageError(
+                f"A size of {self.value:g} {self.unit} needs the size of a pixel as `scale`, such "
+                "as 0.05mm."
+            )
+        return self.value / millimetres ** (1 if self.unit == "mm" else 2)
 
 
-def length(value: Any) -> Length:
+def length(value: Any) -> Measure:
     """The length that a text or a value of a settings file stands for; a plain number is in pixels.
 
     Raises:
-        ValueError: if it is none; the message says how to write one.
+        ValueError: if it is not a length; the message says how to write one.
     """
-    if isinstance(value, Length):
-        return value
-    found = _LENGTH.fullmatch(str(value)) if not isinstance(value, bool) else None
-    if found is None:
-        raise ValueError(f"{value!r} is not a length; write it as 12px or 0.6mm.")
-    number, unit = found.groups()
-    return Length(float(number.replace(",", ".")), "mm" if unit.lower() == "mm" else "px")
+    return _read(value, _LENGTH, "mm", "a length; write it as 12px or 0.6mm")
 
 
-@dataclass(frozen=True)
-class Area:
-    """An area in pixels or square millimetres."""
-
-    value: float
-    unit: Literal["px", "mm2"]
-
-    def pixels(self, millimetres: float | None) -> float:
-        """The area in pixels.
-
-        Args:
-            millimetres: size of a pixel, if it is known.
-
-        Raises:
-            UsageError: if the area is in square millimetres and the size of a pixel is unknown.
-        """
-        if self.unit == "px":
-            return self.value
-        if millimetres is None:
-            raise _unknown_scale(self)
-        return self.value / millimetres**2
-
-
-def area(value: Any) -> Area:
+def area(value: Any) -> Measure:
     """The area that a text or a value of a settings file stands for; a plain number is in pixels.
 
     Raises:
-        ValueError: if it is none; the message says how to write one.
+        ValueError: if it is not an area; the message says how to write one.
     """
-    if isinstance(value, Area):
+    return _read(value, _AREA, "mm2", "an area; write it as 30px or 0.1mm2")
+
+
+def _read(value: Any, form: re.Pattern[str], metric: Literal["mm", "mm2"], remedy: str) -> Measure:
+    if isinstance(value, Measure):
         return value
-    found = _AREA.fullmatch(str(value)) if not isinstance(value, bool) else None
+    found = None if isinstance(value, bool) else form.fullmatch(str(value))
     if found is None:
-        raise ValueError(f"{value!r} is not an area; write it as 30px or 0.1mm2.")
+        raise ValueError(f"{value!r} is not {remedy}.")
     number, unit = found.groups()
-    return Area(float(number.replace(",", ".")), "mm2" if unit.lower().startswith("mm") else "px")
-
-
-def _unknown_scale(size: Length | Area) -> UsageError:
-    return UsageError(
-        f"A size of {size.value:g} {size.unit} needs the size of a pixel as `scale`, such as "
-        "0.05mm."
+    return Measure(
+        float(number.replace(",", ".")), metric if unit.lower().startswith("mm") else "px"
     )

@@ -70,7 +70,7 @@ def open_stream(images: ImageOptions, *, resume: bool, mutual: bool) -> LiveImag
 
     if not is_stream(streams[0]):
         raise UsageError(
-            f"{streams[0]} is no camera; write camera:0 for the first one, or camera:URL."
+            f"{streams[0]} is not a camera; write camera:0 for the first one, or camera:URL."
         )
     if len(images.paths) > 1:
         raise UsageError("A stream is scored in a run of its own; omit the other inputs.")

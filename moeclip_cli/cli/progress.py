@@ -76,7 +76,7 @@ class _Lines:
 def meter(
     total: int | None, *, quiet: bool, label: str = "Scoring", work: float | None = None
 ) -> Iterator[Callable[..., None]]:
-    """Yield a function to call after each image.
+    """Yield a function to call after each image; with `earlier=True` for one that was done before.
 
     Args:
         total: number of images, if it is known.
@@ -89,7 +89,10 @@ def meter(
         pace = _Pace()
         whole = total if work is None else work
 
-        def advance(amount: float = 1) -> None:
+        def advance(amount: float = 1, *, earlier: bool = False) -> None:
+            if earlier:
+                pace.skip(amount)
+                return
             details = ""
             if pace.count(amount):
                 details = f"{pace.rate:.2f} images/s"
@@ -114,15 +117,20 @@ class _Pace:
     def __init__(self) -> None:
         self.done, self.work = 0, 0.0
         self.rate = self.work_rate = 0.0
-        self._first = self._since = 0.0
-        self._before = (0, 0.0)
+        self._first: float | None = None
+        self._since, self._before = 0.0, (0, 0.0)
+
+    def skip(self, amount: float) -> None:
+        """Count an image that was done before; call it for all such images first."""
+        self.done += 1
+        self.work += amount
 
     def count(self, amount: float) -> bool:
         """Count an image; False while the rates are not known."""
         now = time.monotonic()
         self.done += 1
         self.work += amount
-        if self.done == 1:
+        if self._first is None:
             self._first = now
         if now - self._first < _FIRST_BATCH_S:
             self._since, self._before = now, (self.done, self.work)

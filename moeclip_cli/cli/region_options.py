@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar
 import typer
 
 from moeclip_cli.cli.fractions import fraction
-from moeclip_cli.cli.lengths import Area, area
+from moeclip_cli.cli.lengths import Measure, area
 from moeclip_cli.cli.options import OUTPUT
 from moeclip_cli.errors import UsageError
 
@@ -37,7 +37,7 @@ class RegionOptions:
         float | None, typer.Option(parser=fraction, metavar="FLOAT", show_default=False)
     ] = None
     min_area: Annotated[
-        Area | None, typer.Option(parser=area, metavar="AREA", show_default=False)
+        Measure | None, typer.Option(parser=area, metavar="AREA", show_default=False)
     ] = None
     crops: bool = False
     masks: bool = False

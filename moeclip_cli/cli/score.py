@@ -293,6 +293,7 @@ class _Job:
                 remark=(lambda sentence: None) if self.quiet else console.note,
                 describe=describe,
                 summary=self.summary,
+                kept_row=lambda row: advance(work.of(row.path), earlier=True),
             )
 
 

@@ -59,7 +59,7 @@ _READERS: dict[str, Callable[[BinaryIO], ImageFile.ImageFile]] = {
 # Formats whose libraries are not part of every installation; each decodes in a helper.
 _PLUGINS = {"AVIF": avif_reader, "HEIC": heic_reader}
 
-# Peak memory per pixel in bytes, of which 3 are the result; `benchmarks/decode_memory.py` measures
+# Peak memory per pixel in bytes, of which 3 are the result; `benchmarks/tile_memory.py` measures
 # it. Pillow stores up to 4, libwebp keeps two canvases of 4 and hands over a third.
 _PILLOW_BYTES = 8
 _WEBP_BYTES = 16

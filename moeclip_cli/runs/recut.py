@@ -271,16 +271,13 @@ class _Job:
         return was, image
 
     def add_to_report(self, report: ReportWriter, image: _Image) -> None:
-        """Add an image to the report; without a thumbnail if it cannot be read any more."""
+        """Add an image to the report."""
         result, picture = image.result, self._drawn.overlay(image.record.name)
         if result is None:
             report.add(image.row, picture=picture)
             return
-        load, small = partial(self._pixels, image.record), image.thumbnail
-        try:
-            report.add(image.row, load, result.probability, picture, small)
-        except ImageError:
-            report.add(image.row, picture=picture, thumbnail=small)
+        load = partial(self._pixels, image.record)
+        report.add(image.row, load, result.probability, picture, image.thumbnail)
 
     def commit(self, found: Recut, command: str) -> None:
         """Replace the files of the run by those that were prepared, then its card."""

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -19,7 +18,7 @@ from moeclip_cli.discovery.inputs import ImageRef
 from moeclip_cli.errors import ImageError
 from moeclip_cli.files import replacing
 from moeclip_cli.inspection.compact_map import CompactMap
-from moeclip_cli.inspection.result import Result
+from moeclip_cli.inspection.result import Result, Row
 from moeclip_cli.inspection.scorer import Scorer, ScoringFacts
 from moeclip_cli.inspection.thresholds import AppliedThreshold
 from moeclip_cli.reports.pages.report_text import ReportText
@@ -157,6 +156,7 @@ def run_score(
     remark: Callable[[str], None] = lambda sentence: None,
     describe: Describe = describe_batch,
     summary: Summary | None = None,
+    kept_row: Callable[[Row], None] = lambda row: None,
 ) -> Summary:
     """Score `refs` into `folder`, except those whose rows in a resumed table still hold.
 
@@ -174,6 +174,7 @@ def run_score(
         remark: called with a sentence about rows of an earlier run that are not kept.
         describe: gives the records of a batch, by which a resumed run knows which rows still hold.
         summary: empty counts, whose time began with the run; new ones by default.
+        kept_row: called with each row of an earlier run that is kept, before the first image.
 
     Returns:
         Counts over all rows, those of an earlier run included.
@@ -209,11 +210,11 @@ def run_score(
         report = None
         if outputs.report is not None:
             report = stack.enter_context(ReportWriter(folder.path, outputs.report))
-        overlays = _saved_overlays(refs, files) if report is not None and resume else {}
-        for row in table.rows():
+        for row, ref in _with_images(table.rows(), refs):
             summary.add(row, now=False)
             if report is not None:
-                report.add(row, picture=overlays.get(row.path))
+                _add_earlier(report, scorer, files, ref, row)
+            kept_row(row)
         order = InputOrder(table, refs, size, describe)
         jobs_of: JobsOf = partial(file_jobs, files=files, regions=outputs.regions)
         thumbnails = _Thumbnails(scorer)
@@ -244,10 +245,28 @@ def _record(before: InputRecord, result: Result, files: ImageFiles) -> InputReco
     return replace(record, overlay=not left_out)
 
 
-def _saved_overlays(refs: Iterable[ImageRef], files: ImageFiles) -> dict[str, Path]:
-    """The overlays of an earlier run by the paths of their images."""
-    overlays = ((str(ref.path), files.overlay(ref.name)) for ref in refs)
-    return {path: overlay for path, overlay in overlays if overlay is not None and overlay.exists()}
+def _with_images(
+    rows: Iterable[Row], refs: Iterable[ImageRef]
+) -> Iterator[tuple[Row, ImageRef | None]]:
+    """Yield the rows that are kept, which are in the order of the images, with their images."""
+    left = iter(refs)
+    for row in rows:
+        yield row, next((ref for ref in left if str(ref.path) == row.path), None)
+
+
+def _add_earlier(
+    report: ReportWriter, scorer: ScoringFacts, files: ImageFiles, ref: ImageRef | None, row: Row
+) -> None:
+    """Add an image of an earlier run, by its saved overlay and its file."""
+    if ref is None:
+        report.add(row)
+        return
+    overlay = files.overlay(ref.name)
+    report.add(
+        row,
+        partial(scorer.read_pixels, ref.path),
+        picture=overlay if overlay is not None and overlay.exists() else None,
+    )
 
 
 class _Thumbnails:
@@ -286,16 +305,8 @@ def _add_to_report(
     thumbnail: bytes | None,
 ) -> None:
     picture = files.overlay(ref.name) if files.wants_overlay(result) else None
-    try:
-        report.add(
-            result.row(),
-            lambda: scorer.read_pixels(ref.path),
-            result.probability,
-            picture,
-            thumbnail,
-        )
-    except ImageError:  # deleted since it was scored: listed without a thumbnail
-        report.add(result.row(), picture=picture, thumbnail=thumbnail)
+    load = partial(scorer.read_pixels, ref.path)
+    report.add(result.row(), load, result.probability, picture, thumbnail)
 
 
 def file_jobs(

@@ -106,7 +106,7 @@ def test_ctrl_c_finishes_the_run(start_moeclip, standin, camera):
         (["camera:99"], "camera:99 cannot be opened; check that a camera of that number"),
         (["camera:http://kim:s3cret@127.0.0.1:1/a"], "http://127.0.0.1:1/a cannot be opened"),
         (["rtsp://kim:s3cret@127.0.0.1:1/a"], "rtsp://127.0.0.1:1/a cannot be opened; check the"),
-        (["camera:front"], "camera:front is no camera; write camera:0 for the first one"),
+        (["camera:front"], "camera:front is not a camera; write camera:0 for the first one"),
         (["camera:0", "a.png"], "A stream is scored in a run of its own"),
         (["camera:0", "--resume"], "A stream cannot be read again, as --resume needs"),
         (["camera:0", "--mutual"], "A stream cannot be read again, as --mutual needs"),

@@ -53,6 +53,21 @@ def test_the_time_left_follows_the_work(capsys, monkeypatch):
     assert lines[2] == "Scoring: 3 of 4, 0.20 images/s, 2.0 s left"
 
 
+def test_images_of_an_earlier_run_count_but_not_for_the_pace(capsys, monkeypatch):
+    now = 0.0
+    monkeypatch.setattr(progress.time, "monotonic", lambda: now)
+    monkeypatch.setattr(progress, "LINE_EVERY_S", 0)
+    with progress.meter(10, quiet=False) as advance:
+        for _ in range(6):
+            advance(earlier=True)
+        now = 5.0
+        advance()
+        now = 7.0
+        advance()
+    lines = capsys.readouterr().err.splitlines()
+    assert lines == ["Scoring: 7 of 10", "Scoring: 8 of 10, 0.50 images/s, 4.0 s left"]
+
+
 def test_quiet_progress_prints_nothing(capsys):
     with progress.meter(2, quiet=True) as advance:
         advance()

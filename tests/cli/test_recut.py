@@ -119,8 +119,11 @@ def test_a_workbook_is_recut(score, recut, moeclip):
     assert moeclip("verify", OUT).exit_code == 0
 
 
-def test_tiles_and_region_are_those_of_a_new_run(score, recut, moeclip):
-    options = ("--tile", 56, "--region", "10%,0%,90%,80%", "--keep-maps", "--heatmaps", "--report")
+@pytest.mark.parametrize("region", ["10%,0%,90%,80%", "rules.toml"])
+def test_tiles_and_region_are_those_of_a_new_run(score, recut, moeclip, region):
+    rules = '[region]\n"[ab].png" = "0,0,50%,90%"\n"*" = "10%,0%,90%,80%"\n'
+    Path("rules.toml").write_text(rules + '[ignore]\n"d.png" = "0,0,40%,40%"\n')
+    options = ("--tile", 56, "--region", region, "--keep-maps", "--heatmaps", "--report")
     score(OUT, *options, "--threshold", 0)
     threshold = in_the_middle()
     expected = score("new", *options, "--threshold", threshold, "--json")

@@ -208,6 +208,14 @@ def test_results_are_not_scored_again_by_the_next_run(score, parts):
     assert len(read_rows(Path("elsewhere"))) == 5
 
 
+def test_progress_of_a_resumed_run_starts_at_the_images_that_are_done(score, parts, monkeypatch):
+    monkeypatch.setattr("moeclip_cli.cli.progress.LINE_EVERY_S", 0)
+    score("parts", "--limit", "3", "--batch-size", "1")
+    result = score("parts", "--batch-size", "1", "--resume")
+    found = re.findall(r"Scoring: (\d) of 5", result.stderr)
+    assert found == ["4", "5"]
+
+
 def test_resume_scores_what_is_missing(score, parts):
     score("parts", "--limit", "2", "--out", "whole")
     score("parts", "--out", "whole", "--resume")
@@ -401,6 +409,7 @@ def test_report_after_resume_has_the_earlier_images_too(score, parts):
     score("parts", "--report", "--limit", "2")
     score("parts", "--report", "--resume")
     page = (OUT / "report.html").read_text(encoding="utf-8")
+    assert "No picture" not in page
     for row in read_rows():
         assert row["path"] in page
 
@@ -412,6 +421,7 @@ def test_report_after_resume_shows_the_overlays_of_the_earlier_images(score, par
     rows = [row for row in read_rows() if not row["error"]]
     assert len(rows) > 2
     assert page.count('src="data:image/jpeg;base64') == len(rows)
+    assert page.count('data-original="data:image/jpeg;base64') == len(rows)
     assert "No picture" not in page
 
 

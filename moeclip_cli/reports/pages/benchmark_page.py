@@ -1,11 +1,16 @@
-"""report.html of a benchmark: worst pictures, sortable tables, curves and scores."""
+"""report.html of a benchmark: pictures, an overview, sortable tables, curves and scores."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
-from moeclip_cli.evaluation.lines import ALL_DATASETS, summary_lines
+from moeclip_cli.evaluation.lines import ALL_DATASETS, Line, summary_lines
 from moeclip_cli.evaluation.results import CategoryResult, Evaluation
+from moeclip_cli.reports.pages.benchmark_overview import (
+    best_and_worst,
+    protocol_of,
+    side_by_side,
+)
 from moeclip_cli.reports.pages.benchmark_report import BenchmarkReport, facts, legend
 from moeclip_cli.reports.pages.charts import curves_svg, scores_svg
 from moeclip_cli.reports.pages.html_parts import Document, text
@@ -32,6 +37,7 @@ def benchmark_page(report: BenchmarkReport) -> Iterator[str]:
     yield from (f'<p class="quiet">{text(each)}</p>\n' for each in legend(report.lines))
     yield best_key(report.lines)
     yield shading_key()
+    yield from _overview(report.lines)
     whole = summary_lines(report.lines)
     whole.sort(key=lambda line: line.dataset != ALL_DATASETS)
     yield from metrics_table(whole, "summary", ("dataset", "model", "protocol"))
@@ -40,6 +46,22 @@ def benchmark_page(report: BenchmarkReport) -> Iterator[str]:
         yield from _dataset(report, title, f"dataset-{index}")
     yield from _card(report)
     yield document.end()
+
+
+def _overview(lines: Sequence[Line]) -> Iterator[str]:
+    extremes = "".join(best_and_worst(lines))
+    datasets = dict.fromkeys(line.dataset for line in lines)
+    beside = [
+        f"<h4>{text(title)}</h4>\n{table}"
+        for title in sorted(datasets, key=lambda title: title != ALL_DATASETS)
+        if (table := "".join(side_by_side([line for line in lines if line.dataset == title])))
+    ]
+    if extremes or beside:
+        yield f'<p class="quiet">Protocol of the overview: {protocol_of(lines)}.</p>\n{extremes}'
+    if beside:
+        yield f"<h3>Models side by side</h3>\n{''.join(beside)}"
+    if extremes or beside:
+        yield "<h3>All metrics</h3>\n"
 
 
 def _dataset(report: BenchmarkReport, title: str, anchor: str) -> Iterator[str]:

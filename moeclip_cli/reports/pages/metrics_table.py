@@ -14,7 +14,7 @@ _UNDEFINED = -1000
 # The same for every metric and page, so that pages can be compared: a cell has a darker shade for
 # each bound that its value is below.
 _SHADES = (95, 90, 80, 60, 30)
-_BEST = '<span class="best" role="img" aria-label="best:">&#9733;</span>&#160;'
+BEST = '<span class="best" role="img" aria-label="best:">&#9733;</span>&#160;'
 
 
 def metrics_table(
@@ -106,16 +106,16 @@ def _shots(line: Line) -> str:
 def _value(line: Line, name: str, *, best: bool) -> str:
     number = line.values[name]
     key = _UNDEFINED if number is None else round(number, 6)
-    mark = _BEST if best else ""
+    mark = BEST if best else ""
     return (
-        f'<td class="number{_shade(line, number)}" data-value="{key}">'
+        f'<td class="number{shade(line, number)}" data-value="{key}">'
         f"{mark}{metric_cell(line, name)}</td>"
     )
 
 
-def _shade(line: Line, number: float | None) -> str:
-    """The class of a cell; own results alone are shaded, published ones and differences are not."""
+def shade(line: Line, number: float | None) -> str:
+    """A further class of a cell; own results are shaded, published ones and differences are not."""
     if number is None or line.kind not in ("category", "mean"):
         return ""
-    shade = sum(round(number, 1) < bound for bound in _SHADES)
-    return f" shade-{shade}" if shade else ""
+    darker = sum(round(number, 1) < bound for bound in _SHADES)
+    return f" shade-{darker}" if darker else ""

@@ -181,15 +181,16 @@ def _more(row: Row, facts: RunFacts, words: Words) -> str:
 
 
 def _thumbnail(entry: Entry, places: Places, words: Words) -> str:
-    if entry.overlay is None:
+    shown = entry.overlay or entry.original
+    if shown is None:
         return f'<span class="quiet">{words.no_picture}</span>'
     path = places.shown(entry.row.path)
     original = f' data-original="{jpeg_url(entry.original)}"' if entry.original else ""
     link = f' data-link="{escape(entry.link)}"' if entry.link else ""
+    name = words.overlay_of.format(path) if entry.overlay else path
     return (
         f'<button type="button" class="enlarge" title="{words.enlarge.format(path)}"'
-        f'{original}{link}><img src="{jpeg_url(entry.overlay)}" '
-        f'alt="{words.overlay_of.format(path)}"></button>'
+        f'{original}{link}><img src="{jpeg_url(shown)}" alt="{name}"></button>'
     )
 
 

@@ -83,9 +83,10 @@ class ReportWriter(Closable):
         Args:
             row: its row in the results table.
             load_pixels: returns the picture, (H, W, 3) uint8, RGB, called only if the report lists
-                the image. None for an image of the earlier run that is being resumed, which is
-                shown by its saved overlay.
-            probability: (h, w) anomaly probabilities in [0, 1], for the overlay.
+                the image. If it raises `ImageError`, as of a file that was deleted since it was
+                scored, the image is listed without its original.
+            probability: (h, w) anomaly probabilities in [0, 1], for the overlay. None for an image
+                of the earlier run that is being resumed: its saved overlay is shown.
             picture: its saved overlay in the report's folder, for a link.
             thumbnail: see `thumbnail_of`; None to use the overlay.
         """
@@ -144,10 +145,11 @@ class ReportWriter(Closable):
         picture: Path | None,
         thumbnail: bytes | None,
     ) -> Entry:
-        overlay = original = None
-        if load_pixels is not None and probability is not None:
-            pixels = shrunk(load_pixels(), _LARGE_SIDE)
-            original = _jpeg(pixels, _LARGE_SIDE, _QUALITY)
+        pixels = _loaded(load_pixels)
+        original = None if pixels is None else _jpeg(pixels, _LARGE_SIDE, _QUALITY)
+        if pixels is None or probability is None:
+            overlay = _saved(picture, _LARGE_SIDE, _QUALITY)
+        else:
             painted = render_overlay(
                 pixels,
                 probability,
@@ -156,8 +158,6 @@ class ReportWriter(Closable):
                 mark_peak=row.verdict != NORMAL,
             )
             overlay = _jpeg(painted, _LARGE_SIDE, _QUALITY)
-        else:
-            overlay = _saved(picture, _LARGE_SIDE, _QUALITY)
         link = quote(picture.relative_to(self.path.parent).as_posix()) if picture else None
         small = thumbnail or _shrunk(original or overlay, _THUMBNAIL_SIDE, _THUMBNAIL_QUALITY)
         return Entry(row, overlay, original, link, small)
@@ -170,6 +170,14 @@ def _descending(ranked: list[tuple[float, int, _Item]]) -> list[_Item]:
 def thumbnail_of(pixels: NDArray[np.uint8]) -> bytes:
     """The thumbnail of an image, (H, W, 3) uint8, RGB, for `ReportWriter.add`."""
     return _jpeg(pixels, _THUMBNAIL_SIDE, _THUMBNAIL_QUALITY)
+
+
+def _loaded(load: Callable[[], NDArray[np.uint8]] | None) -> NDArray[np.uint8] | None:
+    """The picture in the largest size that is shown; None if it cannot be read any more."""
+    try:
+        return None if load is None else shrunk(load(), _LARGE_SIDE)
+    except ImageError:
+        return None
 
 
 def _saved(picture: Path | None, side: int, quality: int = _THUMBNAIL_QUALITY) -> bytes | None:

@@ -13,6 +13,10 @@ _SHOWN = 6
 _COLOURS = (
     "Colours show the deployed anomaly map; defects of the ground truth are outlined in blue."
 )
+_LOCALISED = (
+    ("worst localised", "Worst localised defects", "least"),
+    ("best localised", "Best localised defects", "most"),
+)
 _GROUPS = (("false alarm", "False alarms"), ("miss", "Misses"))
 
 Shown = Mistake | Localised
@@ -39,7 +43,7 @@ class Evaluated:
 
 
 def worst_pictures(results: Sequence[CategoryResult]) -> Iterator[str]:
-    """Yield the section with the worst pictures of a benchmark: at most 6 of each kind.
+    """Yield the section with the worst and best pictures of a benchmark: at most 6 of each kind.
 
     Empty if there is nothing to show: no category with both labels, and no masks.
     """
@@ -51,7 +55,7 @@ def worst_pictures(results: Sequence[CategoryResult]) -> Iterator[str]:
     groups = [*_misranked(evaluated), *_localised(evaluated)]
     if not groups:
         return
-    yield '<section id="worst">\n<h2>Worst pictures</h2>\n'
+    yield '<section id="worst">\n<h2>Worst and best pictures</h2>\n'
     yield (
         f'<p class="quiet">At most {_SHOWN} of each kind, in turn from each category. '
         f"{_COLOURS}</p>\n"
@@ -90,14 +94,16 @@ def _misranked(evaluated: Sequence[Evaluated]) -> Iterator[str]:
 
 
 def _localised(evaluated: Sequence[Evaluated]) -> Iterator[str]:
-    lists = [
-        [(each, shown) for shown in each.evaluation.localised if shown.kind == "worst localised"]
-        for each in evaluated
-    ]
-    lists = sorted(filter(None, lists), key=lambda shown: shown[0][1].pixel_ap)
-    if lists:
-        how = "Anomalous images whose map and mask agree least, by the pixel AP within the image."
-        yield _group("Worst localised defects", how, lists, evaluated)
+    for kind, title, agree in _LOCALISED:
+        lists = [
+            [(each, shown) for shown in each.evaluation.localised if shown.kind == kind]
+            for each in evaluated
+        ]
+        best = kind == "best localised"
+        lists = sorted(filter(None, lists), key=lambda shown: shown[0][1].pixel_ap, reverse=best)
+        if lists:
+            how = f"Anomalous images whose map and mask agree {agree}, by the pixel AP within them."
+            yield _group(title, how, lists, evaluated)
 
 
 def _group(
