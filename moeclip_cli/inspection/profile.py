@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, get_args
@@ -15,7 +15,12 @@ from moeclip_cli.checkpoints.configuration import read_record
 from moeclip_cli.choices import PRECISIONS, Precision
 from moeclip_cli.errors import ModelError, UsageError
 from moeclip_cli.files import replacing
-from moeclip_cli.inspection.conformal import attainable_rate, conformal_threshold, in_words
+from moeclip_cli.inspection.conformal import (
+    attainable_rate,
+    conformal_threshold,
+    images_needed,
+    in_words,
+)
 from moeclip_cli.inspection.setting_names import NONE, label, shown
 from moeclip_cli.model.config import Domain
 
@@ -25,6 +30,10 @@ if TYPE_CHECKING:
 FORMAT = 2
 
 _P = TypeVar("_P", bound="Profile")
+_T = TypeVar("_T")
+
+# With so many images more than twice those that the rate takes, half of them are enough references.
+_SPARE = 8
 
 Rule = Literal["split", "jackknife+"]
 """Origin of the scores of a threshold: images apart from all else, or the references themselves."""
@@ -275,6 +284,34 @@ def calibrated(
         threshold, rate, len(ordered), prompt, settings,
         scores=ordered, rule=rule, requested=false_alarms, references=references,
     )  # fmt: skip
+
+
+def divided(
+    paths: Sequence[_T], false_alarms: float, split: bool | None = None
+) -> tuple[Sequence[_T], Sequence[_T]]:
+    """The images of good parts that become references, and those that the threshold is found on.
+
+    Args:
+        paths: of all images.
+        false_alarms: rate in (0, 1) that the threshold is for.
+        split: whether half of the images are no references; by default, if there are enough.
+
+    Returns:
+        The second part is empty if the threshold is from the references, each left out in turn.
+
+    Raises:
+        UsageError: if there are too few images.
+    """
+    if len(paths) < 2:
+        raise UsageError("A profile with references takes at least two different good parts.")
+    if split is None:
+        split = len(paths) >= 2 * images_needed(false_alarms) + _SPARE
+    if not split:
+        return paths, paths[:0]
+    if len(paths) < 4:
+        raise UsageError("`split` takes at least four images: two references and two others.")
+    # Every other one, so that both halves cover the whole series.
+    return paths[::2], paths[1::2]
 
 
 def _require_two(references: References) -> None:
