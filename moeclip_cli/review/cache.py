@@ -33,6 +33,8 @@ class BoundedCache:
 
     def put(self, key: Hashable, value: bytes) -> None:
         """Keep a value."""
+        if len(value) > self._most:
+            return
         with self._lock:
             self.held_bytes += len(value) - len(self._held.pop(key, b""))
             self._held[key] = value

@@ -60,12 +60,15 @@ const newLine = () => {
   middle.append(document.createElement("bdi"), document.createElement("small"));
   const verdict = document.createElement("span");
   const label = document.createElement("span");
-  line.append(image, middle, verdict, label);
+  const end = document.createElement("span");
+  end.append(verdict, label);
+  line.append(image, middle, end);
   return line;
 };
 
 const fillLine = (line, image, index) => {
-  const [thumbnail, middle, verdict, label] = line.children;
+  const [thumbnail, middle, end] = line.children;
+  const [verdict, label] = end.children;
   line.id = `image-${image.number}`;
   line.style.top = `${index * HEIGHT}px`;
   line.setAttribute("aria-selected", String(image === selected));
@@ -74,7 +77,7 @@ const fillLine = (line, image, index) => {
   line.title = image.path;
   const now = verdictOf(image);
   const source = image.score === null ? "" : picture(image, thumbnailKind(), "small");
-  if ((thumbnail.dataset.source ?? "") !== source && !line.dataset.waits) {
+  if ((thumbnail.dataset.source ?? "") !== source) {
     thumbnail.dataset.source = source;
     if (source) thumbnail.src = source;
     else thumbnail.removeAttribute("src");
