@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, get_args
@@ -287,8 +287,8 @@ def calibrated(
 
 
 def divided(
-    paths: Sequence[_T], false_alarms: float, split: bool | None = None
-) -> tuple[Sequence[_T], Sequence[_T]]:
+    paths: list[_T], false_alarms: float, split: bool | None = None
+) -> tuple[list[_T], list[_T]]:
     """The images of good parts that become references, and those that the threshold is found on.
 
     Args:
@@ -307,7 +307,7 @@ def divided(
     if split is None:
         split = len(paths) >= 2 * images_needed(false_alarms) + _SPARE
     if not split:
-        return paths, paths[:0]
+        return paths, []
     if len(paths) < 4:
         raise UsageError("`split` takes at least four images: two references and two others.")
     # Every other one, so that both halves cover the whole series.

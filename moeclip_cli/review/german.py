@@ -34,9 +34,9 @@ GERMAN: dict[str, Any] = {
     "keys": "Tasten: ↓ ↑ oder j k bewegen · g gut · b schlecht · u unsicher · x keine Einstufung · "
     "z rückgängig · Leertaste Darstellung · Enter vergrößern · Esc schließen",
     "script": {
-        "finished": "Fertig: {n} Bilder",
-        "running": "Läuft: bisher {n} Bilder",
-        "interrupted": "Unterbrochen nach {n} Bildern; den Befehl mit --resume wiederholen",
+        "finished": "Bilder: {n} (fertig)",
+        "running": "Bilder: {n} (läuft)",
+        "interrupted": "Bilder: {n} (unterbrochen; den Befehl mit --resume wiederholen)",
         "stopped": "Der Server antwortet nicht. moeclip review neu starten.",
         "counts": "{a} auffällig, {n} normal, {f} unlesbar",
         "quality": "Einstufungen: {g} gut, {b} schlecht, {u} unsicher. Präzision {p}, "

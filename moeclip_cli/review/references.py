@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from itertools import count
 from pathlib import Path
@@ -61,7 +61,7 @@ class ReferenceMaker:
         self._lock = threading.Lock()
         self._stopping = False
 
-    def start(self, run: FinishedRun, images: Sequence[ImagePlace]) -> None:
+    def start(self, run: FinishedRun, images: list[ImagePlace]) -> None:
         """Begin a profile.
 
         Args:
@@ -91,7 +91,7 @@ class ReferenceMaker:
         """Begin no further image."""
         self._stopping = True
 
-    def _work(self, run: FinishedRun, images: Sequence[ImagePlace]) -> None:
+    def _work(self, run: FinishedRun, images: list[ImagePlace]) -> None:
         try:
             made = reference_profile(run, images, self._advance)
             path = self._write(made)
@@ -121,7 +121,7 @@ class ReferenceMaker:
 
 
 def reference_profile(
-    run: FinishedRun, images: Sequence[ImagePlace], advance: Callable[[], None]
+    run: FinishedRun, images: list[ImagePlace], advance: Callable[[], None]
 ) -> ReferenceProfile:
     """A profile as `moeclip calibrate --references` makes it from images of a run.
 
@@ -144,7 +144,7 @@ def reference_profile(
     from moeclip_cli.inspection.profile import calibrated, divided
     from moeclip_cli.model.bank import KEPT_PATCHES
 
-    def counted(paths: Sequence[ImagePlace]) -> Iterator[ImagePlace]:
+    def counted(paths: list[ImagePlace]) -> Iterator[ImagePlace]:
         for path in paths:
             advance()
             yield path

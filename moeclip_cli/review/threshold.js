@@ -2,37 +2,39 @@
 // The threshold that is tried, and what the labels say about it.
 
 const counted = () => {
-  const found = { anomalous: 0, normal: 0, unreadable: 0, good: 0, bad: 0, unsure: 0, hits: 0, alarms: 0, defects: 0 };
+  const verdicts = { anomalous: 0, normal: 0, unreadable: 0 };
+  const labels = { good: 0, bad: 0, unsure: 0 };
+  let [hits, alarms, defects] = [0, 0, 0];
   for (const image of images) {
     const verdict = verdictOf(image);
-    found[verdict] = (found[verdict] ?? 0) + 1;
-    if (image.label) found[image.label] += 1;
+    verdicts[verdict] = (verdicts[verdict] ?? 0) + 1;
+    if (image.label) labels[image.label] += 1;
     if (verdict === "unreadable" || !["good", "bad"].includes(image.label)) continue;
-    found.defects += image.label === "bad";
-    found.alarms += verdict === "anomalous";
-    found.hits += verdict === "anomalous" && image.label === "bad";
+    defects += image.label === "bad";
+    alarms += verdict === "anomalous";
+    hits += verdict === "anomalous" && image.label === "bad";
   }
-  return found;
+  return { verdicts, labels, hits, alarms, defects };
 };
 
 const share = (part, whole) =>
   whole ? fill(words.share, { p: decimals((100 * part) / whole, 1), n: grouped(part), m: grouped(whole) }) : "–";
 
 const showThreshold = () => {
-  const found = counted();
+  const { verdicts, labels, hits, alarms, defects } = counted();
   $("#at").textContent = decimals(threshold(), 3);
   $("#counts").textContent = fill(words.counts, {
-    a: grouped(found.anomalous), n: grouped(found.normal), f: grouped(found.unreadable),
+    a: grouped(verdicts.anomalous), n: grouped(verdicts.normal), f: grouped(verdicts.unreadable),
   });
-  $("#quality").textContent = fill(found.alarms + found.defects ? words.quality : words.no_quality, {
-    g: grouped(found.good), b: grouped(found.bad), u: grouped(found.unsure),
-    p: share(found.hits, found.alarms), r: share(found.hits, found.defects),
+  $("#quality").textContent = fill(alarms + defects ? words.quality : words.no_quality, {
+    g: grouped(labels.good), b: grouped(labels.bad), u: grouped(labels.unsure),
+    p: share(hits, alarms), r: share(hits, defects),
   });
   $("#reset").hidden = tried === null;
   if (tried === null) $("#slider").value = run.threshold;
   if (document.activeElement !== $("#exact")) $("#exact").value = Number(threshold().toFixed(4));
   showCommand();
-  showReferences(found.good);
+  showReferences(labels.good);
 };
 
 const showCommand = () => {
@@ -91,7 +93,13 @@ $("#make").addEventListener("click", async () => {
 
 for (const button of all(".copy")) {
   button.addEventListener("click", async () => {
-    await navigator.clipboard.writeText($("code", button.parentElement).textContent);
+    const code = $("code", button.parentElement);
+    try {
+      await navigator.clipboard.writeText(code.textContent);
+    } catch { // not permitted: it is selected instead
+      getSelection().selectAllChildren(code);
+      return;
+    }
     const before = button.textContent;
     button.textContent = words.copied;
     setTimeout(() => { button.textContent = before; }, 1500);

@@ -72,9 +72,9 @@ ENGLISH = ReviewWords(
     keys="Keys: ↓ ↑ or j k move · g good · b bad · u unsure · x no label · z undo · "
     "space picture · Enter enlarge · Esc close",
     script={
-        "finished": "Finished: {n} images",
-        "running": "Running: {n} images so far",
-        "interrupted": "Interrupted after {n} images; repeat the command with --resume",
+        "finished": "Images: {n} (finished)",
+        "running": "Images: {n} (running)",
+        "interrupted": "Images: {n} (interrupted; repeat the command with --resume)",
         "stopped": "The server does not answer. Start moeclip review again.",
         "counts": "{a} anomalous, {n} normal, {f} unreadable",
         "quality": "Labels: {g} good, {b} bad, {u} unsure. Precision {p}, recall {r}",

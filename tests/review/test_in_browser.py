@@ -81,7 +81,7 @@ def test_a_run_is_labelled_with_keys_while_it_goes_on(page, growing, serve, tmp_
 
     growing.add(("a/5.png", 0.3), ("c/6.png", 0.95))
     growing.finish()
-    page.wait("document.querySelector('#state').textContent === 'Finished: 6 images'")
+    page.wait("document.querySelector('#state').textContent === 'Images: 6 (finished)'")
     assert page.run(NAMES) == ["a/5.png", "a/2.png"]
     assert text(page, "#recut code").endswith("/out --threshold 0.7")
     server.post("label", {"image": 4, "label": "bad"})  # in another window
