@@ -171,9 +171,9 @@ class Review:
         good = [
             image.record
             for image in self.results.images()
-            if image.record is not None and self.labels.label(image.row.path) == "good"
+            if image.row.error is None and self.labels.label(image.row.path) == "good"
         ]
-        self.references.start(run, [run.image(record) for record in good])
+        self.references.start(run, good)
         return JSONResponse(self._reference_progress(), 202)
 
     def _image(self, number: object) -> ReviewedImage:

@@ -8,7 +8,6 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from moeclip_cli.discovery.remote import state_of
 from moeclip_cli.errors import ImageError
 from moeclip_cli.images.decode import decode
 from moeclip_cli.images.encode import encode_picture
@@ -19,6 +18,7 @@ from moeclip_cli.pictures.colours import UNDER_COLOURS, ColourScale
 from moeclip_cli.pictures.panels import shrunk
 from moeclip_cli.review.cache import BoundedCache
 from moeclip_cli.review.results import LiveResults, ReviewedImage
+from moeclip_cli.review.whereabouts import whereabouts
 
 Kind = Literal["original", "overlay", "map"]
 Size = Literal["small", "large", "full"]
@@ -108,12 +108,8 @@ class Pictures:
 
     def _original(self, image: ReviewedImage) -> NDArray[np.uint8]:
         """The image as it was scored."""
-        run, record = self._results.run, image.record
-        if record is None:
-            raise ImageError("The run has not noted which file this is; finish it with --resume.")
-        place = run.image(record)
-        if record.holds and state_of(place) != (record.size, record.modified_ns):
-            raise ImageError("The image is missing or has changed since it was scored.")
+        run = self._results.run
+        place = whereabouts(run, image.record)
         return decode(place, max_pixels=run.settings["max_pixels"]).pixels
 
     def _result(self, image: ReviewedImage, threshold: float) -> Result | None:

@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING, Any, Literal
 from moeclip_cli.checkpoints.builtin import BUILTIN_TOWERS, DEFAULT_TOWER
 from moeclip_cli.choices import FALSE_ALARMS
 from moeclip_cli.errors import UsageError
+from moeclip_cli.review.whereabouts import whereabouts
 from moeclip_cli.runs.finished_run import FinishedRun
+from moeclip_cli.runs.input_log import InputRecord
 
 if TYPE_CHECKING:
     from moeclip_cli.discovery.places import ImagePlace
@@ -61,12 +63,12 @@ class ReferenceMaker:
         self._lock = threading.Lock()
         self._stopping = False
 
-    def start(self, run: FinishedRun, images: list[ImagePlace]) -> None:
+    def start(self, run: FinishedRun, images: list[InputRecord | None]) -> None:
         """Begin a profile.
 
         Args:
             run: the run with its prompt and framing.
-            images: of good parts.
+            images: the files of good parts when they were scored.
 
         Raises:
             UsageError: if there are too few, a profile is being made, or the run has several
@@ -91,7 +93,7 @@ class ReferenceMaker:
         """Begin no further image."""
         self._stopping = True
 
-    def _work(self, run: FinishedRun, images: list[ImagePlace]) -> None:
+    def _work(self, run: FinishedRun, images: list[InputRecord | None]) -> None:
         try:
             made = reference_profile(run, images, self._advance)
             path = self._write(made)
@@ -121,7 +123,7 @@ class ReferenceMaker:
 
 
 def reference_profile(
-    run: FinishedRun, images: list[ImagePlace], advance: Callable[[], None]
+    run: FinishedRun, images: list[InputRecord | None], advance: Callable[[], None]
 ) -> ReferenceProfile:
     """A profile as `moeclip calibrate --references` makes it from images of a run.
 
@@ -150,7 +152,8 @@ def reference_profile(
             yield path
 
     settings = run.settings
-    kept, others = divided(images, FALSE_ALARMS)
+    places = [whereabouts(run, image) for image in images]
+    kept, others = divided(places, FALSE_ALARMS)
     inspector = Inspector(
         load_model(_tower(settings), image_size=_image_size(settings)),
         references=counted(kept),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import threading
 import time
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -86,9 +87,12 @@ class LiveResults:
     def __init__(self, folder: Path) -> None:
         self.folder, self.epoch = folder, 0
         self._lock = threading.Lock()
-        self._numbers: dict[str, int] = {}
+        # A path has several rows if its file was replaced while it was watched: their number from 0
+        # is part of the key.
+        self._numbers: dict[tuple[str, int], int] = {}
         self._images: dict[int, ReviewedImage] = {}
-        self._records: dict[str, InputRecord] = {}
+        self._rows_of: Counter[str] = Counter()
+        self._records: dict[str, list[InputRecord]] = {}
         self._log = Tail(folder / INPUTS, _lines)
         self._tail: tuple[Path, Tail] | None = None
         self._whole: tuple[int, int] | None = None
@@ -149,6 +153,7 @@ class LiveResults:
             if void or replaced:
                 self.epoch += 1
                 self._images.clear()
+                self._rows_of.clear()
             for row in rows:
                 self._add(row)
 
@@ -186,18 +191,23 @@ class LiveResults:
         return [] if state is None else list(self.run.rows()), True
 
     def _read_log(self) -> None:
-        lines, _ = self._log.new_records()
+        lines, replaced = self._log.new_records()
+        if replaced:
+            self._records.clear()
         for line in lines:
             try:
                 record = InputRecord(**json.loads(line))
             except (ValueError, TypeError):  # a line that a killed process left
                 continue
-            self._records[readable(record.path)] = record
+            self._records.setdefault(readable(record.path), []).append(record)
 
     def _add(self, row: Row) -> None:
         path = readable(row.path)
-        number = self._numbers.setdefault(path, len(self._numbers))
-        self._images[number] = ReviewedImage(number, row, self._records.get(path))
+        before, records = self._rows_of[path], self._records.get(path, [])
+        self._rows_of[path] += 1
+        number = self._numbers.setdefault((path, before), len(self._numbers))
+        record = records[before] if before < len(records) else None
+        self._images[number] = ReviewedImage(number, row, record)
 
 
 def _identity(run: FinishedRun) -> tuple[Any, ...]:

@@ -233,7 +233,7 @@ def test_images_labelled_good_become_a_profile(moeclip, parts, serve, tmp_path):
     while (progress := server.state()["references"])["state"] == "working":
         threading.Event().wait(0.05)
     assert progress["state"] == "failed"
-    assert "d.png cannot be read" in progress["text"]
+    assert "d.png is missing or has changed" in progress["text"]
     assert not (tmp_path / "out/profile-2.moeclip").exists()
 
 

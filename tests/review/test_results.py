@@ -1,12 +1,15 @@
 from __future__ import annotations
 
+import shutil
+
 import numpy as np
 import pytest
 from support.review import GrowingRun
 
-from moeclip_cli.errors import UsageError
+from moeclip_cli.errors import ImageError, UsageError
 from moeclip_cli.files import replacing
 from moeclip_cli.review.results import LiveResults
+from moeclip_cli.review.whereabouts import whereabouts
 from moeclip_cli.runs.lock import WriterLock
 
 
@@ -75,3 +78,35 @@ def test_a_damaged_or_removed_folder_is_one_sentence(growing):
     (growing.folder / "run.json").unlink()
     with pytest.raises(UsageError, match=r"run\.json is missing"):
         results.refresh()
+
+
+def test_each_row_of_a_file_that_was_replaced_is_an_image_of_its_own(tmp_path):
+    run = GrowingRun(tmp_path / "out")
+    run.add(("latest.png", 0.9))
+    (tmp_path / "latest.png").unlink()
+    run.add(("first.png", 0.1))
+    shutil.move(tmp_path / "first.png", tmp_path / "latest.png")
+    run.add(("latest.png", 0.2))
+    results = LiveResults(run.folder)
+    assert [path for _, path, _ in shown(results)] == ["latest.png", "first.png", "latest.png"]
+    first, _, latest = results.images()
+    with pytest.raises(ImageError, match=r"latest\.png is missing or has changed"):
+        whereabouts(results.run, first.record)
+    assert whereabouts(results.run, latest.record) == tmp_path / "latest.png"
+
+
+def test_a_picture_that_a_watch_has_moved_is_found(tmp_path):
+    run = GrowingRun(tmp_path / "out", moved_to="sorted")
+    run.add(("in/1.png", 0.9), ("in/2.png", 0.1))
+    for source, target in (
+        ("in/1.png", "sorted/bad/in/1.png"),
+        ("in/2.png", "sorted/good/in/2.png"),
+    ):
+        (tmp_path / target).parent.mkdir(parents=True)
+        shutil.move(tmp_path / source, tmp_path / target)
+    (tmp_path / "sorted/good/in/2.png").write_bytes(b"another one")
+    results = LiveResults(run.folder)
+    bad, good = results.images()
+    assert whereabouts(results.run, bad.record) == tmp_path / "sorted/bad/in/1.png"
+    with pytest.raises(ImageError, match="missing or has changed"):
+        whereabouts(results.run, good.record)

@@ -42,6 +42,7 @@ class GrowingRun:
         table_format: TableFormat = "csv",
         *,
         keep_maps: bool = True,
+        moved_to: str | None = None,
         **more: Any,
     ) -> None:
         self.folder, self._keep = folder, keep_maps
@@ -52,6 +53,8 @@ class GrowingRun:
             "save_maps": False, **({"keep_maps": True} if keep_maps else {}), **more,
         }  # fmt: skip
         environment = {"started": "2026-01-31T14:05:00+00:00", "directory": str(folder.parent)}
+        if moved_to is not None:
+            environment["moved_to"] = moved_to
         self.card = RunCard(folder, settings, environment)
         self.table = open_table(folder, table_format, resume=False)
         self.log = InputLog(folder, resume=False)
