@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 import threading
 import webbrowser
 from dataclasses import dataclass
@@ -65,7 +67,7 @@ def review(
         print(address, flush=True)
         if not quiet:
             console.note(f"The page is open until Ctrl-C; labels go to {folder / 'labels.csv'}.")
-        if page.open_:  # a browser may take its time
+        if page.open_ and _has_window():  # a browser may take its time
             threading.Thread(target=webbrowser.open, args=(address,), daemon=True).start()
 
     serve_review(
@@ -77,3 +79,9 @@ def review(
     )
     if not quiet:
         console.note("Stopped.")
+
+
+def _has_window() -> bool:
+    """Whether a browser has a window to open; one in the terminal would cover what is there."""
+    wanted = ("BROWSER", "DISPLAY", "WAYLAND_DISPLAY")
+    return sys.platform != "linux" or any(os.environ.get(name) for name in wanted)

@@ -41,8 +41,11 @@ const commonOf = (folders) => {
   return found;
 };
 
-const picture = (image, kind, size) =>
-  `picture/${image.number}/${kind}/${size}?threshold=${threshold()}&epoch=${run.epoch}`;
+// Only what is drawn from a kept map depends on the threshold that is tried.
+const picture = (image, kind, size) => {
+  const drawn = kind !== "original" && run.maps ? threshold() : run.threshold;
+  return `picture/${image.number}/${kind}/${size}?threshold=${drawn}&epoch=${run.epoch}`;
+};
 
 const say = (text) => {
   const message = $("#message");
@@ -50,9 +53,16 @@ const say = (text) => {
   message.hidden = !text;
 };
 
+const pause = (milliseconds) => new Promise((done) => { setTimeout(done, milliseconds); });
+
 const ask = async (path, body) => {
   const options = body === undefined ? {} : { method: "POST", body: JSON.stringify(body) };
-  const answer = await fetch(path, { ...options, priority: "high" });
+  // The server may end a connection just when it is used again.
+  const again = async () => {
+    await pause(300);
+    return fetch(path, options);
+  };
+  const answer = await fetch(path, { ...options, priority: "high" }).catch(again);
   const content = await answer.json();
   if (!answer.ok) throw new Error(content.detail);
   return content;

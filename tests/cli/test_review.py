@@ -8,6 +8,7 @@ import re
 import signal
 import subprocess
 import sys
+import threading
 
 import pytest
 from support.review import GrowingRun
@@ -25,9 +26,9 @@ def growing(tmp_path):
     return run
 
 
-def start(start_moeclip, *options):
+def start(start_moeclip, *options, **env):
     """The process and the address of the page: its port and its path."""
-    process = start_moeclip("review", "out", "--no-open", *options)
+    process = start_moeclip("review", "out", *options, env=env)
     found = re.fullmatch(r"http://127\.0\.0\.1:(\d+)(/[\w-]{32}/)\n", process.stdout.readline())
     return process, int(found[1]), found[2]
 
@@ -38,17 +39,32 @@ def label(port, path, image):
     return reply(connection.getresponse()).status
 
 
-def test_a_killed_server_has_kept_every_label_and_ctrl_c_ends_it(start_moeclip, growing):
-    process, port, path = start(start_moeclip)
+@pytest.fixture
+def browser(tmp_path):
+    """A browser that notes the address: the value of BROWSER, and the note."""
+    program, note = tmp_path / "browser", tmp_path / "opened"
+    program.write_text(f'#!/bin/sh\nprintf %s "$1" > {note}.part && mv {note}.part {note}\n')
+    program.chmod(0o755)
+    return f"{program} %s", note
+
+
+def test_a_killed_server_has_kept_every_label_and_ctrl_c_ends_it(start_moeclip, growing, browser):
+    opens, note = browser
+    process, port, path = start(start_moeclip, BROWSER=opens)
+    while not note.exists():
+        threading.Event().wait(0.02)
+    assert note.read_text() == f"http://127.0.0.1:{port}{path}"
+    note.unlink()
     assert label(port, path, 0) == 200
     process.kill()
     process.wait(SECONDS)
-    process, port, again = start(start_moeclip, "--quiet")
+    process, port, again = start(start_moeclip, "--quiet", "--no-open", BROWSER=opens)
     assert again != path
     assert label(port, again, 1) == 200
     process.send_signal(signal.SIGINT)
     assert process.communicate(timeout=SECONDS) == ("", "")
     assert process.returncode == 0
+    assert not note.exists()
     with LabelJournal(growing.folder) as journal:
         assert [journal.label(name) for name in ("1.png", "2.png")] == ["bad", "bad"]
 

@@ -204,13 +204,12 @@ def test_pictures_are_held_in_bounded_memory():
 
 
 def test_images_labelled_good_become_a_profile(moeclip, parts, serve, tmp_path):
-    reference = ("--reference", parts, "--image-size", 112, "--out", "out", "-q")
-    assert moeclip("score", parts, *reference).exit_code == 0
+    run = GrowingRun(tmp_path / "out", model="dinov2-vits14", image_size=112)
+    names = ["parts/d.png", "parts/left/a.png", "parts/left/b.jpg"]
+    run.add(*((name, 0.1) for name in (*names, "parts/right/c.bmp")))
     server = serve()
-    server.post("references", {}).problem(409)
-    good = [row["number"] for path, row in server.rows().items() if "right" not in path]
-    assert len(good) == 3
-    for number in good:
+    assert "Label two images" in server.post("references", {}).problem(409)
+    for number in range(3):
         server.post("label", {"image": number, "label": "good"})
     assert server.post("references", {}).status == 202
     while (progress := server.state()["references"])["state"] == "working":
@@ -220,9 +219,8 @@ def test_images_labelled_good_become_a_profile(moeclip, parts, serve, tmp_path):
     made = Profile.load(tmp_path / "out/profile.moeclip")
     assert progress["command"].endswith(f"--profile {tmp_path / 'out/profile.moeclip'}")
 
-    images = [parts / "d.png", parts / "left/a.png", parts / "left/b.jpg"]
     options = ("--references", "--image-size", 112, "--prompt", made.prompt, "-q")
-    assert moeclip("calibrate", *images, *options, "--profile", "same.moeclip").exit_code == 0
+    assert moeclip("calibrate", *names, *options, "--profile", "same.moeclip").exit_code == 0
     same = Profile.load("same.moeclip")
     assert sorted(made.scores) == pytest.approx(sorted(same.scores), abs=1e-5)
     assert made.settings["image_size"] == same.settings["image_size"] == 112
