@@ -59,7 +59,7 @@ class Review:
         self.results, self.labels, self._token = results, labels, token
         self._language, self._explain = language, explain
         self.pictures = Pictures(results)
-        self.references = ReferenceMaker(results.folder, explain)
+        self.references = ReferenceMaker(explain)
         # Each picture is drawn by a thread; more at once would take more memory, not less time.
         self._drawing = asyncio.Semaphore(choose_workers(None))
 

@@ -235,6 +235,22 @@ def test_images_labelled_good_become_a_profile(moeclip, parts, serve, tmp_path):
     assert not (tmp_path / "out/profile-2.moeclip").exists()
 
 
+def test_a_profile_that_is_being_made_ends_with_the_server(growing, serve):
+    server = serve()
+    for number in range(2):
+        server.post("label", {"image": number, "label": "good"})
+    assert server.post("references", {}).status == 202
+    server.post("references", {}).problem(409)
+    maker = server.review.references
+    while maker._process is None:
+        threading.Event().wait(0.01)
+    maker.stop()
+    while maker.progress.state == "working":
+        threading.Event().wait(0.01)
+    assert maker._process.returncode != 0
+    assert "the profile ended" in server.state()["references"]["text"]
+
+
 def test_labels_of_an_earlier_review_are_shown(growing, serve):
     with LabelJournal(growing.folder) as journal:
         journal.give("a/2.png", "unsure")
