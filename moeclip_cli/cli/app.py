@@ -26,6 +26,7 @@ from moeclip_cli.cli.options import wants_traceback
 from moeclip_cli.cli.parameters import Command
 from moeclip_cli.cli.profile import profile_app
 from moeclip_cli.cli.recut import recut
+from moeclip_cli.cli.review import review
 from moeclip_cli.cli.score import score
 from moeclip_cli.cli.serve import serve
 from moeclip_cli.cli.settings import SettingsCommand
@@ -92,6 +93,7 @@ app = typer.Typer(
 app.command(cls=ScoreCommand)(score)
 app.command(cls=ScoreCommand)(watch)
 app.command(cls=SettingsCommand)(serve)
+app.command(cls=Command)(review)
 app.command(cls=Command)(recut)
 app.command(cls=Command)(compare)
 app.command(cls=SettingsCommand)(heatmap)

@@ -33,8 +33,6 @@ if TYPE_CHECKING:
 _HIGHEST_SCORES = 5
 _PROFILE = "moeclip-profile.json"
 _REFERENCE_PROFILE = "profile.moeclip"
-# With so many images more than twice those that the rate takes, half of them are enough references.
-_SPARE = 8
 
 
 @dataclass(frozen=True)
@@ -209,32 +207,23 @@ def _compare(
 
     The threshold is from these scores: those of the references or, after a split, of the others.
     """
-    from moeclip_cli.inspection.conformal import images_needed
-    from moeclip_cli.inspection.profile import calibrated
+    from moeclip_cli.inspection.profile import calibrated, divided
 
     rate, prompt = calibration.false_alarms, calibration.prompt
-    paths = [ref.path for ref in found]
-    if len(paths) < 2:
-        raise UsageError("A profile with references takes at least two different good parts.")
-    split = calibration.split
-    if split is None:
-        split = len(paths) >= 2 * images_needed(rate) + _SPARE
-    if split and len(paths) < 4:
-        raise UsageError("--split takes at least four images: two references and two others.")
-    # Every other one, so that both halves cover the whole series.
+    kept, others = divided([ref.path for ref in found], rate, calibration.split)
     inspector = model.load_inspector(
         run,
         quiet=quiet,
         images=images,
-        references=paths[::2] if split else paths,
+        references=kept,
         framing=framing,
     )
     references = inspector.references
     assert references is not None  # noqa: S101
     scores, failed = dict(zip(references.names, references.scores, strict=False)), 0
-    if split:
-        scores, failed = _score(inspector, paths[1::2], prompt, run, quiet=quiet)
-    rule: Rule = "split" if split else "jackknife+"
+    if others:
+        scores, failed = _score(inspector, others, prompt, run, quiet=quiet)
+    rule: Rule = "split" if others else "jackknife+"
     made = calibrated(
         references, scores.values(), prompt, inspector.settings, rule, rate, calibration.unsure_rate
     )

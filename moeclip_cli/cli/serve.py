@@ -171,7 +171,7 @@ def serve(
 
     from moeclip_cli.parallel.cores import choose_workers
     from moeclip_cli.server.app import Service
-    from moeclip_cli.server.running import listen
+    from moeclip_cli.server.listening import listen
     from moeclip_cli.server.running import run as run_server
 
     token = read_token(server.token_file, os.environ.get(TOKEN))

@@ -15,7 +15,12 @@ from moeclip_cli.checkpoints.configuration import read_record
 from moeclip_cli.choices import PRECISIONS, Precision
 from moeclip_cli.errors import ModelError, UsageError
 from moeclip_cli.files import replacing
-from moeclip_cli.inspection.conformal import attainable_rate, conformal_threshold, in_words
+from moeclip_cli.inspection.conformal import (
+    attainable_rate,
+    conformal_threshold,
+    images_needed,
+    in_words,
+)
 from moeclip_cli.inspection.setting_names import NONE, label, shown
 from moeclip_cli.model.config import Domain
 
@@ -28,6 +33,10 @@ _WITH_BAND = 3
 _BAND = ("unsure_threshold", "unsure_rate")
 
 _P = TypeVar("_P", bound="Profile")
+_T = TypeVar("_T")
+
+# With so many images more than twice those that the rate takes, half of them are enough references.
+_SPARE = 8
 
 Rule = Literal["split", "jackknife+"]
 """Origin of the scores of a threshold: images apart from all else, or the references themselves."""
@@ -330,6 +339,34 @@ def unsure_threshold(scores: Sequence[float], rate: float | None) -> float | Non
     if rate is None:
         return None
     return conformal_threshold(scores, attainable_rate(len(scores), rate))
+
+
+def divided(
+    paths: list[_T], false_alarms: float, split: bool | None = None
+) -> tuple[list[_T], list[_T]]:
+    """The images of good parts that become references, and those that the threshold is found on.
+
+    Args:
+        paths: of all images.
+        false_alarms: rate in (0, 1) that the threshold is for.
+        split: whether half of the images are no references; by default, if there are enough.
+
+    Returns:
+        The second part is empty if the threshold is from the references, each left out in turn.
+
+    Raises:
+        UsageError: if there are too few images.
+    """
+    if len(paths) < 2:
+        raise UsageError("A profile with references takes at least two different good parts.")
+    if split is None:
+        split = len(paths) >= 2 * images_needed(false_alarms) + _SPARE
+    if not split:
+        return paths, []
+    if len(paths) < 4:
+        raise UsageError("`split` takes at least four images: two references and two others.")
+    # Every other one, so that both halves cover the whole series.
+    return paths[::2], paths[1::2]
 
 
 def _require_two(references: References) -> None:

@@ -42,8 +42,12 @@ class FinishedRun:
     card: dict[str, Any]
 
     @classmethod
-    def open(cls, folder: Path) -> FinishedRun:
+    def open(cls, folder: Path, *, unfinished: bool = False) -> FinishedRun:
         """Read the run card of a folder.
+
+        Args:
+            folder: the output folder.
+            unfinished: take a run that goes on, or was interrupted, too. Its table may be missing.
 
         Raises:
             UsageError: if the folder is not the output of a finished `moeclip score`.
@@ -55,11 +59,13 @@ class FinishedRun:
             )
         if SCORE.setting not in card.get("settings", {}):
             raise UsageError(f"{folder} contains results of another command than 'moeclip score'.")
+        found = cls(folder, card)
         if card.get("state") != "finished":
+            if unfinished:
+                return found
             raise UsageError(
                 f"The run in {folder} is unfinished; repeat its command with --resume first."
             )
-        found = cls(folder, card)
         if not is_present(found.table):
             raise UsageError(f"{found.table} is missing; 'moeclip verify' tells what else is.")
         return found

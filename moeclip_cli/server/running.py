@@ -3,55 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import signal
 import socket
-import threading
-from collections.abc import Callable, Generator
-from contextlib import contextmanager, suppress
-from functools import partial
+from collections.abc import Callable
+from contextlib import suppress
 from types import FrameType
-from typing import Any, cast
 
-import uvicorn
-
-from moeclip_cli.errors import UsageError
 from moeclip_cli.server.app import Service
-from moeclip_cli.server.protocol import Connection
-
-_SIGNALS = (signal.SIGINT, signal.SIGTERM)
-_FLUSH_SECONDS = 5  # for clients to read their answers after the last one is ready
-_SPARE_FILES = 100  # open files besides connections
-_MOST_FILES = 65_536
-_MOST_CONNECTIONS = 4096
-
-
-def listen(host: str, port: int) -> socket.socket:
-    """A socket that accepts connections.
-
-    Args:
-        host: address or name of this machine.
-        port: number; 0 for any free one.
-
-    Raises:
-        UsageError: if the address is not of this machine, or the port is in use or not permitted.
-    """
-    try:
-        family, kind, _, _, address = socket.getaddrinfo(
-            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
-        )[0]
-        found = socket.socket(family, kind)
-        with suppress(OSError):  # Windows would share the port with another program
-            found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        found.bind(address)
-        found.listen()
-    except OSError as error:
-        reason = (error.strerror or str(error)).lower()
-        raise UsageError(
-            f"The server cannot listen on {host}, port {port}: {reason}. Choose others with `host` "
-            "and `port`."
-        ) from error
-    return found
+from moeclip_cli.server.listening import QuietServer
 
 
 def run(
@@ -78,7 +37,7 @@ def run(
     Server(service, listener, log, listening, ready).run_until_stopped()
 
 
-class Server(uvicorn.Server):
+class Server(QuietServer):
     """A server that answers during its last inspections that it is not ready any more.
 
     Args:
@@ -97,21 +56,7 @@ class Server(uvicorn.Server):
         listening: Callable[[], None],
         ready: Callable[[], None],
     ) -> None:
-        # What clients do wrong is answered and counted, not printed.
-        logging.getLogger("uvicorn.error").addHandler(logging.NullHandler())
-        logging.getLogger("uvicorn.error").propagate = False
-        config = uvicorn.Config(
-            service.application(log),
-            http=cast(Any, partial(Connection, permitted_connections())),
-            ws="none",
-            lifespan="off",
-            log_config=None,
-            access_log=False,
-            proxy_headers=False,
-            server_header=False,
-            timeout_graceful_shutdown=_FLUSH_SECONDS,
-        )
-        super().__init__(config)
+        super().__init__(service.application(log))
         self._service, self._listener = service, listener
         self._on_listening, self._on_ready = listening, ready
 
@@ -163,32 +108,3 @@ class Server(uvicorn.Server):
         if self._service.in_hand.stopping and sig == signal.SIGINT:
             self.force_exit = self.should_exit = True
         self.stop()
-
-    @contextmanager
-    def capture_signals(self) -> Generator[None, None, None]:
-        """Handle signals without raising them again at the end: stopping is not an error."""
-        if threading.current_thread() is not threading.main_thread():
-            yield
-            return
-        before = {number: signal.signal(number, self.handle_exit) for number in _SIGNALS}
-        try:
-            yield
-        finally:
-            for number, handler in before.items():
-                signal.signal(number, handler)
-
-
-def permitted_connections() -> int:
-    """Most connections, by the limit of open files, which is raised as far as permitted."""
-    try:
-        import resource
-    except ImportError:  # Windows has no such limit
-        return _MOST_CONNECTIONS
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    files = min(_MOST_FILES, hard if hard != resource.RLIM_INFINITY else _MOST_FILES)
-    if soft != resource.RLIM_INFINITY and files > soft:
-        with suppress(OSError, ValueError):
-            resource.setrlimit(resource.RLIMIT_NOFILE, (files, hard))
-            soft = files
-    available = _MOST_FILES if soft == resource.RLIM_INFINITY else soft
-    return max(1, min(_MOST_CONNECTIONS, available - _SPARE_FILES))

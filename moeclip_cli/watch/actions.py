@@ -20,7 +20,7 @@ from moeclip_cli.watch.outbox import Message
 from moeclip_cli.watch.picture import Picture
 
 UNREADABLE = "unreadable"
-_FOLDERS = {NORMAL: "good", UNSURE: "unsure", ANOMALOUS: "bad"}
+FOLDERS = {NORMAL: "good", UNSURE: "unsure", ANOMALOUS: "bad"}
 
 
 @dataclass
@@ -50,7 +50,7 @@ class Actions:
         """The path that a picture goes to, if it is moved."""
         if self.move_to is None:
             return None
-        folder = UNREADABLE if event["error"] is not None else _FOLDERS[event["verdict"]]
+        folder = UNREADABLE if event["error"] is not None else FOLDERS[event["verdict"]]
         return str(free_path(self.move_to / folder, picture, event["id"][:8]))
 
     def perform(self, in_hand: InHand, path: Path) -> None:
@@ -99,4 +99,4 @@ class Actions:
 
 def moved_folders(move_to: Path) -> list[Path]:
     """The folders that pictures are moved to."""
-    return [move_to / name for name in (*_FOLDERS.values(), UNREADABLE)]
+    return [move_to / name for name in (*FOLDERS.values(), UNREADABLE)]

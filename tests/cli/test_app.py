@@ -16,6 +16,7 @@ COMMANDS = [
     "calibrate",
     "train",
     "benchmark",
+    "review",
     "verify",
     "models",
     "models list",

@@ -16,7 +16,7 @@ from support.server import SECONDS, png, reply
 
 from moeclip_cli.errors import UsageError
 from moeclip_cli.inspection.profile import Profile
-from moeclip_cli.server.running import listen
+from moeclip_cli.server.listening import listen
 
 TOKEN = "correct-horse-battery"
 

@@ -197,7 +197,7 @@ def test_what_is_not_http_gets_a_problem_document(live, sent):
 
 
 def test_connections_above_the_limit_are_refused(live, monkeypatch):
-    monkeypatch.setattr("moeclip_cli.server.running._MOST_CONNECTIONS", 2)
+    monkeypatch.setattr("moeclip_cli.server.listening._MOST_CONNECTIONS", 2)
     server = live()
     connections = [server.connect() for _ in range(2)]
     wait_until(lambda: len(server.server.server_state.connections) == 2)

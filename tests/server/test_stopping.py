@@ -8,8 +8,8 @@ import pytest
 from support.server import SECONDS, LiveServer, answered, png
 
 from moeclip_cli.errors import UsageError
+from moeclip_cli.server.listening import listen
 from moeclip_cli.server.products import Product
-from moeclip_cli.server.running import listen
 from moeclip_cli.server.settings import Limits
 
 HEAD = b"POST /inspect HTTP/1.1\r\nHost: x\r\n"

@@ -11,6 +11,7 @@ FLOORS = (
     {"reports"},
     {"runs"},
     {"server", "training", "watch"},
+    {"review"},
     {"cli"},
     {"__main__", "moeclip_cli"},
 )

@@ -16,8 +16,9 @@ from typing import Any
 from PIL import Image
 
 from moeclip_cli.server.app import Service
+from moeclip_cli.server.listening import listen
 from moeclip_cli.server.products import Product
-from moeclip_cli.server.running import Server, listen
+from moeclip_cli.server.running import Server
 from moeclip_cli.server.settings import Limits
 from support.samples import colour_picture
 

@@ -25,7 +25,7 @@ def jpeg_url(content: bytes) -> str:
 
 @dataclass(frozen=True)
 class Document:
-    """The frame of a page: one file that makes no requests.
+    """The frame of a page: one file that makes no requests, unless it is served.
 
     Its content security policy allows pictures in the page, and the style and the script that are
     written here. Whatever a file name or a prompt contains, it cannot run.
@@ -36,6 +36,8 @@ class Document:
         scripts: names of scripts in this package.
         css: further rules.
         language: of the text, such as "en".
+        script: further script.
+        served: whether the page may also ask the server that it comes from.
     """
 
     title: str
@@ -43,14 +45,21 @@ class Document:
     scripts: tuple[str, ...] = ("report.js",)
     css: str = ""
     language: str = "en"
+    script: str = ""
+    served: bool = False
+
+    @property
+    def policy(self) -> str:
+        """The content security policy."""
+        own, asked = (" 'self'", " connect-src 'self';") if self.served else ("", "")
+        return (
+            f"default-src 'none'; img-src data:{own};{asked} style-src {_source(self._style())}; "
+            f"script-src {_source(self._script())}; base-uri 'none'; form-action 'none'"
+        )
 
     def start(self) -> str:
         """The document up to its main content."""
-        style, script = self._style(), self._script()
-        policy = (
-            f"default-src 'none'; img-src data:; style-src {_source(style)}; "
-            f"script-src {_source(script)}; base-uri 'none'; form-action 'none'"
-        )
+        style, policy = self._style(), self.policy
         return (
             f'<!doctype html>\n<html lang="{self.language}">\n<head>\n<meta charset="utf-8">\n'
             f'<meta http-equiv="Content-Security-Policy" content="{policy}">\n'
@@ -67,7 +76,7 @@ class Document:
         return f"\n{''.join(map(_resource, self.styles))}{self.css}"
 
     def _script(self) -> str:
-        return f"\n{''.join(map(_resource, self.scripts))}"
+        return f"\n{''.join(map(_resource, self.scripts))}{self.script}"
 
 
 def _source(content: str) -> str:

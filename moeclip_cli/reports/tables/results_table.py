@@ -8,7 +8,7 @@ from pathlib import Path
 from moeclip_cli.choices import TableFormat
 from moeclip_cli.errors import UsageError
 from moeclip_cli.inspection.result import Row
-from moeclip_cli.reports.tables.base import Table
+from moeclip_cli.reports.tables.base import Table, TextTable
 from moeclip_cli.reports.tables.csv_table import CsvTable, ExcelCsvTable, GermanExcelCsvTable
 from moeclip_cli.reports.tables.excel_table import ExcelTable
 from moeclip_cli.reports.tables.jsonl_table import JsonlTable
@@ -46,6 +46,19 @@ def open_table(folder: Path, table_format: TableFormat, *, resume: bool) -> Tabl
         message = f'Unknown table format "{table_format}". Choose {", ".join(_TABLES)}.'
         raise UsageError(message)
     return _TABLES[table_format](table_path(folder, table_format), resume=resume)
+
+
+def growing_table(folder: Path, table_format: TableFormat) -> tuple[type[TextTable], Path] | None:
+    """The class and the file of the rows that a run appends; None if there are none yet.
+
+    A table that is not readable until it is finished has a spool until then; once it is finished,
+    only `read_table` reads it.
+    """
+    kind, path = _TABLES[table_format], table_path(folder, table_format)
+    if issubclass(kind, TextTable):
+        return (kind, path) if path.exists() else None
+    spool = kind.spool_path(path)
+    return (JsonlTable, spool) if spool.exists() else None
 
 
 def read_table(folder: Path, table_format: TableFormat) -> Iterator[Row]:

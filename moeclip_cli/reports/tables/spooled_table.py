@@ -44,7 +44,7 @@ class SpooledTable(Table):
     def __init__(self, path: Path, *, resume: bool) -> None:
         require_extra(self.module, self.extra)
         self.path = path
-        self._spool_path = path.with_name(path.name + ".part.jsonl")
+        self._spool_path = self.spool_path(path)
         if not resume:
             with write_errors(path):
                 path.unlink(missing_ok=True)
@@ -55,6 +55,11 @@ class SpooledTable(Table):
                     spool.write(encode_rows(rows))
         self._spool = JsonlTable(self._spool_path, resume=resume)
         self.outdated = self.outdated or self._spool.outdated
+
+    @staticmethod
+    def spool_path(path: Path) -> Path:
+        """The spool file beside a table."""
+        return path.with_name(path.name + ".part.jsonl")
 
     @classmethod
     @abstractmethod
