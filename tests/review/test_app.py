@@ -17,6 +17,7 @@ from moeclip_cli.images.encode import encode_picture
 from moeclip_cli.inspection.compact_map import CompactMap
 from moeclip_cli.inspection.profile import Profile
 from moeclip_cli.inspection.recut import recut_result
+from moeclip_cli.inspection.verdicts import Threshold
 from moeclip_cli.reports.tables.results_table import read_table
 from moeclip_cli.review.cache import BoundedCache
 from moeclip_cli.review.labels import LabelJournal
@@ -167,7 +168,7 @@ def test_pictures_are_the_image_and_what_recut_would_draw(growing, serve, tmp_pa
     kept = CompactMap.from_png(growing.files.compact_map("a/1.png").read_bytes())
     for threshold in (0.3, 0.95):
         drawn = server.get(f"picture/0/overlay/large?threshold={threshold}")
-        expected = recut_result(row, threshold, None, kept).overlay(image)
+        expected = recut_result(row, Threshold(threshold), None, kept).overlay(image)
         assert drawn.content == encode_picture(expected, "jpeg", 88)
     assert pixels(server.get("picture/0/map/large")).shape == (240, 320, 3)
     assert max(pixels(server.get("picture/0/original/small")).shape) <= 144
