@@ -71,12 +71,20 @@ def fresh_network(recipe: Recipe, tokens: Statistics, detail: Statistics) -> MoE
     return MoECLIP(config, backbone, adapters, second).train()
 
 
-def compare(network: MoECLIP, batch: Cached) -> Comparison:
-    """What the network makes of pictures whose tokens were computed before."""
+def compare(network: MoECLIP, batch: Cached, detailed: Tensor | None = None) -> Comparison:
+    """What the network makes of pictures whose tokens were computed before.
+
+    Args:
+        network: the network.
+        batch: B pictures.
+        detailed: (B,) bool, the pictures that have tokens of the second tower; all by default.
+    """
     adapters = network.adapters
     for level, compared in enumerate(adapters.self_comparison):
         compared.distances = batch.distances[:, level]
     detail = None if adapters.detail is None else adapters.detail.standardised(batch.detail)
+    if detail is not None and detailed is not None:
+        detail = detail * detailed[:, None, None]
     levels = Levels(list(batch.tokens.unbind(1)), (), (batch.grid, batch.grid), detail)
     text = network.text_features(network.encode_prompts(["object"]))[0]
     return network.compare(levels, text)

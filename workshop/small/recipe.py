@@ -17,6 +17,8 @@ class Recipe:
         aggregation: compute maps of 3x3 and 5x5 means too, as in the paper.
         self_comparison: compare every patch with its own image.
         detail: put the tokens of the second tower beside those of DINOv2.
+        detail_dropout: share of pairs that are shown without the tokens of the second tower, so that
+            DINOv2 alone has to tell, too.
         relu: apply a LeakyReLU after the projections.
         joint_dim: dimension in which patches and text are compared.
         mix: weight of the adapted token; 0 for no experts.
@@ -39,11 +41,12 @@ class Recipe:
 
     layers: tuple[int, ...] = (3, 6, 9)
     size: int = 448
-    pairs: int = 1600
+    pairs: int = 1900
     photographs: float = 0.5
     aggregation: bool = False
     self_comparison: bool = True
     detail: bool = True
+    detail_dropout: float = 0.5
     relu: bool = True
     joint_dim: int = 256
     mix: float = 0.1

@@ -121,7 +121,7 @@ class Trainer:
         for group in self._optimiser.param_groups:
             group["lr"] = self._rate()
         with torch.autocast("cpu", torch.bfloat16):
-            comparison = compare(self.network, batch)
+            comparison = compare(self.network, batch, self._detailed(len(batch.covered)))
         parts = losses(comparison, batch, self.network, recipe)
         self._optimiser.zero_grad()
         torch.stack(list(parts.values())).sum().backward()
@@ -135,6 +135,12 @@ class Trainer:
                 mean.lerp_(now, 1 - share)
         self.step += 1
         return {name: float(value.detach()) for name, value in parts.items()}
+
+    def _detailed(self, pictures: int) -> Tensor:
+        """The pictures (B,) that keep the tokens of the second tower: both of a pair, or none."""
+        rng = np.random.default_rng([self.recipe.seed, 2, self.step])
+        kept = rng.random(pictures // 2) >= self.recipe.detail_dropout
+        return torch.from_numpy(kept).repeat_interleave(2)
 
     @property
     def seen(self) -> int:
