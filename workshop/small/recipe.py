@@ -17,8 +17,8 @@ class Recipe:
         aggregation: compute maps of 3x3 and 5x5 means too, as in the paper.
         self_comparison: compare every patch with its own image.
         detail: put the tokens of the second tower beside those of DINOv2.
-        detail_dropout: share of pairs that are shown without the tokens of the second tower, so that
-            DINOv2 alone has to tell, too.
+        detail_dropout: share of pairs without the tokens of the second tower, so that those of
+            DINOv2 have to do alone, too.
         relu: apply a LeakyReLU after the projections.
         joint_dim: dimension in which patches and text are compared.
         mix: weight of the adapted token; 0 for no experts.
