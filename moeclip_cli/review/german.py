@@ -31,6 +31,7 @@ GERMAN: dict[str, Any] = {
     "undo": "Rückgängig",
     "advance": "Nach einer Einstufung zum nächsten Bild",
     "make_references": "Gute als Referenzen verwenden",
+    "to_use": "Damit bewerten:",
     "keys": "Tasten: ↓ ↑ oder j k bewegen · g gut · b schlecht · u unsicher · x keine Einstufung · "
     "z rückgängig · Leertaste Darstellung · Enter vergrößern · Esc schließen",
     "script": {
@@ -61,6 +62,5 @@ GERMAN: dict[str, Any] = {
         "reading": "Gute Bilder werden gelesen: {d} von {n}",
         "comparing": "{n} gute Bilder werden miteinander verglichen",
         "made": "{f}: {t}",
-        "use": "Damit bewerten:",
     },
 }

@@ -51,7 +51,6 @@ def _head(words: Words, own: ReviewWords) -> str:
     known = {
         "decimal": words.decimal,
         "thousands": words.thousands,
-        "all_folders": words.all_folders,
         "overlay_of": words.overlay_of,
         "no_picture": words.no_picture,
         "anomalous": words.verdict_name("anomalous"),
@@ -78,7 +77,7 @@ def _head(words: Words, own: ReviewWords) -> str:
         f'<button type="button" class="chip copy">{own.copy}</button> <span></span></p>\n'
         '<p id="references" class="quiet">'
         f'<button type="button" class="chip" id="make" disabled>{own.make_references}</button> '
-        f"<span></span> <span hidden>{own.script['use']} <code></code> "
+        f"<span></span> <span hidden>{own.to_use} <code></code> "
         f'<button type="button" class="chip copy">{own.copy}</button></span></p>\n'
         "</details>\n"
     )

@@ -38,6 +38,7 @@ class ReviewWords:
     undo: str
     advance: str
     make_references: str
+    to_use: str
     keys: str
     script: dict[str, str]
 
@@ -69,6 +70,7 @@ ENGLISH = ReviewWords(
     undo="Undo",
     advance="Go to the next image after a label",
     make_references="Use the good ones as references",
+    to_use="To score with it:",
     keys="Keys: ↓ ↑ or j k move · g good · b bad · u unsure · x no label · z undo · "
     "space picture · Enter enlarge · Esc close",
     script={
@@ -98,7 +100,6 @@ ENGLISH = ReviewWords(
         "reading": "Reading good images: {d} of {n}",
         "comparing": "Comparing {n} good images with each other",
         "made": "{f}: {t}",
-        "use": "To score with it:",
     },
 )
 
