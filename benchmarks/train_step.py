@@ -224,7 +224,7 @@ def plain_tokens(network: MoECLIP, clip: open_clip.CLIP, images: Tensor) -> Tens
     cls = visual.class_embedding.expand(len(x), 1, -1)
     grid = round(x.shape[1] ** 0.5)
     tokens: Tensor = visual.ln_pre(
-        torch.cat([cls, x], dim=1) + network.backbone.vision.positions_at(grid)
+        torch.cat([cls, x], dim=1) + network.backbone.vision.resized_positions(grid, grid)
     )
     return tokens
 

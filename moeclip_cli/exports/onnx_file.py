@@ -61,7 +61,7 @@ def export_onnx(
         require_extra(package, "onnx")
     description = describe(inspector, prompts, resizes=resizes, weights=weights)
     graph, arguments, shapes = _traced(inspector, description)
-    with _silence():
+    with _silence(), _constant_positions(inspector, description):
         program = torch.onnx.export(
             graph,
             kwargs=arguments,
@@ -76,6 +76,16 @@ def export_onnx(
     model = program.model_proto
     shrink_weights(model, weights)
     return _serialised(model, description)
+
+
+@contextlib.contextmanager
+def _constant_positions(inspector: Inspector, description: Description) -> Iterator[None]:
+    """Let the graph contain resized position embeddings, unless the aspect ratio can vary."""
+    backbone = inspector.model.network.backbone
+    sides = () if description.keeps_aspect else description.image_sizes
+    grids = [side // backbone.architecture.patch_size for side in sides]
+    with backbone.vision.keeping_positions((grid, grid) for grid in grids):
+        yield
 
 
 @contextlib.contextmanager

@@ -48,6 +48,14 @@ def test_a_graph_resizes_images_itself_at_every_size_of_a_frozen_tower(
     assert len(scores) == 1
 
 
+def test_position_embeddings_are_resized_before_the_export(resizing_content):
+    """Their bicubic filter is not the same in every runtime."""
+    graph = onnx.load_from_string(resizing_content).graph
+    resizing = [node for node in graph.node if node.op_type == "Resize"]
+    modes = {onnx.helper.get_node_attr_value(node, "mode") for node in resizing}
+    assert modes == {b"linear"}  # of the anomaly map
+
+
 def test_images_of_a_batch_can_have_different_prompts(inspector, graph_content, tmp_path):
     for number, name in enumerate(PROMPTS):
         save_image(tmp_path / f"{name}.png", seed=number)

@@ -66,7 +66,7 @@ def load_weights(network: MoECLIP, folder: Path) -> dict[str, Any]:
     towers = earlier.state_dict()
     # The earlier model may have been made for images of another size.
     grid = network.config.image_size // earlier.architecture.patch_size
-    towers["vision.positional_embedding"] = earlier.vision.positions_at(grid)
+    towers["vision.positional_embedding"] = earlier.vision.resized_positions(grid, grid)
     try:
         network.backbone.load_state_dict(towers)
         network.adapters.load_state_dict(checkpoint.tensors)

@@ -65,15 +65,15 @@ class ClipVision(VisionTower):
         grid = patches.shape[-1]
         tokens = patches.flatten(2).transpose(1, 2)
         cls = self.class_embedding.to(tokens.dtype).expand(tokens.shape[0], 1, -1)
-        positions = self.positions_at(grid).to(tokens.dtype)
+        positions = self.positions(grid, grid).to(tokens.dtype)
         placed = torch.cat([cls, tokens], dim=1) + positions
         embedded: Tensor = self.ln_pre(too_long_as_nan(placed))
         return embedded
 
-    def positions_at(self, grid: int) -> Tensor:
-        """Position embeddings (1 + g * g, D) for a grid of g x g patches."""
+    def resized_positions(self, rows: int, columns: int) -> Tensor:
+        """Position embeddings (1 + rows * columns, D), that of the class token first."""
         return resize_positions(
-            self.positional_embedding, (grid, grid), self.prefix_tokens, self._resampling
+            self.positional_embedding, (rows, columns), self.prefix_tokens, self._resampling
         )
 
 

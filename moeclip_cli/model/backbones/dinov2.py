@@ -47,11 +47,13 @@ class Dinov2Vision(VisionTower):
         """Tokens (B, P + L, D) of normalised images (B, 3, H, W)."""
         patches = self.patch_embed(images)
         rows, columns = patches.shape[-2:]
-        positions = resize_positions(
-            self.positional_embedding, (rows, columns), 0, DINOV2.positions
-        )
-        tokens = patches.flatten(2).transpose(1, 2) + positions.to(patches.dtype)
+        positions = self.positions(rows, columns).to(patches.dtype)
+        tokens = patches.flatten(2).transpose(1, 2) + positions
         return torch.cat([self.prefix.expand(tokens.shape[0], -1, -1), tokens], dim=1)
+
+    def resized_positions(self, rows: int, columns: int) -> Tensor:
+        """Position embeddings (rows * columns, D)."""
+        return resize_positions(self.positional_embedding, (rows, columns), 0, DINOV2.positions)
 
 
 class _Block(nn.Module):

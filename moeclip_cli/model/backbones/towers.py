@@ -5,7 +5,8 @@ Shapes: B images, L patches, P prefix tokens, D vision width, W text width.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 
 import torch
 from torch import Tensor, nn
@@ -26,6 +27,10 @@ class VisionTower(nn.Module):
     norm: nn.Module
     prefix_tokens: int
 
+    def __init__(self) -> None:
+        super().__init__()
+        self._kept: dict[tuple[int, int], Tensor] = {}
+
     def embed(self, images: Tensor) -> Tensor:
         """Tokens that enter the first block.
 
@@ -37,6 +42,29 @@ class VisionTower(nn.Module):
             (B, P + L, D).
         """
         raise NotImplementedError
+
+    def resized_positions(self, rows: int, columns: int) -> Tensor:
+        """Position embeddings for a grid of patches."""
+        raise NotImplementedError
+
+    def positions(self, rows: int, columns: int) -> Tensor:
+        """The same, or what `keeping_positions` has kept of them."""
+        # Asked first: the sides of a graph for any aspect ratio are symbols without a hash.
+        if self._kept and (rows, columns) in self._kept:
+            return self._kept[rows, columns]
+        return self.resized_positions(rows, columns)
+
+    @contextmanager
+    def keeping_positions(self, grids: Iterable[tuple[int, int]]) -> Iterator[None]:
+        """Make the position embeddings for these grids constants of a graph that is traced here.
+
+        Runtimes differ in how they resize: OpenVINO's bicubic filter is not PyTorch's.
+        """
+        self._kept = {grid: self.resized_positions(*grid).detach() for grid in grids}
+        try:
+            yield
+        finally:
+            self._kept = {}
 
     def patches(self, tokens: Tensor) -> Tensor:
         """Tokens (B, P + L, D) without the prefix, (B, L, D)."""
