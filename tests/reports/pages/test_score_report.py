@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from support.samples import mean_difference
 
-from moeclip_cli.errors import UsageError
+from moeclip_cli.errors import ImageError, UsageError
 from moeclip_cli.inspection.result import Row
 from moeclip_cli.inspection.thresholds import AppliedThreshold
 from moeclip_cli.reports.pages import score_report
@@ -124,6 +124,18 @@ def test_a_band_has_counts_chip_column_and_origin(tmp_path: Path) -> None:
     ]  # fmt: skip
     kinds = [each["data-kind"] for each in page.all("tr") if "data-kind" in each]
     assert kinds == ["anomalous", "unsure", "unsure", "normal"]
+
+
+def test_an_image_that_was_deleted_since_it_was_scored_counts_once(tmp_path: Path) -> None:
+    def deleted() -> NDArray[np.uint8]:
+        raise ImageError("The file was not found.")
+
+    with ReportWriter(tmp_path, FACTS) as writer:
+        writer.add(row(0.9), deleted, np.zeros((4, 4), np.float32))
+    page = Page(writer.path)
+    assert "Images1Anomalous1Normal0" in " ".join(page.text.split())
+    assert page.paths == ["0.9.png"]
+    assert "No picture" in page.text
 
 
 def test_the_most_anomalous_images_are_listed_in_order(tmp_path: Path) -> None:
