@@ -124,6 +124,7 @@ class Review:
             "revision": latest,
             "state": self.results.state,
             "threshold": self.results.threshold,
+            "unsure": self.results.unsure,
             "source": run.settings["threshold_source"],
             "maps": files.keep_maps,
             "overlays": files.heatmaps is not None,

@@ -40,6 +40,7 @@ GERMAN: dict[str, Any] = {
         "interrupted": "Bilder: {n} (unterbrochen; den Befehl mit --resume wiederholen)",
         "stopped": "Der Server antwortet nicht. moeclip review neu starten.",
         "counts": "{a} auffällig, {n} normal, {f} unlesbar",
+        "counts_with_unsure": "{a} auffällig, {u} unsicher, {n} normal, {f} unlesbar",
         "quality": "Einstufungen: {g} gut, {b} schlecht, {u} unsicher. Präzision {p}, "
         "Trefferquote {r}",
         "no_quality": "Einstufungen: {g} gut, {b} schlecht, {u} unsicher. Gute und schlechte "

@@ -84,11 +84,14 @@ def _head(words: Words, own: ReviewWords) -> str:
 
 
 def _filters(words: Words, own: ReviewWords) -> str:
-    kinds = ("all", words.all), ("anomalous", words.anomalous), ("normal", words.normal)
+    kinds = (
+        ("all", words.all), ("anomalous", words.anomalous), ("unsure", words.unsure),
+        ("normal", words.normal), ("unreadable", words.unreadable),
+    )  # fmt: skip
     chips = "".join(
         f'<button type="button" class="chip" data-show="{kind}" '
         f'aria-pressed="{"true" if kind == "all" else "false"}">{label}</button>'
-        for kind, label in (*kinds, ("unreadable", words.unreadable))
+        for kind, label in kinds
     )
     labels = (
         ("", own.any_label), ("none", own.unlabelled), ("good", own.good), ("bad", own.bad),

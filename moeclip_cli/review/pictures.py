@@ -14,7 +14,6 @@ from moeclip_cli.images.encode import encode_picture
 from moeclip_cli.inspection.compact_map import CompactMap
 from moeclip_cli.inspection.recut import recut_result
 from moeclip_cli.inspection.result import Result
-from moeclip_cli.inspection.verdicts import Threshold
 from moeclip_cli.pictures.colours import UNDER_COLOURS, ColourScale
 from moeclip_cli.pictures.panels import shrunk
 from moeclip_cli.review.cache import BoundedCache
@@ -125,8 +124,8 @@ class Pictures:
             return None
         except (OSError, ValueError) as error:
             raise ImageError(f"{path} is damaged; score the image again.") from error
-        row = image.row
-        return recut_result(row, Threshold(threshold), row.percentile, kept, roi=run.roi(record))
+        row, band = image.row, self._results.threshold_at(threshold)
+        return recut_result(row, band, row.percentile, kept, roi=run.roi(record))
 
     def _saved_overlay(self, image: ReviewedImage) -> NDArray[np.uint8] | None:
         """The overlay that the run has drawn, if there is one."""

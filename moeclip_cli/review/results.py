@@ -16,6 +16,7 @@ import numpy as np
 from moeclip_cli.errors import UsageError
 from moeclip_cli.files import size_and_time
 from moeclip_cli.inspection.result import Row
+from moeclip_cli.inspection.verdicts import Threshold
 from moeclip_cli.reports.tables.base import TextTable
 from moeclip_cli.reports.tables.cells import readable
 from moeclip_cli.reports.tables.control_characters import escape_controls
@@ -124,6 +125,17 @@ class LiveResults:
             rows = (image.row.threshold for image in self.images())
             threshold = next((value for value in rows if value is not None), 0.5)
         return threshold
+
+    @property
+    def unsure(self) -> float | None:
+        """The lower threshold of the run, from which images are unsure; None without a band."""
+        unsure: float | None = self.run.settings.get("unsure_threshold")
+        return unsure
+
+    def threshold_at(self, value: float) -> Threshold:
+        """Another upper threshold, with the band of the run below it."""
+        unsure = self.unsure
+        return Threshold(value, unsure=unsure if unsure is not None and unsure < value else None)
 
     def images(self, after: int = 0) -> list[ReviewedImage]:
         """The images in the order of the table, without the first `after` of them."""

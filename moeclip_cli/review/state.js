@@ -6,7 +6,7 @@ const $ = (selector, within = document) => within.querySelector(selector);
 const all = (selector, within = document) => [...within.querySelectorAll(selector)];
 const words = JSON.parse($("#words").dataset.words);
 
-const run = { epoch: 0, revision: 0, threshold: 0.5, state: "", maps: false, overlays: false };
+const run = { epoch: 0, revision: 0, threshold: 0.5, unsure: null, state: "", maps: false, overlays: false };
 let images = [];
 let byNumber = new Map();
 // The threshold that is tried; null for that of the run.
@@ -22,7 +22,8 @@ const threshold = () => tried ?? run.threshold;
 const verdictOf = (image) => {
   if (image.score === null) return "unreadable";
   if (tried === null) return image.verdict;
-  return image.score >= tried ? "anomalous" : "normal";
+  if (image.score >= tried) return "anomalous";
+  return run.unsure !== null && image.score >= run.unsure ? "unsure" : "normal";
 };
 
 const folderOf = (path) => path.slice(0, Math.max(path.lastIndexOf("/"), path.lastIndexOf("\\"), 0));
@@ -86,7 +87,7 @@ const take = (told) => {
     const image = byNumber.get(number);
     if (image && !image.waiting) image.label = label;
   }
-  for (const name of ["epoch", "revision", "threshold", "state", "maps", "overlays", "recut", "references"]) {
+  for (const name of ["epoch", "revision", "threshold", "unsure", "state", "maps", "overlays", "recut", "references"]) {
     run[name] = told[name];
   }
   return fresh || before !== JSON.stringify(run);

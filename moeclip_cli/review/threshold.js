@@ -2,7 +2,7 @@
 // The threshold that is tried, and what the labels say about it.
 
 const counted = () => {
-  const verdicts = { anomalous: 0, normal: 0, unreadable: 0 };
+  const verdicts = { anomalous: 0, unsure: 0, normal: 0, unreadable: 0 };
   const labels = { good: 0, bad: 0, unsure: 0 };
   let [hits, alarms, defects] = [0, 0, 0];
   for (const image of images) {
@@ -23,9 +23,11 @@ const share = (part, whole) =>
 const showThreshold = () => {
   const { verdicts, labels, hits, alarms, defects } = counted();
   $("#at").textContent = decimals(threshold(), 3);
-  $("#counts").textContent = fill(words.counts, {
-    a: grouped(verdicts.anomalous), n: grouped(verdicts.normal), f: grouped(verdicts.unreadable),
+  $("#counts").textContent = fill(run.unsure === null ? words.counts : words.counts_with_unsure, {
+    a: grouped(verdicts.anomalous), u: grouped(verdicts.unsure), n: grouped(verdicts.normal),
+    f: grouped(verdicts.unreadable),
   });
+  $("[data-show=unsure]").hidden = run.unsure === null;
   $("#quality").textContent = fill(alarms + defects ? words.quality : words.no_quality, {
     g: grouped(labels.good), b: grouped(labels.bad), u: grouped(labels.unsure),
     p: share(hits, alarms), r: share(hits, defects),
@@ -40,10 +42,11 @@ const showThreshold = () => {
 const showCommand = () => {
   const line = $("#recut");
   line.hidden = tried === null;
+  const band = run.unsure !== null && run.unsure < threshold() ? ` --unsure ${run.unsure}` : "";
   const problem = run.recut.problem ? words.regions : run.state === "finished" ? "" : words.unfinished;
   $("code", line).textContent = problem
     ? ""
-    : `${run.recut.command} --threshold ${Number(threshold().toFixed(6))}${run.recut.options}`;
+    : `${run.recut.command} --threshold ${Number(threshold().toFixed(6))}${band}${run.recut.options}`;
   $(".copy", line).hidden = Boolean(problem);
   $("span", line).textContent = problem;
 };

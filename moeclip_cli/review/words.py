@@ -79,6 +79,7 @@ ENGLISH = ReviewWords(
         "interrupted": "Images: {n} (interrupted; repeat the command with --resume)",
         "stopped": "The server does not answer. Start moeclip review again.",
         "counts": "{a} anomalous, {n} normal, {f} unreadable",
+        "counts_with_unsure": "{a} anomalous, {u} unsure, {n} normal, {f} unreadable",
         "quality": "Labels: {g} good, {b} bad, {u} unsure. Precision {p}, recall {r}",
         "no_quality": "Labels: {g} good, {b} bad, {u} unsure. Label good and bad images for "
         "precision and recall",

@@ -65,6 +65,7 @@ def test_a_run_is_labelled_with_keys_while_it_goes_on(page, growing, serve, tmp_
     assert server.rows()["a/2.png"]["label"] == ""
     assert page.run(SELECTED) == "a/2.png"
 
+    assert page.run("document.querySelector('[data-show=unsure]').hidden")
     slide(page, 0.7)
     assert text(page, "#counts") == "1 anomalous, 2 normal, 1 unreadable"
     assert "Precision 100.0 % (1 of 1)" in text(page, "#quality")
@@ -96,7 +97,7 @@ def test_a_run_is_labelled_with_keys_while_it_goes_on(page, growing, serve, tmp_
 
 
 def test_of_ten_thousand_images_a_few_are_in_the_page(page, serve, tmp_path):
-    run = GrowingRun(tmp_path / "out", keep_maps=False)
+    run = GrowingRun(tmp_path / "out", keep_maps=False, unsure_threshold=0.2)
     names = [f"{number:05}.png" for number in range(10_000)]
     scores = [(number + 0.5) / 10_000 for number in range(10_000)]
     run.add(*zip(names, scores, strict=True), pixels=False)
@@ -116,7 +117,8 @@ def test_of_ten_thousand_images_a_few_are_in_the_page(page, serve, tmp_path):
     page.press("Home")
     assert page.run(SELECTED) == "09999.png"
     slide(page, 0.25)
-    assert text(page, "#counts") == "7,500 anomalous, 2,500 normal, 0 unreadable"
+    assert text(page, "#counts") == "7,500 anomalous, 500 unsure, 2,000 normal, 0 unreadable"
+    assert "--threshold 0.25 --unsure 0.2" in text(page, "#recut code")
     page.run("document.querySelector('#search').value = '0123'")
     page.run("document.querySelector('#search').dispatchEvent(new Event('input'))")
     found = [f"{number:05}.png" for number in (*range(1239, 1229, -1), 123)]
