@@ -26,7 +26,7 @@ VARIANTS = {
     "recipe": {},
     "with block 12": {"layers": (3, 6, 9, 12)},
     "without second tower": {"detail": False},
-    "without dropout of the second tower": {"detail_dropout": 0.0},
+    "with dropout of the second tower": {"detail_dropout": 0.5},
     "without self-comparison": {"self_comparison": False},
     "without experts": {"mix": 0.0},
     "without ETF loss": {"etf_weight": 0.0},

@@ -41,12 +41,12 @@ class Recipe:
 
     layers: tuple[int, ...] = (3, 6, 9)
     size: int = 448
-    pairs: int = 1900
+    pairs: int = 1600
     photographs: float = 0.5
     aggregation: bool = False
     self_comparison: bool = True
     detail: bool = True
-    detail_dropout: float = 0.5
+    detail_dropout: float = 0.0
     relu: bool = True
     joint_dim: int = 256
     mix: float = 0.1
