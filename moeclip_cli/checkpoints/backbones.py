@@ -17,6 +17,7 @@ from moeclip_cli.bounded_text import shortened
 from moeclip_cli.checkpoints.builtin import BUILTIN_BACKBONES, builtin_file
 from moeclip_cli.checkpoints.configuration import BackboneRef
 from moeclip_cli.checkpoints.formats import METADATA_KEY, FileFormat, detect_format, file_digest
+from moeclip_cli.checkpoints.hub_reference import HubReference
 from moeclip_cli.checkpoints.safetensors_file import read_safetensors
 from moeclip_cli.checkpoints.tensors import check_tensors
 from moeclip_cli.checkpoints.torch_file import read_torch_file
@@ -74,7 +75,7 @@ def fetch_pretrained(name: str, tag: str, *, refresh: bool = False) -> Path:
     """
     import open_clip
 
-    from moeclip_cli.checkpoints.hub import OPEN_CLIP_NAMES, HubReference, fetch
+    from moeclip_cli.checkpoints.hub import OPEN_CLIP_NAMES, fetch
 
     check_tag(name, tag)
     entry = open_clip.get_pretrained_cfg(name, tag)

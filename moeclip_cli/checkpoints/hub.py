@@ -6,7 +6,6 @@ A cached file is used without asking the hub, so that a model does not depend on
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -28,49 +27,17 @@ from huggingface_hub.errors import (
     RevisionNotFoundError,
 )
 
-from moeclip_cli.bounded_text import shortened
-from moeclip_cli.checkpoints.names import HUB_PREFIX
-from moeclip_cli.errors import ModelError, UsageError
+from moeclip_cli.checkpoints.hub_reference import HUB_PREFIX, HubReference
+from moeclip_cli.errors import ModelError
 
 # Names of the weights in a repository of open_clip, best first.
 OPEN_CLIP_NAMES = ("open_clip_model.safetensors", "open_clip_pytorch_model.bin")
 
-_REFERENCE = re.compile(
-    r"hf://(?P<repo>[\w.-]+/[\w.-]+)(?:/(?P<file>[\w./+-]+))?(?:@(?P<revision>[\w./+-]+))?",
-    re.ASCII,
-)
 _CHECKPOINT_SUFFIXES = (".safetensors", ".pth")
 _TIMEOUT_S = 10
 # Versions of the hub's client differ in their HTTP library, and so in the exception for a broken
 # connection; the client's own errors derive from that library's base class.
 _HTTP_ERROR: type[Exception] = HfHubHTTPError.__bases__[0]
-
-
-@dataclass(frozen=True)
-class HubReference:
-    """A file, or the only checkpoint, of a repository on the hub.
-
-    Attributes:
-        repo: "owner/name".
-        file: path in the repository; None for its only checkpoint.
-        revision: branch, tag or commit; None for the default branch.
-    """
-
-    repo: str
-    file: str | None = None
-    revision: str | None = None
-
-    def __str__(self) -> str:
-        file = f"/{self.file}" if self.file else ""
-        revision = f"@{self.revision}" if self.revision else ""
-        return f"{HUB_PREFIX}{self.repo}{file}{revision}"
-
-    @property
-    def url(self) -> str:
-        """Address for a browser."""
-        revision = self.revision or constants.DEFAULT_REVISION
-        page = f"{constants.ENDPOINT}/{self.repo}"
-        return f"{page}/resolve/{revision}/{self.file}" if self.file else f"{page}/tree/{revision}"
 
 
 @dataclass(frozen=True)
@@ -91,20 +58,6 @@ class CachedFile:
     revision: str | None
     path: Path
     size_bytes: int
-
-
-def parse_reference(text: str) -> HubReference:
-    """Read `hf://owner/repo[/file][@revision]`.
-
-    Raises:
-        UsageError: if it has another form.
-    """
-    match = _REFERENCE.fullmatch(text)
-    if match is None or any(part in ("", ".", "..") for part in _path_parts(match)):
-        raise UsageError(
-            f"'{shortened(text, 200)}' is not of the form hf://owner/repo[/file][@revision]."
-        )
-    return HubReference(match["repo"], match["file"], match["revision"])
 
 
 def fetch(
@@ -160,11 +113,6 @@ def cached_files() -> list[CachedFile]:
     return sorted(found, key=lambda entry: (entry.repo, entry.file, entry.revision or ""))
 
 
-def _path_parts(match: re.Match[str]) -> list[str]:
-    paths = [match["repo"], match["file"], match["revision"]]
-    return [part for path in paths if path is not None for part in path.split("/")]
-
-
 def _shortest_name(refs: Iterable[str], commit: str) -> str | None:
     """The name of a revision; None for the default branch."""
     names = sorted(refs)
@@ -217,7 +165,7 @@ def _choose(reference: HubReference, names: Sequence[str], present: Sequence[str
 def _explained(reference: HubReference, parameter: str) -> Iterator[None]:
     """Turn exceptions of the hub's client into a sentence that says what to do."""
     by_hand = (
-        f"download {reference.url} on a machine with a network, copy it to this one and give its "
+        f"download {_url(reference)} on a machine with a network, copy it to this one and give its "
         f"path as `{parameter}`"
     )
     try:
@@ -253,3 +201,12 @@ def _reason(error: Exception) -> str:
     if response is not None:
         return f"HTTP {response.status_code}"
     return (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")
+
+
+def _url(reference: HubReference) -> str:
+    """Address of a file or a repository for a browser."""
+    revision = reference.revision or constants.DEFAULT_REVISION
+    page = f"{constants.ENDPOINT}/{reference.repo}"
+    if reference.file:
+        return f"{page}/resolve/{revision}/{reference.file}"
+    return f"{page}/tree/{revision}"

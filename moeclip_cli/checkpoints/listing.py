@@ -13,7 +13,8 @@ from safetensors import SafetensorError, safe_open
 
 from moeclip_cli.checkpoints.builtin import BUILTIN, BUILTIN_TOWERS, builtin_file
 from moeclip_cli.checkpoints.formats import METADATA_KEY, refuse_packed
-from moeclip_cli.checkpoints.hub import OPEN_CLIP_NAMES, HubReference, cached_files
+from moeclip_cli.checkpoints.hub import OPEN_CLIP_NAMES, cached_files
+from moeclip_cli.checkpoints.hub_reference import HubReference
 from moeclip_cli.errors import ModelError
 
 

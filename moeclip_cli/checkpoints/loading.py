@@ -19,7 +19,8 @@ from moeclip_cli.checkpoints.builtin import (
 from moeclip_cli.checkpoints.checkpoint import read_checkpoint
 from moeclip_cli.checkpoints.configuration import BackboneRef, CheckpointConfig
 from moeclip_cli.checkpoints.formats import file_digest
-from moeclip_cli.checkpoints.names import HUB_PREFIX, is_graph, local_file
+from moeclip_cli.checkpoints.hub_reference import HUB_PREFIX, parse_reference
+from moeclip_cli.checkpoints.names import is_graph, local_file
 from moeclip_cli.checkpoints.resolution import resolve
 from moeclip_cli.errors import ModelError
 from moeclip_cli.model.backbones.clip import named_architecture
@@ -176,7 +177,7 @@ def find_model(model: str) -> tuple[Path, str]:
     if model.startswith(HUB_PREFIX):
         from moeclip_cli.checkpoints import hub  # its import takes half a second
 
-        return hub.fetch(hub.parse_reference(model)), model
+        return hub.fetch(parse_reference(model)), model
     path = local_file(model)
     if is_graph(model):
         raise ModelError(

@@ -9,10 +9,8 @@ from pathlib import Path
 from moeclip_cli.bounded_text import shortened
 from moeclip_cli.checkpoints.builtin import BUILTIN, BUILTIN_TOWERS
 from moeclip_cli.checkpoints.formats import unreadable
+from moeclip_cli.checkpoints.hub_reference import HUB_PREFIX, parse_reference
 from moeclip_cli.errors import ModelError
-
-HUB_PREFIX = "hf://"
-"""Beginning of a reference to the hub."""
 
 GRAPH_SUFFIX = ".onnx"
 """End of the name of an exported graph."""
@@ -31,9 +29,7 @@ def require_model(model: str) -> None:
     if is_graph(model):  # scored where huggingface_hub may be missing
         local_file(model)
     elif model.startswith(HUB_PREFIX):
-        from moeclip_cli.checkpoints import hub
-
-        hub.parse_reference(model)
+        parse_reference(model)
     else:
         local_file(model)
 

@@ -119,7 +119,7 @@ def pull(
     Example: moeclip models pull ViT-L-14-336 --pretrained openai
     """
     from moeclip_cli.checkpoints import builtin, hub
-    from moeclip_cli.checkpoints.names import HUB_PREFIX
+    from moeclip_cli.checkpoints.hub_reference import HUB_PREFIX, parse_reference
 
     files = builtin.BUILTIN_TOWERS | {
         name: entry.checkpoint for name, entry in builtin.BUILTIN.items()
@@ -131,7 +131,7 @@ def pull(
             console.note(f"{model} is part of moeclip; nothing to download.")
             print(builtin.builtin_file(files[model]))
         else:
-            print(hub.fetch(hub.parse_reference(model), refresh=True))
+            print(hub.fetch(parse_reference(model), refresh=True))
         return
 
     from moeclip_cli.checkpoints.backbones import default_tag, fetch_pretrained

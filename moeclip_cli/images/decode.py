@@ -22,6 +22,7 @@ from PIL import Image
 from moeclip_cli.discovery.places import Page, RemoteFile, place_of
 from moeclip_cli.errors import ImageError
 from moeclip_cli.images.budget import BUDGET, DECODE_BYTES
+from moeclip_cli.images.decoded import DecodedImage
 from moeclip_cli.images.downloads import Download
 from moeclip_cli.images.helper import HELPERS
 from moeclip_cli.images.image_file import (
@@ -34,7 +35,6 @@ from moeclip_cli.images.in_memory import as_file, decode_array, is_array, is_enc
 from moeclip_cli.images.live import Frame
 from moeclip_cli.images.mask_file import open_mask
 from moeclip_cli.images.readers import (
-    DecodedImage,
     OpenedImage,
     as_image_error,
     open_image,

@@ -24,8 +24,8 @@ from typing import IO, Any, cast
 import numpy as np
 
 from moeclip_cli.errors import ImageError
+from moeclip_cli.images.decoded import DecodedImage
 from moeclip_cli.images.helper_process import EXIT_TIMEOUT
-from moeclip_cli.images.readers import DecodedImage
 
 _MOST_HELPERS = 4
 

@@ -21,11 +21,11 @@ from typing import Any
 from PIL import Image
 
 from moeclip_cli.errors import ImageError
+from moeclip_cli.images.decoded import DecodedImage
 from moeclip_cli.images.image_file import identify_format, open_image_file
 from moeclip_cli.images.mask_file import open_mask
 from moeclip_cli.images.page_count import count_pages
 from moeclip_cli.images.readers import (
-    DecodedImage,
     as_image_error,
     check_size,
     open_image,

@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from moeclip_cli.errors import ImageError
+from moeclip_cli.images.decoded import DecodedImage
 from moeclip_cli.images.high_bit_depth import scale_to_8_bits
-from moeclip_cli.images.readers import DecodedImage, open_pillow
+from moeclip_cli.images.readers import open_pillow
 
 _LAYOUTS = (
     "(height, width), (height, width, 1) for grey, (height, width, 3) for RGB or "

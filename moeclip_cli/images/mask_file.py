@@ -14,17 +14,14 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from moeclip_cli.errors import ImageError
+from moeclip_cli.images.decoded import DecodedImage, keeps_all_bits, require_known_colours
 from moeclip_cli.images.dicom import DICOM
 from moeclip_cli.images.high_bit_depth import read_all_bits
+from moeclip_cli.images.orientation import orientation_of, upright
 from moeclip_cli.images.readers import (
-    DecodedImage,
     OpenedImage,
-    keeps_all_bits,
     open_image,
-    orientation_of,
     pillow_reader,
-    require_known_colours,
-    upright,
 )
 from moeclip_cli.images.tiff import read_tiff_header
 

@@ -1,7 +1,7 @@
 """Readers of image files: from an open file to upright 8-bit RGB, in this process.
 
 Pillow decodes. Where it would truncate colour values to 8 bits, OpenCV reads the same file; see
-`high_bit_depth.py`. Pictures are converted in strips, so that no second copy of one is needed.
+`high_bit_depth.py`. `decoded.py` has the conversion.
 """
 
 from __future__ import annotations
@@ -9,15 +9,13 @@ from __future__ import annotations
 import errno
 import functools
 import logging
-import struct
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import (
     BmpImagePlugin,
     GifImagePlugin,
@@ -31,18 +29,24 @@ from PIL import (
 )
 
 from moeclip_cli.errors import ImageError
+from moeclip_cli.images.decoded import (
+    DecodedImage,
+    deep_values,
+    keeps_all_bits,
+    read_pillow,
+    scaled,
+)
 from moeclip_cli.images.dicom import DICOM, frame_count, read_frame, read_header
 from moeclip_cli.images.high_bit_depth import (
     is_16_bit_png,
     is_16_bit_pnm,
     read_all_bits,
     read_all_bits_of_page,
-    scale_to_8_bits,
 )
 from moeclip_cli.images.image_file import describe_system_error
 from moeclip_cli.images.jpeg import count_scans
+from moeclip_cli.images.orientation import orientation_of
 from moeclip_cli.images.plugins import avif_reader, heic_reader
-from moeclip_cli.images.strips import STRIP_PIXELS, strips
 from moeclip_cli.images.tiff import TiffHeader, read_tiff_header
 from moeclip_cli.images.video import VIDEO
 
@@ -71,31 +75,6 @@ _LARGE_PIXELS = 50_000_000
 _LARGE_SCANS = 500_000_000  # pixels x scans of a progressive JPEG
 _LARGE_PLAIN_BYTES = 4_000_000  # of a plain-text PGM/PPM
 _LARGE_RUNS_PIXELS = 4_000_000  # of a run-length encoded BMP
-
-_ORIENTATION_TAG = 0x0112
-_TO_UPRIGHT: dict[int, Callable[[NDArray[np.uint8]], NDArray[np.uint8]]] = {
-    2: np.fliplr,
-    3: lambda pixels: np.rot90(pixels, 2),
-    4: np.flipud,
-    5: lambda pixels: pixels.swapaxes(0, 1),
-    6: lambda pixels: np.rot90(pixels, -1),
-    7: lambda pixels: np.rot90(pixels, 2).swapaxes(0, 1),
-    8: np.rot90,
-}
-_FROM_UPRIGHT = _TO_UPRIGHT | {6: _TO_UPRIGHT[8], 8: _TO_UPRIGHT[6]}
-
-
-@dataclass(frozen=True, eq=False)
-class DecodedImage:
-    """An image as a viewer shows it.
-
-    Attributes:
-        pixels: (H, W, 3) uint8 RGB, upright, or (H, W) of a mask; treat as read-only.
-        notes: remarks on the decoding for the user, such as "first of 3 frames".
-    """
-
-    pixels: NDArray[np.uint8]
-    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -194,13 +173,13 @@ def open_image(
         read = functools.partial(_read_deep_png, stream, image)
         return OpenedImage(pixels * _DEEP_BYTES, True, read)
     weight = pixels * (_WEBP_BYTES if image_format == "WebP" else _bytes_per_pixel(image))
-    return OpenedImage(weight, needs_helper, lambda: _read(image, _frame_notes(image)))
+    return OpenedImage(weight, needs_helper, lambda: read_pillow(image, _frame_notes(image)))
 
 
 def _open_plugin(stream: BinaryIO, image_format: str, max_pixels: int) -> OpenedImage:
     image = _PLUGINS[image_format]()(stream)
     weight = check_size(image.size, max_pixels) * _WEBP_BYTES
-    return OpenedImage(weight, True, lambda: _read(image, _frame_notes(image)))
+    return OpenedImage(weight, True, lambda: read_pillow(image, _frame_notes(image)))
 
 
 def _open_frame(stream: BinaryIO, image_format: str, max_pixels: int, page: int) -> OpenedImage:
@@ -217,7 +196,7 @@ def _open_frame(stream: BinaryIO, image_format: str, max_pixels: int, page: int)
             image.seek(page - 1)
         except EOFError as error:
             raise ImageError(f"The {image_format} file has no frame {page}.") from error
-        return _read(image)
+        return read_pillow(image)
 
     return OpenedImage(weight, True, read)
 
@@ -247,7 +226,7 @@ def open_pillow(image: Image.Image, max_pixels: int) -> OpenedImage:
         ImageError: if the image has no pixels or is too large.
     """
     pixels = check_size(image.size, max_pixels)
-    return OpenedImage(pixels * _bytes_per_pixel(image), False, lambda: _read(image))
+    return OpenedImage(pixels * _bytes_per_pixel(image), False, lambda: read_pillow(image))
 
 
 def _is_slow(image: ImageFile.ImageFile, stream: BinaryIO, pixels: int) -> bool:
@@ -284,23 +263,23 @@ def _open_tiff(stream: BinaryIO, max_pixels: int, page: int | None) -> OpenedIma
 
 def _read_tiff(image: Image.Image, header: TiffHeader, notes: tuple[str, ...]) -> DecodedImage:
     if not keeps_all_bits(image):
-        return _read(image, notes)
+        return read_pillow(image, notes)
     image.load()
-    values = _values(image)
+    values = deep_values(image)
     if header.unsigned and values.dtype == np.int32:  # Pillow has no unsigned 32-bit mode
         values = values.view(np.uint32)
-    return _from_values(values, notes=notes, white_is_zero=header.white_is_zero)
+    return scaled(values, notes=notes, white_is_zero=header.white_is_zero)
 
 
 def _read_deep(stream: BinaryIO) -> DecodedImage:
-    return _from_values(read_all_bits(stream))
+    return scaled(read_all_bits(stream))
 
 
 def _read_deep_png(stream: BinaryIO, image: Image.Image) -> DecodedImage:
     image.load()  # raises if the file is corrupt, where OpenCV would print a message
     orientation = orientation_of(image)
     image.im = None  # type: ignore[assignment]  # frees the pixels
-    return _from_values(read_all_bits(stream), orientation)
+    return scaled(read_all_bits(stream), orientation)
 
 
 def _read_deep_tiff(
@@ -310,90 +289,12 @@ def _read_deep_tiff(
     values = read_all_bits(stream) if page == 1 else read_all_bits_of_page(stream, page)
     if values.ndim == 3 and not header.alpha:
         values = values[..., :3]
-    return _from_values(values, notes=notes)
-
-
-def _read(image: Image.Image, notes: tuple[str, ...] = ()) -> DecodedImage:
-    image.load()
-    if keeps_all_bits(image):
-        return _from_values(_values(image), orientation_of(image), notes)
-    require_known_colours(image)
-    orientation = orientation_of(image)
-    width, height = image.size
-    sideways = orientation in (5, 6, 7, 8)
-    pixels = np.empty((width, height, 3) if sideways else (height, width, 3), dtype=np.uint8)
-    stored = _FROM_UPRIGHT.get(orientation, lambda upright: upright)(pixels)
-    transparent = False
-    for rows, part in _parts(image):
-        colour = part
-        if image.has_transparency_data:
-            colour = part.convert("RGBA")
-            if colour.getchannel("A").getextrema() != (255, 255):
-                background = Image.new("RGBA", part.size, "white")
-                background.alpha_composite(colour)
-                colour, transparent = background, True
-        stored[rows] = np.asarray(colour if colour.mode == "RGB" else colour.convert("RGB"))
-    if transparent:
-        notes += ("transparent parts shown over white",)
-    return DecodedImage(pixels, notes)
-
-
-def _values(image: Image.Image) -> NDArray[Any]:
-    """Return the values (H, W) of a grey image with more than 8 bits."""
-    parts = _parts(image)
-    rows, part = next(parts)
-    first = np.asarray(part)
-    values = np.empty((image.height, image.width), dtype=first.dtype)
-    values[rows] = first
-    for rows, part in parts:
-        values[rows] = np.asarray(part)
-    return values
-
-
-def _parts(image: Image.Image) -> Iterator[tuple[slice, Image.Image]]:
-    """Yield the strips of an image with their rows; a small image is one strip."""
-    if image.width * image.height <= STRIP_PIXELS:
-        yield slice(0, image.height), image
-        return
-    for rows in strips(image.height, image.width):
-        yield rows, image.crop((0, rows.start, image.width, rows.stop))
-
-
-def _from_values(
-    values: NDArray[Any],
-    orientation: int = 1,
-    notes: tuple[str, ...] = (),
-    white_is_zero: bool = False,
-) -> DecodedImage:
-    """Scale values of more than 8 bits; with `white_is_zero` they are inverted."""
-    pixels, scaling_notes = scale_to_8_bits(values)
-    del values
-    if white_is_zero:
-        np.subtract(255, pixels, out=pixels)
-    turned = upright(pixels, orientation)
-    if turned.ndim == 2:
-        turned = np.repeat(turned[..., np.newaxis], 3, axis=2)
-    return DecodedImage(turned, notes + scaling_notes)
+    return scaled(values, notes=notes)
 
 
 def pillow_reader(image_format: str) -> Callable[[BinaryIO], ImageFile.ImageFile]:
     """Pillow's reader of a format; `Image.open` would apply a limit global to the process."""
     return _PLUGINS[image_format]() if image_format in _PLUGINS else _READERS[image_format]
-
-
-def require_known_colours(image: Image.Image) -> None:
-    """Refuse colours that Pillow cannot convert.
-
-    Raises:
-        ImageError: if the image has such.
-    """
-    if image.mode == "LAB":
-        raise ImageError("The image is in the LAB colour space; convert it to RGB.")
-
-
-def keeps_all_bits(image: Image.Image) -> bool:
-    """Return True if Pillow itself stores more than 8 bits per value (grey images only)."""
-    return image.mode.startswith(("I", "F"))
 
 
 def _bytes_per_pixel(image: Image.Image) -> int:
@@ -423,18 +324,3 @@ def _frame_notes(image: ImageFile.ImageFile) -> tuple[str, ...]:
         return ("first of several frames",) if image.is_animated else ()
     count = getattr(image, "n_frames", 1)
     return (f"first of {count} frames",) if count > 1 else ()
-
-
-def orientation_of(image: Image.Image) -> int:
-    """Return the EXIF orientation, normally 1 to 8; 1 if there is none or it is corrupt."""
-    try:
-        return int(image.getexif().get(_ORIENTATION_TAG, 1))
-    except (OSError, SyntaxError, ValueError, TypeError, LookupError, struct.error):
-        return 1
-
-
-def upright(pixels: NDArray[np.uint8], orientation: int) -> NDArray[np.uint8]:
-    """Turn pixels as an EXIF orientation says."""
-    if orientation not in _TO_UPRIGHT:
-        return pixels
-    return np.ascontiguousarray(_TO_UPRIGHT[orientation](pixels))

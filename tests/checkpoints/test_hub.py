@@ -11,12 +11,8 @@ import pytest
 from packaging.version import Version
 from support.hub_server import HubServer, point_hub_at
 
-from moeclip_cli.checkpoints.hub import (
-    HubReference,
-    cached_files,
-    fetch,
-    parse_reference,
-)
+from moeclip_cli.checkpoints.hub import cached_files, fetch
+from moeclip_cli.checkpoints.hub_reference import HubReference, parse_reference
 from moeclip_cli.errors import ModelError, UsageError
 
 REPO = "someone/adapters"
@@ -186,7 +182,8 @@ def test_cached_files_are_listed_with_the_shortest_reference(hub: HubServer) -> 
 def test_the_environment_chooses_hub_and_cache(hub: HubServer, tmp_path: Path) -> None:
     hub.add(REPO, "x.pth", b"x")
     code = (
-        "from moeclip_cli.checkpoints.hub import fetch, parse_reference\n"
+        "from moeclip_cli.checkpoints.hub import fetch\n"
+        "from moeclip_cli.checkpoints.hub_reference import parse_reference\n"
         f"print(fetch(parse_reference('hf://{REPO}/x.pth')).read_bytes())\n"
         "import sys; print('torch' in sys.modules)"
     )

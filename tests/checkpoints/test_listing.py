@@ -8,7 +8,8 @@ from safetensors.torch import save
 from support.hub_server import HubServer
 
 from moeclip_cli.checkpoints import builtin
-from moeclip_cli.checkpoints.hub import fetch, parse_reference
+from moeclip_cli.checkpoints.hub import fetch
+from moeclip_cli.checkpoints.hub_reference import parse_reference
 from moeclip_cli.checkpoints.listing import list_models
 from moeclip_cli.errors import ModelError
 
