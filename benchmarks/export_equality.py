@@ -2,6 +2,7 @@
 
     python benchmarks/export_equality.py
     python benchmarks/export_equality.py --graphs mini-8-bit --generated 20
+    python benchmarks/export_equality.py --openvino --graphs mini mini-references
 
 Each graph and its model score the pictures of `examples/images` and generated ones: the built-in
 models with and without resizing in the graph, and comparison with good parts as references, where
@@ -23,6 +24,8 @@ from moeclip_cli.datasets.synthetic import generate
 from moeclip_cli.exports.check import BOUND, Differences, compare
 from moeclip_cli.exports.onnx_file import export_onnx
 from moeclip_cli.exports.onnx_session import OnnxSession
+from moeclip_cli.exports.openvino_file import to_openvino
+from moeclip_cli.exports.openvino_session import OpenVinoSession
 
 _EXAMPLES = Path(__file__).parents[1] / "examples" / "images"
 _GOOD = [_EXAMPLES / "wood" / "good_01.jpg", _EXAMPLES / "brick" / "good_01.jpg"]
@@ -53,6 +56,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--graphs", nargs="+", choices=GRAPHS, default=list(GRAPHS))
     parser.add_argument("--generated", type=int, default=200, help="number of generated pictures")
+    parser.add_argument("--openvino", action="store_true", help="run the graphs in OpenVINO")
     args = parser.parse_args()
     files: list[Any] = sorted(_EXAMPLES.rglob("*.jpg"))
     pairs = (generate(_SEED, index, _SIDE) for index in range((args.generated + 1) // 2))
@@ -60,16 +64,18 @@ def main() -> None:
     images = [*files, *made[: args.generated]]
     print("| graph | images | largest difference of a score | of a map | s |")
     print("| --- | --- | --- | --- | --- |", flush=True)
-    rows = [measured(name, images) for name in args.graphs]
+    rows = [measured(name, images, args.openvino) for name in args.graphs]
     if not all(row.images and max(row.score, row.map) <= BOUND for row in rows):
         sys.exit(f"A difference is above {BOUND:g}.")
 
 
-def measured(name: str, images: list[Any]) -> Differences:
+def measured(name: str, images: list[Any], openvino: bool) -> Differences:
     """Print the row of a graph."""
     load, resizes = GRAPHS[name]
     inspector = load()
-    exported = OnnxInspector(OnnxSession(export_onnx(inspector, ["object"], resizes=resizes)))
+    content = export_onnx(inspector, ["object"], resizes=resizes)
+    session = OpenVinoSession(to_openvino(content)) if openvino else OnnxSession(content)
+    exported = OnnxInspector(session)
     started = time.process_time()
     found = compare(inspector, exported, images, ["object"])
     seconds = time.process_time() - started

@@ -6,8 +6,8 @@
 One turn of a runtime is `score` for two images in memory: resizing, the network, scores, regions.
 The runtimes take turns in rounds, so that other programs on the machine slow down all of them
 alike; a ratio is the median over the rounds of the time beside that of PyTorch in float32 in the
-same round. OpenVINO is measured if it is installed (`pip install openvino`); it reads the same
-graph.
+same round. OpenVINO is measured if it is installed (`pip install ".[openvino]"`), with the same
+graph in its own format.
 """
 
 from __future__ import annotations
@@ -25,7 +25,10 @@ import torch
 
 from moeclip_cli import Inspector, OnnxInspector
 from moeclip_cli.datasets.synthetic import generate
+from moeclip_cli.errors import MissingExtraError
 from moeclip_cli.exports.onnx_session import OnnxSession
+from moeclip_cli.exports.openvino_file import to_openvino
+from moeclip_cli.exports.openvino_session import OpenVinoSession
 from moeclip_cli.exports.small_weights import shrink_weights
 from moeclip_cli.inspection.result import Result
 
@@ -34,28 +37,6 @@ _IMAGES = 2
 _SIDE = 512
 
 Score = Callable[[list[Any]], Iterable[Result]]
-
-
-class OpenVinoSession:
-    """A graph in OpenVINO, in float32, with the interface of `OnnxSession`."""
-
-    def __init__(self, content: bytes) -> None:
-        import openvino
-
-        read = OnnxSession(content)
-        self.description, self.digest, self.threads = read.description, read.digest, read.threads
-        self.versions = {"openvino": openvino.__version__}
-        settings = {
-            "INFERENCE_PRECISION_HINT": "f32",
-            "EXECUTION_MODE_HINT": "ACCURACY",
-            "INFERENCE_NUM_THREADS": self.threads,
-        }
-        core = openvino.Core()
-        self._model = core.compile_model(core.read_model(content), "CPU", settings)
-
-    def run(self, inputs: Mapping[str, Any]) -> dict[str, Any]:
-        """All outputs by their names."""
-        return {key.any_name: value for key, value in self._model(dict(inputs)).items()}
 
 
 def main() -> None:
@@ -92,9 +73,9 @@ def load(model: str | None, content: bytes) -> dict[str, Score]:
         OnnxSession(small.SerializeToString())
     ).score
     try:
-        found["OpenVINO, float32"] = OnnxInspector(OpenVinoSession(content)).score  # type: ignore[arg-type]
-    except ModuleNotFoundError:
-        print("OpenVINO is not installed.")
+        found["OpenVINO, float32"] = OnnxInspector(OpenVinoSession(to_openvino(content))).score
+    except MissingExtraError as error:
+        print(error)
     return found
 
 

@@ -38,7 +38,7 @@ TableFormat = Literal[TableChoice, "csv-excel", "csv-excel-de"]
 Language = Literal["en", "de"]
 """Language of a report."""
 
-ExportFormat = Literal["onnx"]
+ExportFormat = Literal["onnx", "openvino"]
 """File format of an exported graph."""
 
 ExportWeights = Literal["fp32", "fp16", "int8"]

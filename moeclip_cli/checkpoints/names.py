@@ -10,12 +10,13 @@ from moeclip_cli.bounded_text import shortened
 from moeclip_cli.checkpoints.builtin import BUILTIN, BUILTIN_TOWERS
 from moeclip_cli.checkpoints.formats import unreadable
 from moeclip_cli.checkpoints.hub_reference import HUB_PREFIX, parse_reference
+from moeclip_cli.choices import ExportFormat
 from moeclip_cli.errors import ModelError
 
-GRAPH_SUFFIX = ".onnx"
-"""End of the name of an exported graph."""
+GRAPH_SUFFIXES: dict[ExportFormat, str] = {"onnx": ".onnx", "openvino": ".xml"}
+"""End of the name of an exported graph in each format."""
 
-_SUFFIXES = (".safetensors", ".pth", ".pt", GRAPH_SUFFIX)
+_SUFFIXES = (".safetensors", ".pth", ".pt", *GRAPH_SUFFIXES.values())
 
 
 def require_model(model: str) -> None:
@@ -36,7 +37,7 @@ def require_model(model: str) -> None:
 
 def is_graph(model: str) -> bool:
     """True if the name of a model is that of an exported graph."""
-    return Path(model).suffix == GRAPH_SUFFIX
+    return Path(model).suffix in GRAPH_SUFFIXES.values()
 
 
 def local_file(model: str) -> Path:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar
 import typer
 
 from moeclip_cli.checkpoints.builtin import BUILTIN_TOWERS, DEFAULT_MODEL, DEFAULT_TOWER
-from moeclip_cli.checkpoints.names import GRAPH_SUFFIX
+from moeclip_cli.checkpoints.names import GRAPH_SUFFIXES
 from moeclip_cli.choices import ExportFormat, ExportWeights
 from moeclip_cli.cli import console, options
 from moeclip_cli.cli.fractions import fraction
@@ -17,6 +17,7 @@ from moeclip_cli.cli.groups import grouped
 from moeclip_cli.cli.progress import meter
 from moeclip_cli.discovery.prompts_file import DEFAULT_PROMPT
 from moeclip_cli.errors import UsageError
+from moeclip_cli.exports.openvino_file import WEIGHTS_SUFFIX, OpenVinoFiles, to_openvino
 from moeclip_cli.extras import require_extra
 
 if TYPE_CHECKING:
@@ -97,6 +98,8 @@ def export(
 ) -> None:
     """Write a model with its prompts as one graph, DIR/MODEL.onnx, and print its path.
 
+    With --to openvino, write DIR/MODEL.xml and DIR/MODEL.bin, which OpenVINO reads.
+
     The graph gives the score and the anomaly map of images in any number, with --reference or a
     profile by their distance to good parts. `moeclip score` and `moeclip heatmap` take the file as
     --model, also where PyTorch is not installed.
@@ -113,16 +116,22 @@ def export(
             "parts as `reference` or a `profile` that contains them, or choose another `model`."
         )
     stem = _stem(name) + (f"-{graph.weights}" if graph.weights != "fp32" else "")
-    target = folder / f"{stem}{GRAPH_SUFFIX}"
-    if target.exists() and not output.overwrite:
-        raise UsageError(f"{target} exists; choose another DIR, or use --overwrite.")
+    target = folder / f"{stem}{GRAPH_SUFFIXES[output.to]}"
+    if output.to == "openvino" and graph.with_preprocessing:
+        raise UsageError(
+            "OpenVINO resizes images too coarsely; omit `with_preprocessing`, so that moeclip "
+            "resizes them before the graph."
+        )
+    paths = _paths(target, output.to)
+    for path in paths:
+        if path.exists() and not output.overwrite:
+            raise UsageError(f"{path} exists; choose another DIR, or use --overwrite.")
     if output.check_on and not output.check:
         raise UsageError("`check_on` names images for the check; omit it, or --no-check.")
     device = options.DeviceOptions("cpu", "fp32")
     model.check(device, graph.threshold)
     pictures = _found(output.check_on or [])
-    for package in ("onnx", "onnxscript", *(["onnxruntime"] if output.check else [])):
-        require_extra(package, "onnx")
+    _require_packages(output)
 
     inspector = model.load_inspector(device, quiet=quiet, product=product)
 
@@ -134,8 +143,9 @@ def export(
         content = export_onnx(
             inspector, prompts, resizes=graph.with_preprocessing, weights=graph.weights
         )
+        parts = to_openvino(content) if output.to == "openvino" else (content,)
     if output.check:
-        exported = _opened(content)
+        exported = _opened(parts)
         found = _check(inspector, exported, pictures, quiet=quiet)
         if not quiet:
             _print_differences(found)
@@ -143,8 +153,9 @@ def export(
             found.require_small()
         elif not quiet:
             _print_cost(inspector, exported)
-    with replacing(target, "dir") as stream:
-        stream.write(content)
+    for path, part in zip(paths, parts, strict=True):
+        with replacing(path, "dir") as stream:
+            stream.write(part)
     print(target)
 
 
@@ -154,6 +165,24 @@ def _model_of(model: options.ModelOptions, product: options.Product) -> str:
     if product.profile is not None:
         default = str(product.profile.settings.get("model", default))
     return model.model or default
+
+
+def _paths(target: Path, to: ExportFormat) -> list[Path]:
+    """The files of a graph in the order in which they are written, the one to open last."""
+    return [target.with_suffix(WEIGHTS_SUFFIX), target] if to == "openvino" else [target]
+
+
+def _require_packages(output: ExportOutput) -> None:
+    """Check that what exports the graph, and what runs it in the check, is installed.
+
+    Raises:
+        MissingExtraError: if it is not.
+    """
+    runs = output.check and output.to == "onnx"
+    for package in ("onnx", "onnxscript", *(["onnxruntime"] if runs else [])):
+        require_extra(package, "onnx")
+    if output.to == "openvino":
+        require_extra("openvino", "openvino")
 
 
 def _stem(model: str) -> str:
@@ -174,12 +203,15 @@ def _found(paths: list[str]) -> list[ImagePlace]:
     return [ref.path for ref in find_images(paths)]
 
 
-def _opened(content: bytes) -> OnnxInspector:
-    """The inspector of a graph."""
+def _opened(parts: tuple[bytes, ...]) -> OnnxInspector:
+    """The inspector of a graph, from the content of its files."""
     from moeclip_cli.exports.onnx_inspector import OnnxInspector
     from moeclip_cli.exports.onnx_session import OnnxSession
+    from moeclip_cli.exports.openvino_session import OpenVinoSession
 
-    return OnnxInspector(OnnxSession(content))
+    if isinstance(parts, OpenVinoFiles):
+        return OnnxInspector(OpenVinoSession(parts))
+    return OnnxInspector(OnnxSession(parts[0]))
 
 
 def _check(

@@ -63,7 +63,7 @@ def load_scorer(
         user gave none.
 
     Raises:
-        MissingExtraError: if PyTorch or ONNX Runtime is needed and not installed.
+        MissingExtraError: if PyTorch, ONNX Runtime or OpenVINO is needed and not installed.
         ModelError, UsageError: see `Inspector.load` and `OnnxInspector.load`.
     """
     if model.model is None or not is_graph(model.model):

@@ -64,7 +64,8 @@ class ScoreGraph(nn.Module):
     ) -> tuple[Tensor, ...]:
         """What `forward` returns, from the levels of the first size."""
         text = self.text[0] if prompt is None else self.text[prompt]
-        comparisons = [self.network.compare(levels, text)]
+        detailed = self.network.with_detail(levels, images[0])
+        comparisons = [self.network.compare(detailed, text)]
         comparisons += [self.network(pixels, text) for pixels in images[1:]]
         size = self.network.config.image_size
         found = score_scales(comparisons, size, self.domain, self.image_weight)

@@ -1,4 +1,4 @@
-"""The inspector of an exported graph, which needs ONNX Runtime and no PyTorch."""
+"""The inspector of an exported graph, which needs ONNX Runtime or OpenVINO, and no PyTorch."""
 
 from __future__ import annotations
 
@@ -16,7 +16,8 @@ from moeclip_cli.discovery.places import ImagePlace
 from moeclip_cli.discovery.prompts_file import DEFAULT_PROMPT
 from moeclip_cli.errors import ModelError, UsageError
 from moeclip_cli.exports.description import Description
-from moeclip_cli.exports.onnx_session import OnnxSession
+from moeclip_cli.exports.open_session import open_session
+from moeclip_cli.exports.session import GraphSession
 from moeclip_cli.images.decode import DEFAULT_DECODE_SECONDS, DEFAULT_MAX_PIXELS, decode
 from moeclip_cli.inspection.good_scores import GoodScores
 from moeclip_cli.inspection.grading import Grading
@@ -78,7 +79,7 @@ class OnnxInspector:
 
     def __init__(
         self,
-        session: OnnxSession,
+        session: GraphSession,
         *,
         threshold: float | None = None,
         unsure: float | None = None,
@@ -118,7 +119,7 @@ class OnnxInspector:
         """Load an exported graph.
 
         Args:
-            path: a file that `moeclip export` wrote.
+            path: a file that `moeclip export` wrote: .onnx for ONNX Runtime, .xml for OpenVINO.
             threshold: score in [0, 1] from which an image is anomalous, if not the profile's.
             unsure: as for `Inspector.load`.
             profile: result of `moeclip calibrate` with the exported model, its path, or what
@@ -131,14 +132,14 @@ class OnnxInspector:
             overlap: as for `Inspector.load`.
 
         Raises:
-            MissingExtraError: if ONNX Runtime is not installed.
+            MissingExtraError: if ONNX Runtime or OpenVINO is needed and not installed.
             ModelError: if the file cannot be read, or `moeclip export` did not write it.
             UsageError: if the threshold is invalid, or the profile was made with another model.
         """
         if profile is not None and not isinstance(profile, Profile):
             profile = Profile.load(profile)
         return cls(
-            OnnxSession(Path(path)),
+            open_session(Path(path)),
             threshold=threshold,
             unsure=unsure,
             profile=profile,

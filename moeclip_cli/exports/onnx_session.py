@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -12,9 +11,8 @@ from numpy.typing import NDArray
 
 from moeclip_cli.checkpoints.formats import file_digest
 from moeclip_cli.errors import ModelError
-from moeclip_cli.exports.description import Description
+from moeclip_cli.exports.session import BATCH_TOO_LARGE, choose_threads, read_description
 from moeclip_cli.extras import require_extra
-from moeclip_cli.parallel.cores import available_cores
 from moeclip_cli.parallel.memory import memory_errors
 
 _ERRORS_ONLY = 3
@@ -45,7 +43,7 @@ class OnnxSession:
             self.digest = hashlib.sha256(source).hexdigest()
         else:
             self.digest = file_digest(source)
-        self.threads = _threads()
+        self.threads = choose_threads()
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = self.threads
         options.log_severity_level = _ERRORS_ONLY
@@ -62,12 +60,7 @@ class OnnxSession:
                     "run; export it again, or install a newer ONNX Runtime."
                 ) from error
         metadata = self._session.get_modelmeta().custom_metadata_map
-        try:
-            self.description = Description.from_metadata(metadata)
-        except ModelError as error:
-            raise ModelError(
-                f"{name} was not written by this version of 'moeclip export'. {error}"
-            ) from error
+        self.description = read_description(metadata, name)
 
     @property
     def versions(self) -> dict[str, str]:
@@ -86,16 +79,11 @@ class OnnxSession:
             ModelError: if memory runs out, or the graph does not fit its description.
         """
         names = [output.name for output in self._session.get_outputs()]
-        with memory_errors("There is not enough memory for a batch; lower `batch_size`."):
+        with memory_errors(BATCH_TOO_LARGE):
             try:
                 return dict(zip(names, self._session.run(names, dict(inputs)), strict=True))
             except _run_errors() as error:
                 raise ModelError(f"ONNX Runtime cannot run the graph: {error}") from error
-
-
-def _threads() -> int:
-    given = os.environ.get("OMP_NUM_THREADS", "")
-    return int(given) if given.isdigit() and int(given) else available_cores()
 
 
 def _load_errors() -> tuple[type[Exception], ...]:

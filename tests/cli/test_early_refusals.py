@@ -13,7 +13,7 @@ from moeclip_cli.__main__ import main
 try:
     main()
 except SystemExit as end:
-    slow = {"torch", "open_clip", "timm", "pyarrow", "onnxruntime", "ray", "fsspec"}
+    slow = {"torch", "open_clip", "timm", "pyarrow", "onnxruntime", "openvino", "ray", "fsspec"}
     print(end.code, *sorted(slow & sys.modules.keys()), file=sys.stderr)
 """
 

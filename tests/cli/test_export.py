@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import csv
+import sys
 from pathlib import Path
 
 import pytest
@@ -69,6 +70,7 @@ def test_a_graph_that_differs_is_not_written(export, monkeypatch):
         (("--threshold", "2"), 2, "--threshold must be between 0 and 1"),
         (("--to", "pth"), 2, "'pth' is not"),
         (("--weights", "int4"), 2, "'int4' is not"),
+        (("--to", "openvino", "--with-preprocessing"), 2, "omit --with-preprocessing"),
         (("--model", "no.pth"), 4, "Model 'no.pth' not found"),
         (("--model", "dinov2-vits14"), 2, "give good parts as --reference"),
         (("--profile", "no.moeclip"), 2, "no.moeclip"),
@@ -79,6 +81,29 @@ def test_what_is_wrong_is_said_before_anything_is_loaded(moeclip, args, code, me
     done = moeclip("export", "graphs", *args)
     assert done.exit_code == code, done.stderr
     assert message in done.stderr
+    assert not Path("graphs").exists()
+
+
+def test_neither_file_for_openvino_is_overwritten(moeclip):
+    Path("graphs").mkdir()
+    weights = Path("graphs", "moeclip-mini.bin")
+    weights.write_text("mine")
+    done = moeclip("export", "graphs", "--to", "openvino")
+    assert done.exit_code == 2, done.stderr
+    assert f"{weights} exists; choose another DIR" in done.stderr
+    assert weights.read_text() == "mine"
+
+
+def test_openvino_that_is_not_installed_is_named_with_its_extra(moeclip, monkeypatch, parts):
+    monkeypatch.setitem(sys.modules, "openvino", None)
+    Path("graph.xml").touch()
+    for args in (
+        ("export", "graphs", "--to", "openvino"),
+        ("score", parts, "--model", "graph.xml"),
+    ):
+        done = moeclip(*args)
+        assert done.exit_code == 2, done.stderr
+        assert 'pip install "moeclip[openvino]"' in done.stderr
     assert not Path("graphs").exists()
 
 

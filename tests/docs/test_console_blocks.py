@@ -94,7 +94,7 @@ def alike(shown: str, printed: str) -> bool:
 def run(command: str, folder: Path) -> subprocess.CompletedProcess[str]:
     scripts = Path(sys.executable).parent
     path = f"{scripts}{os.pathsep}{os.environ['PATH']}"
-    env = os.environ | {"PATH": path, "OMP_NUM_THREADS": "2"}
+    env = os.environ | {"PATH": path, "OMP_NUM_THREADS": "1"}
     return subprocess.run(
         ["bash", "-c", f"set -o pipefail; {command}"],
         cwd=folder, env=env, capture_output=True, text=True,

@@ -19,18 +19,19 @@ MISSING = (
 )  # fmt: skip
 
 # Import statements find nothing of these packages, as if they were not installed.
-WITHOUT = f"""
+WITHOUT = """
 import sys
-for name in {MISSING!r}:
+for name in MISSING:
     sys.modules[name] = None
 from moeclip_cli.__main__ import main
 main()
 """
 
 
-def run_without(*args):
+def run_without(*args, missing=MISSING):
+    program = WITHOUT.replace("MISSING", repr(missing))
     return subprocess.run(
-        [sys.executable, "-c", WITHOUT, *map(str, args)], capture_output=True, text=True
+        [sys.executable, "-c", program, *map(str, args)], capture_output=True, text=True
     )
 
 
@@ -52,6 +53,14 @@ def test_score_and_heatmap_run_without_torch(graph_file, parts):
     written = [Path(line) for line in drawn.stdout.splitlines()]
     assert [path.parent.name for path in written] == ["heatmaps", "sheets"]
     assert all(path.exists() for path in written)
+
+
+def test_score_runs_in_openvino_without_torch_and_onnx_runtime(openvino_graph, parts):
+    options = ["--model", openvino_graph, "--prompt", PROMPTS[1]]
+    done = run_without("score", parts, *options, missing=(*MISSING, "onnxruntime"))
+    assert done.returncode == 0, done.stderr
+    assert "5 images: " in done.stdout
+    assert '"openvino"' in Path("moeclip-out", "run.json").read_text(encoding="utf-8")
 
 
 def test_a_checkpoint_needs_torch(parts):

@@ -8,7 +8,9 @@ import torch
 import torch.nn.functional as F
 from support.standins import backbone_state
 
+from moeclip_cli.checkpoints.configuration import BackboneRef, CheckpointConfig
 from moeclip_cli.errors import ModelError
+from moeclip_cli.exports.graph import ScoreGraph
 from moeclip_cli.model.adapters import Adapters
 from moeclip_cli.model.backbones import mini
 from moeclip_cli.model.backbones.clip import CLIP
@@ -17,6 +19,7 @@ from moeclip_cli.model.backbones.table import build_backbone, infer_architecture
 from moeclip_cli.model.config import NetworkConfig
 from moeclip_cli.model.detail import Detail, on_grid
 from moeclip_cli.model.moeclip import MoECLIP
+from moeclip_cli.model.scoring import score_scales
 
 SIDE = 112
 GRID = 8
@@ -137,6 +140,18 @@ def test_the_network_reads_the_detail_and_references_do_not(network):
     differs = (whole.patches[plain] != other.patches[plain]).any(-1)
     assert differs[:, 0, 10].all()
     assert differs.sum() == len(differs)
+
+
+@torch.inference_mode()
+def test_an_exported_graph_reads_the_detail(network):
+    images = [torch.randn(2, 3, side, side) for side in (SIDE, SIDE - 28)]
+    text = network.encode_text(["bolt"])
+    ref = BackboneRef("small")
+    config = CheckpointConfig(CONFIG, ref, scales=(SIDE - 28,), detail=ref)
+    found = ScoreGraph(network, config, "industrial", text)(images)
+    comparisons = [network(pixels, text[0]) for pixels in images]
+    expected = score_scales(comparisons, SIDE, "industrial", config.image_weight)
+    torch.testing.assert_close(found[:2], (expected.score, expected.probability))
 
 
 @torch.inference_mode()

@@ -37,6 +37,19 @@ def graph_file(graph_content, tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
+def openvino_graph(graph_content, tmp_path_factory):
+    """The same for OpenVINO, as the path of its .xml file."""
+    pytest.importorskip("openvino")
+    from moeclip_cli.exports.openvino_file import to_openvino
+
+    path = tmp_path_factory.mktemp("openvino") / "standin.xml"
+    files = to_openvino(graph_content)
+    path.write_bytes(files.xml)
+    path.with_suffix(".bin").write_bytes(files.weights)
+    return path
+
+
+@pytest.fixture(scope="session")
 def frozen_inspector(tmp_path_factory):
     """Adapters with self-comparison on a small frozen DINOv2, at two sizes; weights are random."""
     from moeclip_cli import Inspector
