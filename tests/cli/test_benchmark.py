@@ -379,12 +379,6 @@ def test_names_from_folders_are_harmless_on_the_page(benchmark, tmp_path):
     assert "\\<b\\>" in (OUT / "results.md").read_text(encoding="utf-8")
 
 
-def test_self_check_of_the_built_in_model(moeclip):
-    result = moeclip("benchmark", "--self-check", "--device", "cpu")
-    assert result.exit_code == 0, result.stderr
-    assert "Self-check passed" in result.stdout
-
-
 def test_images_are_evaluated_in_tiles(benchmark, tmp_path):
     own_folder(tmp_path / "own")
     data = ("--data", tmp_path / "own")
