@@ -14,6 +14,23 @@ def profile(inspector):
 
 
 @pytest.fixture
+def load(profile, standin):
+    """Load the model anew with the profile, and with other options than it was made with."""
+
+    def make(image_size=70, **options):
+        return Inspector.load(
+            str(standin.model),
+            backbone_weights=standin.backbone,
+            image_size=image_size,
+            device="cpu",
+            profile=profile,
+            **options,
+        )
+
+    return make
+
+
+@pytest.fixture
 def file(profile, tmp_path):
     path = tmp_path / "bracket.json"
     path.write_text(profile.to_json(), encoding="utf-8")
@@ -72,17 +89,10 @@ def test_an_inspector_takes_its_threshold(profile, inspector):
 @pytest.mark.parametrize(
     "options", [{"domain": "medical"}, {"precision": "bf16"}], ids=["domain", "precision"]
 )
-def test_other_settings_are_refused(options, profile, standin):
+def test_other_settings_are_refused(options, load):
     name = next(iter(options))
     with pytest.raises(UsageError, match=f"its {name} is .* calibrate again"):
-        Inspector.load(
-            str(standin.model),
-            backbone_weights=standin.backbone,
-            image_size=70,
-            device="cpu",
-            profile=profile,
-            **options,
-        )
+        load(**options)
 
 
 def test_a_threshold_is_carried_over_to_another_precision(profile, inspector):
@@ -94,15 +104,9 @@ def test_a_threshold_is_carried_over_to_another_precision(profile, inspector):
     assert carried.threshold == profile.threshold
 
 
-def test_another_image_size_is_refused(profile, standin):
+def test_another_image_size_is_refused(load):
     with pytest.raises(UsageError, match="its image size is 70, but here it is 84"):
-        Inspector.load(
-            str(standin.model),
-            backbone_weights=standin.backbone,
-            image_size=84,
-            device="cpu",
-            profile=profile,
-        )
+        load(image_size=84)
 
 
 def test_other_scales_are_refused(profile, inspector):
