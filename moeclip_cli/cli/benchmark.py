@@ -18,7 +18,7 @@ from moeclip_cli.cli.benchmark_options import (
     EvaluationOptions,
 )
 from moeclip_cli.cli.benchmark_tables import print_category, print_comparison, print_tables
-from moeclip_cli.cli.cluster import ClusterOptions
+from moeclip_cli.cli.cluster import ClusterOptions, remark_unless
 from moeclip_cli.cli.fastest import settle
 from moeclip_cli.cli.framing import FramingOptions
 from moeclip_cli.cli.groups import AsOptions, grouped
@@ -140,9 +140,7 @@ def benchmark(
         where = describe_device(device) if share is None else str(share)
         if share is not None:
             load = partial(models.load, replace(run, device=share.device), frames)
-            remote = RayEvaluation(
-                load, job, execution.pace, share, (lambda sentence: None) if quiet else console.warn
-            )
+            remote = RayEvaluation(load, job, execution.pace, share, remark_unless(quiet))
             execution = replace(execution, elsewhere=remote)
         report = _run(job, execution, output, where, settled.facts, quiet=quiet)
     if not quiet:

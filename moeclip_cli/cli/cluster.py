@@ -121,6 +121,11 @@ class ClusterOptions(options.RunOptions):
         return replace(self, workers=workers).pace(default_batch_size)
 
 
+def remark_unless(quiet: bool) -> Callable[[str], None]:
+    """What is called with a sentence about a lost actor: a warning, or nothing."""
+    return (lambda sentence: None) if quiet else console.warn
+
+
 @dataclass(frozen=True)
 class ActorModel:
     """The model of the actors of a cluster.
@@ -167,7 +172,7 @@ class ActorModel:
             share,
             folder,
             keep_map,
-            remark=(lambda sentence: None) if quiet else console.warn,
+            remark=remark_unless(quiet),
         )
 
     def _loader(
