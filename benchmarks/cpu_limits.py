@@ -7,8 +7,8 @@ The limit is the rate of `torch.mm` with the shapes of the tower's linear layers
 several runs. The work of one image is counted by torch's FLOP counter. Printed for each type: the
 rate of a core, the time that the work of an image would take at it, the time that the forward pass
 and the scores take, and their ratio: 1.00 would be the limit. All times are processor time, which
-other work on the machine changes little. With `--operators`, the operators that take the most time
-follow. Products and forward passes take turns.
+other work on the machine changes little. With `--operators`, the work of each kind of operator and
+the operators that take the most time follow. Products and forward passes take turns.
 """
 
 from __future__ import annotations
@@ -20,11 +20,13 @@ from pathlib import Path
 
 import torch
 from torch.profiler import ProfilerActivity, profile
-from torch.utils.flop_counter import FlopCounterMode
+from torch.utils.flop_counter import FlopCounterMode, sdpa_flop_count
 
 from moeclip_cli.checkpoints.loading import load_model
 from moeclip_cli.model.scoring import score_scales
 
+# The counter of torch 2.14 knows attention on CUDA, but not on a CPU.
+_ATTENTION = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu
 _TYPES = {"fp32": torch.float32, "bf16": torch.bfloat16}
 
 
@@ -37,7 +39,9 @@ def main() -> None:
     )
     for name in args.types:
         forward, shape, pixels = network(args.model, _TYPES[name], args.batch_size)
-        with FlopCounterMode(display=False) as counter:
+        with FlopCounterMode(
+            display=False, custom_mapping={_ATTENTION: attention_flops}
+        ) as counter:
             forward()
         work = counter.get_total_flops() / args.batch_size
         product, flops = products(*shape, _TYPES[name])
@@ -50,6 +54,7 @@ def main() -> None:
             f"ms: {each * rate / work:.2f} x the limit"
         )
         if args.operators:
+            print_work(counter, args.batch_size)
             print_operators(forward, args.operators)
 
 
@@ -104,6 +109,20 @@ def seconds(call: Callable[[], object]) -> float:
         call()
         calls += 1
     return (time.process_time() - started) / calls
+
+
+def attention_flops(
+    query: torch.Size, key: torch.Size, value: torch.Size, *_: object, **__: object
+) -> int:
+    """FLOPs of attention between tensors of these shapes."""
+    return int(sdpa_flop_count(query, key, value))
+
+
+def print_work(counter: FlopCounterMode, images: int) -> None:
+    """What the work of an image consists of."""
+    counts = counter.get_flop_counts()["Global"]
+    for operator, flops in sorted(counts.items(), key=lambda pair: -pair[1]):
+        print(f"  {flops / images / 1e9:6.2f} GFLOP in {operator}")
 
 
 def print_operators(forward: Callable[[], object], most: int) -> None:

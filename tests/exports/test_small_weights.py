@@ -10,6 +10,7 @@ from moeclip_cli.exports.onnx_session import OnnxSession
 from moeclip_cli.exports.small_weights import shrink_weights
 
 onnx = pytest.importorskip("onnx")
+onnxruntime = pytest.importorskip("onnxruntime")
 ReferenceEvaluator = pytest.importorskip("onnx.reference").ReferenceEvaluator
 
 
@@ -29,6 +30,27 @@ def test_a_graph_with_small_weights_is_small_and_scores_nearly_the_same(
     images = [np.random.default_rng(0).integers(0, 256, (90, 60, 3), np.uint8)]
     found = compare(inspector, exported, images, PROMPTS[:1])
     assert 0 < found.score < difference
+
+
+def test_weights_in_8_bits_leave_the_activations_in_float32(graph_content):
+    model = onnx.load_from_string(graph_content)
+    shrink_weights(model, "int8")
+    content = model.SerializeToString()
+    options = onnxruntime.SessionOptions()
+    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
+    plain = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+    chance = np.random.default_rng(0)
+    inputs: dict[str, object] = {}
+    for value in plain.get_inputs():
+        shape = [size if isinstance(size, int) else 1 for size in value.shape]
+        floats = value.type == "tensor(float)"
+        inputs[value.name] = (
+            chance.normal(size=shape).astype(np.float32) if floats else np.zeros(shape, np.int64)
+        )
+    found = OnnxSession(content).run(inputs)["anomaly_map"]
+    (exact,) = plain.run(["anomaly_map"], inputs)
+    assert np.ptp(exact) > 0
+    np.testing.assert_allclose(found, exact, atol=2e-6)
 
 
 def test_weights_in_float32_stay_as_they_are(graph_content):

@@ -1,4 +1,4 @@
-"""open_clip's transformer blocks, run without materialising attention weights.
+"""open_clip's transformer blocks with fused attention.
 
 Shapes: B sequences, T tokens, D width.
 """
@@ -11,27 +11,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from moeclip_cli.model.backbones.attention import attend
 from moeclip_cli.model.backbones.plain_clip import PlainBlock
 
 if TYPE_CHECKING:
     from open_clip.transformer import CustomResidualAttentionBlock, ResidualAttentionBlock
-
-
-def attend(qkv: Tensor, heads: int, *, causal: bool = False) -> Tensor:
-    """Attention of every token to all tokens, or with `causal` to itself and earlier ones.
-
-    Args:
-        qkv: queries, keys and values of all heads, (B, T, 3 D).
-        heads: number of heads.
-        causal: whether no token sees a later one.
-
-    Returns:
-        (B, T, D).
-    """
-    b, t, d = qkv.shape
-    q, k, v = qkv.view(b, t, 3, heads, -1).permute(2, 0, 3, 1, 4)
-    y = F.scaled_dot_product_attention(q, k, v, is_causal=causal)
-    return y.transpose(1, 2).reshape(b, t, d // 3)
 
 
 def fused(block: nn.Module) -> FusedBlock | CustomBlock:

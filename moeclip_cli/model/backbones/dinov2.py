@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from moeclip_cli.errors import ModelError
-from moeclip_cli.model.backbones.blocks import attend
+from moeclip_cli.model.backbones.attention import attend
 from moeclip_cli.model.backbones.family import Activation, Architecture, Backbone, Family, State
 from moeclip_cli.model.backbones.positions import PositionResampling, resize_positions
 from moeclip_cli.model.backbones.towers import VisionTower
