@@ -58,7 +58,7 @@ def main() -> None:
     parser.add_argument("--generated", type=int, default=200, help="number of generated pictures")
     parser.add_argument("--openvino", action="store_true", help="run the graphs in OpenVINO")
     args = parser.parse_args()
-    files: list[Any] = sorted(_EXAMPLES.rglob("*.jpg"))
+    files: list[Any] = sorted(_EXAMPLES.rglob("*.*g"))
     pairs = (generate(_SEED, index, _SIDE) for index in range((args.generated + 1) // 2))
     made = [pixels for pair in pairs for pixels in (pair.clean, pair.defective)]
     images = [*files, *made[: args.generated]]

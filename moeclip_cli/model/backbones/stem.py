@@ -96,12 +96,13 @@ class ConvStem(nn.Module):
     def forward(self, images: Tensor) -> Tensor:
         """(B, 3, S, S) to (B, D, g, g); images do not influence each other."""
         x = standardise(images).contiguous(memory_format=torch.channels_last)
-        x = F.relu(self.edges_norm(self.edges(x)))
-        pooled: list[Tensor] = []
+        x = F.relu(self.edges_norm(self.edges(x)), inplace=True)
+        magnitudes, pooled = x, list[Tensor]()
         for stage in self.stages:
-            pooled += _pool(x.abs(), images.shape[-1] // self.STRIDE)
+            pooled += _pool(magnitudes, images.shape[-1] // self.STRIDE)
             x = stage(x)
-        features = torch.cat([x, x.abs()], dim=1)
+            magnitudes = x.abs()
+        features = torch.cat([x, magnitudes], dim=1)
         tokens: Tensor = self.project(features)
         tokens = tokens.contiguous() + self.rarity(features, torch.cat(pooled, dim=1))
         return tokens + self.exposure(images)
