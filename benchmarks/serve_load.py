@@ -105,9 +105,11 @@ def serving(*args: str) -> Iterator[Service]:
     process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
     port = int(re.findall(r":(\d+)\.", process.stderr.readline())[0])
     print(process.stderr.readline().strip(), flush=True)
-    yield Service(process, port)
-    process.send_signal(signal.SIGTERM)
-    _, errors = process.communicate(timeout=60)
+    try:
+        yield Service(process, port)
+    finally:
+        process.send_signal(signal.SIGTERM)
+        _, errors = process.communicate(timeout=60)
     print(f"End: exit code {process.returncode}. {errors.strip()}", flush=True)
 
 
