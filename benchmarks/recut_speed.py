@@ -32,7 +32,7 @@ def main() -> None:
         folder = Path(name)
         for run, images in (("few", _FEW), ("many", options.images)):
             fill(folder / f"{run}-images", images)
-            moeclip(folder, "score", f"{run}-images", "--out", run, "--keep-maps", "--report")
+            moeclip(folder, "score", f"{run}-images", "--out", run, "--keep-maps")
         print("| recut with | start (s) | images/s |\n| --- | --- | --- |")
         for way, flags in WAYS.items():
             times = [round_of(folder, number, flags) for number in range(options.rounds)]

@@ -46,15 +46,13 @@ def recut_result(
     """
     row = recut_row(row, threshold, percentile)
     above = map_.reaches(threshold.value)
-    values = None
-    if drawn or above.any():
-        values = map_.values()
-        values[map_.levels == map_.levels.max()] = row.peak
+    # A scored image has a peak.
+    values = map_.values(row.peak or 0.0) if drawn or above.any() else None
     same = {name: getattr(row, name) for name in _SHARED if name not in _REGION_COLUMNS}
     return Result(
         **same,
         unsure_threshold=threshold.unsure,
-        area_fraction=float(above.mean()),
+        area_fraction=np.count_nonzero(above) / above.size,
         regions=()
         if values is None
         else regions_of(above, values, row.width or 1, row.height or 1),
