@@ -16,6 +16,9 @@ from moeclip_cli.cli import console, options
 from moeclip_cli.cli.fractions import fraction
 from moeclip_cli.cli.framing import FramingOptions
 from moeclip_cli.cli.groups import grouped
+from moeclip_cli.cli.image_options import FoundImages, ImageOptions
+from moeclip_cli.cli.model_options import ModelOptions
+from moeclip_cli.cli.product_options import Product
 from moeclip_cli.cli.progress import meter
 from moeclip_cli.cli.tables import one_line
 from moeclip_cli.discovery.prompts_file import DEFAULT_PROMPT
@@ -105,9 +108,9 @@ class CalibrationOptions:
 
 @grouped
 def calibrate(
-    images: options.ImageOptions,
+    images: ImageOptions,
     framing: FramingOptions,
-    model: options.ModelOptions,
+    model: ModelOptions,
     calibration: CalibrationOptions,
     run: options.RunOptions,
     general: options.GeneralOptions,
@@ -167,10 +170,10 @@ def calibrate(
 
 
 def _measure(
-    images: options.ImageOptions,
-    found: options.FoundImages,
+    images: ImageOptions,
+    found: FoundImages,
     framing: Framing,
-    model: options.ModelOptions,
+    model: ModelOptions,
     calibration: CalibrationOptions,
     run: options.RunOptions,
     *,
@@ -194,10 +197,10 @@ def _measure(
 
 
 def _compare(
-    images: options.ImageOptions,
-    found: options.FoundImages,
+    images: ImageOptions,
+    found: FoundImages,
     framing: Framing,
-    model: options.ModelOptions,
+    model: ModelOptions,
     calibration: CalibrationOptions,
     run: options.RunOptions,
     *,
@@ -231,9 +234,9 @@ def _compare(
 
 
 def _change(
-    images: options.ImageOptions,
+    images: ImageOptions,
     framing: Framing,
-    model: options.ModelOptions,
+    model: ModelOptions,
     calibration: CalibrationOptions,
     run: options.RunOptions,
     *,
@@ -263,7 +266,7 @@ def _change(
             profile = profile.updated(found.without(numbers))
         if calibration.add:
             added = [ref.path for ref in find_images(calibration.add)]
-            product = options.Product(profile.prompt, profile=profile)
+            product = Product(profile.prompt, profile=profile)
             inspector = model.load_inspector(
                 run, quiet=quiet, images=images, product=product, framing=framing
             )
