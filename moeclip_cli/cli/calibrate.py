@@ -180,8 +180,8 @@ def _measure(
     quiet: bool,
 ) -> tuple[Profile, dict[str, float], int]:
     """The profile without references, the scores by path, and the number of unreadable images."""
-    from moeclip_cli.inspection.conformal import conformal_threshold
-    from moeclip_cli.inspection.profile import Profile, unsure_threshold
+    from moeclip_cli.inspection.conformal import conformal_threshold, unsure_threshold
+    from moeclip_cli.inspection.profile import Profile
 
     rate, prompt = calibration.false_alarms, calibration.prompt
     inspector = model.load_inspector(run, quiet=quiet, images=images, framing=framing)
@@ -210,7 +210,8 @@ def _compare(
 
     The threshold is from these scores: those of the references or, after a split, of the others.
     """
-    from moeclip_cli.inspection.profile import calibrated, divided
+    from moeclip_cli.inspection.division import divided
+    from moeclip_cli.inspection.profile import calibrated
 
     rate, prompt = calibration.false_alarms, calibration.prompt
     kept, others = divided([ref.path for ref in found], rate, calibration.split)
