@@ -291,6 +291,15 @@ class ReferenceProfile(Profile):
         return calibrated(references, scores, self.prompt, settings, rule, requested, unsure)
 
 
+def read_profile(given: Profile | str | os.PathLike[str] | None) -> Profile | None:
+    """The given profile, or the one in the given file.
+
+    Raises:
+        UsageError: see `Profile.load`.
+    """
+    return given if given is None or isinstance(given, Profile) else Profile.load(given)
+
+
 def calibrated(
     references: References,
     scores: Iterable[float],

@@ -27,7 +27,7 @@ Passes: TypeAlias = Callable[
     [Sequence[PreparedImage], Callable[[list[PreparedImage]], list[tuple[ScoredBatch, int]]]],
     list[tuple[ScoredBatch, int]],
 ]
-"""See `PlacedModel._in_passes`."""
+"""Such as `PlacedModel._in_passes` and `in_equal_shapes`."""
 
 
 @dataclass(eq=False)
