@@ -13,13 +13,14 @@ from numpy.typing import NDArray
 from moeclip_cli.arguments import require_batch_size
 from moeclip_cli.discovery.places import ImagePlace
 from moeclip_cli.discovery.prompts_file import DEFAULT_PROMPT
-from moeclip_cli.errors import ModelError, UsageError
+from moeclip_cli.errors import UsageError
 from moeclip_cli.exports.calibration import choose_layout, choose_threshold
 from moeclip_cli.exports.description import Description
 from moeclip_cli.exports.graph_pass import GraphPass
 from moeclip_cli.exports.open_session import open_session
 from moeclip_cli.exports.session import GraphSession
 from moeclip_cli.images.decode import DEFAULT_DECODE_SECONDS, DEFAULT_MAX_PIXELS, decode
+from moeclip_cli.inspection.finite_grading import FiniteGrading
 from moeclip_cli.inspection.good_scores import GoodScores
 from moeclip_cli.inspection.grading import Grading
 from moeclip_cli.inspection.image_like import ImageLike, input_digest, listed
@@ -88,9 +89,17 @@ class OnnxInspector:
             self.good_scores = GoodScores.known(profile, None)
         compared = len(self.model.references)
         self._grading = Grading(self.model.name, self.threshold, compared, self.good_scores)
+        self._finite = FiniteGrading(
+            self._grading,
+            self._forward.of_test_image,
+            image_error="The score is not a finite number.",
+            model_error=(
+                f"{self.model.name} cannot be used: its numbers are not finite, not even for a "
+                "test image; export another `model`."
+            ),
+        )
         self.max_pixels = max_pixels
         self.decode_seconds = decode_seconds
-        self._test_image_passed = False
 
     @classmethod
     def load(
@@ -233,7 +242,7 @@ class OnnxInspector:
             scored = scorer.score(
                 listed(images), names, batch_size=size, workers=threads, ends_batch=ends_batch
             )
-            return graded(scored, self._grading, self._not_finite)
+            return graded(scored, self._finite)
 
         def load(image: ImageLike) -> PreparedImage:
             return self._prepared(image, names(image))
@@ -266,27 +275,6 @@ class OnnxInspector:
 
     def _inspect(self, items: list[PreparedImage]) -> list[Result]:
         """Results of images without an error, in their order."""
-        return in_equal_shapes(items, self._unpack)
-
-    def _unpack(self, items: list[PreparedImage]) -> Iterator[Result]:
-        batch = self._forward.batch(items)
-        for i, item in enumerate(items):
-            if batch.finite[i]:
-                yield self._grading.result(item, batch.image(i))
-            else:
-                yield self._not_finite(item)
-
-    def _not_finite(self, item: PreparedImage) -> Result:
-        self._check_with_test_image(item.prompt)
-        return self._grading.failed(item, "The score is not a finite number.")
-
-    def _check_with_test_image(self, prompt: str) -> None:
-        """Stop if the graph yields numbers that are not finite for an ordinary image, too."""
-        if self._test_image_passed:
-            return
-        if not all(self._forward.of_test_image(prompt).finite):
-            raise ModelError(
-                f"{self.model.name} cannot be used: its numbers are not finite, not even for a "
-                "test image; export another `model`."
-            )
-        self._test_image_passed = True
+        return in_equal_shapes(
+            items, lambda part: self._finite.results(part, self._forward.batch(part))
+        )
