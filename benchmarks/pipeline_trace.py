@@ -49,7 +49,7 @@ STAGES = {
     "encode prompt": (f"{_INSPECTION}.forward.ForwardPass.__call__",),
     "network": ("moeclip_cli.model.moeclip.MoECLIP.forward",),
     "score maps": (f"{_INSPECTION}.forward.score_scales",),
-    "scores to processor": (f"{_INSPECTION}.inspector.score_arrays",),
+    "scores to processor": (f"{_INSPECTION}.forward.score_arrays",),
     "results": (f"{_INSPECTION}.grading.Grading.result",),
     "regions": (f"{_INSPECTION}.scored_batch.find_regions",),
     "decode for overlay": (f"{_INSPECTION}.placed.PlacedModel.read_pixels",),

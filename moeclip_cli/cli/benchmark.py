@@ -22,6 +22,7 @@ from moeclip_cli.cli.cluster import ClusterOptions, remark_unless
 from moeclip_cli.cli.fastest import settle
 from moeclip_cli.cli.framing import FramingOptions
 from moeclip_cli.cli.groups import AsOptions, grouped
+from moeclip_cli.cli.model_options import ModelOptions
 from moeclip_cli.cli.processes import command_line, is_one_of_several, ran_in_several
 from moeclip_cli.cli.progress import meter
 from moeclip_cli.errors import DatasetError, ModelError, ProcessLostError, UsageError
@@ -200,7 +201,7 @@ def _self_check(models: BenchmarkModels, device: options.DeviceOptions, *, quiet
     """
     from moeclip_cli.evaluation.self_check import PAIRS, self_check
 
-    model = options.ModelOptions(
+    model = ModelOptions(
         models.names[0],
         backbone_weights=models.backbone_weights,
         image_size=models.image_size,

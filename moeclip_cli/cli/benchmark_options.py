@@ -11,6 +11,7 @@ import typer
 from moeclip_cli.checkpoints.builtin import DEFAULT_MODEL, DEFAULT_TOWER
 from moeclip_cli.cli import options
 from moeclip_cli.cli.fastest import Measured
+from moeclip_cli.cli.model_options import ModelOptions
 from moeclip_cli.errors import UsageError
 from moeclip_cli.evaluation.results import ProtocolChoice
 from moeclip_cli.model.config import Domain
@@ -195,7 +196,7 @@ class BenchmarkModels:
             ModelError, UsageError: see `ModelOptions.check`.
         """
         for name in self.names:
-            model = options.ModelOptions(name, backbone_weights=self.backbone_weights)
+            model = ModelOptions(name, backbone_weights=self.backbone_weights)
             model.check(device)
 
     def measured(self, device: str) -> Measured:

@@ -16,6 +16,9 @@ from moeclip_cli.cli import console, options
 from moeclip_cli.cli.fractions import fraction
 from moeclip_cli.cli.framing import FramingOptions
 from moeclip_cli.cli.groups import grouped
+from moeclip_cli.cli.image_options import FoundImages, ImageOptions
+from moeclip_cli.cli.model_options import ModelOptions
+from moeclip_cli.cli.product_options import Product
 from moeclip_cli.cli.progress import meter
 from moeclip_cli.cli.tables import one_line
 from moeclip_cli.discovery.prompts_file import DEFAULT_PROMPT
@@ -105,9 +108,9 @@ class CalibrationOptions:
 
 @grouped
 def calibrate(
-    images: options.ImageOptions,
+    images: ImageOptions,
     framing: FramingOptions,
-    model: options.ModelOptions,
+    model: ModelOptions,
     calibration: CalibrationOptions,
     run: options.RunOptions,
     general: options.GeneralOptions,
@@ -167,18 +170,18 @@ def calibrate(
 
 
 def _measure(
-    images: options.ImageOptions,
-    found: options.FoundImages,
+    images: ImageOptions,
+    found: FoundImages,
     framing: Framing,
-    model: options.ModelOptions,
+    model: ModelOptions,
     calibration: CalibrationOptions,
     run: options.RunOptions,
     *,
     quiet: bool,
 ) -> tuple[Profile, dict[str, float], int]:
     """The profile without references, the scores by path, and the number of unreadable images."""
-    from moeclip_cli.inspection.conformal import conformal_threshold
-    from moeclip_cli.inspection.profile import Profile, unsure_threshold
+    from moeclip_cli.inspection.conformal import conformal_threshold, unsure_threshold
+    from moeclip_cli.inspection.profile import Profile
 
     rate, prompt = calibration.false_alarms, calibration.prompt
     inspector = model.load_inspector(run, quiet=quiet, images=images, framing=framing)
@@ -194,10 +197,10 @@ def _measure(
 
 
 def _compare(
-    images: options.ImageOptions,
-    found: options.FoundImages,
+    images: ImageOptions,
+    found: FoundImages,
     framing: Framing,
-    model: options.ModelOptions,
+    model: ModelOptions,
     calibration: CalibrationOptions,
     run: options.RunOptions,
     *,
@@ -207,7 +210,8 @@ def _compare(
 
     The threshold is from these scores: those of the references or, after a split, of the others.
     """
-    from moeclip_cli.inspection.profile import calibrated, divided
+    from moeclip_cli.inspection.division import divided
+    from moeclip_cli.inspection.profile import calibrated
 
     rate, prompt = calibration.false_alarms, calibration.prompt
     kept, others = divided([ref.path for ref in found], rate, calibration.split)
@@ -231,9 +235,9 @@ def _compare(
 
 
 def _change(
-    images: options.ImageOptions,
+    images: ImageOptions,
     framing: Framing,
-    model: options.ModelOptions,
+    model: ModelOptions,
     calibration: CalibrationOptions,
     run: options.RunOptions,
     *,
@@ -263,7 +267,7 @@ def _change(
             profile = profile.updated(found.without(numbers))
         if calibration.add:
             added = [ref.path for ref in find_images(calibration.add)]
-            product = options.Product(profile.prompt, profile=profile)
+            product = Product(profile.prompt, profile=profile)
             inspector = model.load_inspector(
                 run, quiet=quiet, images=images, product=product, framing=framing
             )

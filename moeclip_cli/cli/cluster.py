@@ -15,6 +15,9 @@ import typer
 from moeclip_cli.checkpoints.names import is_graph
 from moeclip_cli.cli import console, options
 from moeclip_cli.cli.exported import graph_loader
+from moeclip_cli.cli.image_options import ImageOptions
+from moeclip_cli.cli.model_options import ModelOptions
+from moeclip_cli.cli.product_options import Product
 from moeclip_cli.errors import UsageError
 from moeclip_cli.extras import require_extra
 
@@ -78,9 +81,7 @@ class ClusterOptions(options.RunOptions):
         require_extra("ray", "ray")
 
     @contextmanager
-    def joined(
-        self, model: options.ModelOptions | None = None, *, quiet: bool
-    ) -> Iterator[Share | None]:
+    def joined(self, model: ModelOptions | None = None, *, quiet: bool) -> Iterator[Share | None]:
         """Be part of the cluster during the block; gives what actors take, None without a cluster.
 
         Args:
@@ -138,10 +139,10 @@ class ActorModel:
         framing: tiles and region of the images.
     """
 
-    model: options.ModelOptions
+    model: ModelOptions
     run: ClusterOptions
-    images: options.ImageOptions
-    product: options.Product
+    images: ImageOptions
+    product: Product
     framing: Framing
 
     def source(

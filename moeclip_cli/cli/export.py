@@ -14,6 +14,8 @@ from moeclip_cli.choices import ExportFormat, ExportWeights
 from moeclip_cli.cli import console, options
 from moeclip_cli.cli.fractions import fraction
 from moeclip_cli.cli.groups import grouped
+from moeclip_cli.cli.model_options import ModelOptions
+from moeclip_cli.cli.product_options import Product, ProductOptions
 from moeclip_cli.cli.progress import meter
 from moeclip_cli.discovery.prompts_file import DEFAULT_PROMPT
 from moeclip_cli.errors import UsageError
@@ -56,14 +58,14 @@ class GraphOptions:
     with_preprocessing: bool = False
     weights: ExportWeights = "fp32"
 
-    def read(self) -> options.Product:
+    def read(self) -> Product:
         """Threshold and profile of the product, and the prompt that stands for all.
 
         Raises:
             UsageError: if the profile is invalid or for another prompt.
         """
         first = self.prompt[0] if self.prompt else DEFAULT_PROMPT
-        found = options.ProductOptions(first, threshold=self.threshold, profile=self.profile).read()
+        found = ProductOptions(first, threshold=self.threshold, profile=self.profile).read()
         if self.profile is not None and len(self.prompt or []) > 1:
             raise UsageError("A profile is for one product; give one `prompt`, or none.")
         return found
@@ -90,7 +92,7 @@ class ExportOutput:
 @grouped
 def export(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder of the file to write.")],
-    model: options.ModelOptions,
+    model: ModelOptions,
     graph: GraphOptions,
     output: ExportOutput,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print errors only.")] = False,
@@ -159,7 +161,7 @@ def export(
     print(target)
 
 
-def _model_of(model: options.ModelOptions, product: options.Product) -> str:
+def _model_of(model: ModelOptions, product: Product) -> str:
     """The name of the model: that of the option, of a profile with references, or the default."""
     default = DEFAULT_TOWER if model.reference else DEFAULT_MODEL
     if product.profile is not None:

@@ -8,6 +8,9 @@ from typing import TYPE_CHECKING
 
 from moeclip_cli.checkpoints.names import is_graph
 from moeclip_cli.cli import console, options
+from moeclip_cli.cli.image_options import ImageOptions
+from moeclip_cli.cli.model_options import ModelOptions
+from moeclip_cli.cli.product_options import Product
 from moeclip_cli.discovery.prompts_file import DEFAULT_PROMPT
 from moeclip_cli.errors import MissingExtraError, UsageError
 
@@ -19,9 +22,7 @@ if TYPE_CHECKING:
 _CHECKPOINTS_ONLY = ("reference", "backbone_weights", "domain", "image_size")
 
 
-def check_exported(
-    model: options.ModelOptions, device: options.DeviceOptions, framing: Framing
-) -> None:
+def check_exported(model: ModelOptions, device: options.DeviceOptions, framing: Framing) -> None:
     """Refuse options that an exported graph does not have.
 
     Raises:
@@ -48,14 +49,14 @@ def check_exported(
 
 
 def load_scorer(
-    model: options.ModelOptions,
+    model: ModelOptions,
     device: options.DeviceOptions,
-    images: options.ImageOptions,
-    product: options.Product,
+    images: ImageOptions,
+    product: Product,
     framing: Framing,
     *,
     quiet: bool,
-) -> tuple[Inspector | OnnxInspector, options.Product]:
+) -> tuple[Inspector | OnnxInspector, Product]:
     """Load a checkpoint onto the device, or an exported graph.
 
     Returns:
@@ -91,7 +92,7 @@ def load_scorer(
 
 
 def graph_loader(
-    path: str, images: options.ImageOptions, product: options.Product, framing: Framing
+    path: str, images: ImageOptions, product: Product, framing: Framing
 ) -> partial[OnnxInspector]:
     """What loads an exported graph, also in another process; see `OnnxInspector.load`."""
     from moeclip_cli.exports.onnx_inspector import OnnxInspector

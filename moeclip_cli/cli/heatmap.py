@@ -13,6 +13,9 @@ from moeclip_cli.cli.cluster import ActorModel, ClusterOptions
 from moeclip_cli.cli.exported import check_exported, load_scorer
 from moeclip_cli.cli.framing import FramingOptions, warn_about_threshold
 from moeclip_cli.cli.groups import grouped
+from moeclip_cli.cli.image_options import ImageOptions
+from moeclip_cli.cli.model_options import ModelOptions
+from moeclip_cli.cli.product_options import ProductOptions
 from moeclip_cli.cli.progress import meter
 from moeclip_cli.cli.work import Work
 from moeclip_cli.errors import UsageError
@@ -65,10 +68,10 @@ class HeatmapOutput(options.PictureOutput):
 
 @grouped
 def heatmap(
-    images: options.ImageOptions,
+    images: ImageOptions,
     framing: FramingOptions,
-    product: options.ProductOptions,
-    model: options.ModelOptions,
+    product: ProductOptions,
+    model: ModelOptions,
     output: HeatmapOutput,
     run: ClusterOptions,
     general: options.GeneralOptions,

@@ -14,7 +14,7 @@ from moeclip_cli.cli.paged_options import named_streams
 from moeclip_cli.errors import UsageError
 
 if TYPE_CHECKING:
-    from moeclip_cli.cli.options import ImageOptions
+    from moeclip_cli.cli.image_options import ImageOptions
     from moeclip_cli.discovery.inputs import ImageRef
     from moeclip_cli.images.live import LiveStream
 

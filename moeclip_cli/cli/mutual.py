@@ -9,6 +9,9 @@ from typing import TYPE_CHECKING, ClassVar
 from moeclip_cli.checkpoints.names import is_graph
 from moeclip_cli.cli import console, options
 from moeclip_cli.cli.fastest import Measured, settle
+from moeclip_cli.cli.image_options import ImageOptions
+from moeclip_cli.cli.model_options import ModelOptions
+from moeclip_cli.cli.product_options import Product, ProductOptions
 from moeclip_cli.cli.progress import progress
 from moeclip_cli.errors import UsageError
 
@@ -34,7 +37,7 @@ class MutualOptions:
 
     mutual: bool = False
 
-    def check(self, model: options.ModelOptions, product: options.ProductOptions) -> None:
+    def check(self, model: ModelOptions, product: ProductOptions) -> None:
         """Refuse options that choose another comparison.
 
         Raises:
@@ -60,10 +63,10 @@ class MutualOptions:
 
     def load(
         self,
-        model: options.ModelOptions,
+        model: ModelOptions,
         device: options.DeviceOptions,
-        images: options.ImageOptions,
-        product: options.Product,
+        images: ImageOptions,
+        product: Product,
         *,
         quiet: bool,
     ) -> MutualInspector:

@@ -15,9 +15,12 @@ from moeclip_cli.cli.exported import check_exported, load_scorer
 from moeclip_cli.cli.framing import FramingOptions, warn_about_threshold
 from moeclip_cli.cli.groups import grouped
 from moeclip_cli.cli.heatmap_choice import ANOMALOUS, Heatmaps
+from moeclip_cli.cli.image_options import FoundImages, ImageOptions
 from moeclip_cli.cli.live import LiveImages, open_stream, until_interrupted
+from moeclip_cli.cli.model_options import ModelOptions
 from moeclip_cli.cli.mutual import MutualOptions, compare
 from moeclip_cli.cli.processes import command_line
+from moeclip_cli.cli.product_options import Product, ProductOptions
 from moeclip_cli.cli.progress import meter
 from moeclip_cli.cli.region_options import RegionOptions
 from moeclip_cli.cli.report_options import ReportOptions
@@ -87,10 +90,10 @@ class ScoreOutput(ReportOptions, options.PictureOutput):
 
 @grouped
 def score(
-    images: options.ImageOptions,
+    images: ImageOptions,
     framing: FramingOptions,
-    product: options.ProductOptions,
-    model: options.ModelOptions,
+    product: ProductOptions,
+    model: ModelOptions,
     mutual: MutualOptions,
     output: ScoreOutput,
     run: ClusterOptions,
@@ -200,7 +203,7 @@ def _claim(
     device: str,
     output: ScoreOutput,
     table_format: TableFormat,
-    product: options.Product,
+    product: Product,
     text: ReportText,
     regions: RegionOutput | None,
 ) -> tuple[RunFolder, Outputs]:
@@ -237,8 +240,8 @@ def _claim(
 class _Job:
     """The images of a run and where their results go."""
 
-    found: options.FoundImages | LiveImages
-    product: options.Product
+    found: FoundImages | LiveImages
+    product: Product
     text: ReportText
     folder: RunFolder
     pace: Pace
@@ -274,7 +277,7 @@ class _Job:
         from moeclip_cli.runs.score_run import run_score
 
         # The frames of a stream come once.
-        files = self.found if isinstance(self.found, options.FoundImages) else ()
+        files = self.found if isinstance(self.found, FoundImages) else ()
         work = Work.of_run(files, self.scored_with)
         with meter(self.found.total, quiet=self.quiet, work=work.total) as advance:
 

@@ -12,11 +12,13 @@ from typing import TYPE_CHECKING, Annotated, ClassVar
 import typer
 
 from moeclip_cli.arguments import require_prompt
-from moeclip_cli.cli import console, options
+from moeclip_cli.cli import console, options, product_options
 from moeclip_cli.cli.exported import check_exported, load_scorer
 from moeclip_cli.cli.failures import failure_of
 from moeclip_cli.cli.framing import warn_about_threshold
 from moeclip_cli.cli.groups import grouped
+from moeclip_cli.cli.image_options import ImageOptions
+from moeclip_cli.cli.model_options import ModelOptions
 from moeclip_cli.cli.variables import TOKEN
 from moeclip_cli.discovery.prompts_file import DEFAULT_PROMPT
 from moeclip_cli.errors import UsageError
@@ -88,11 +90,9 @@ class LimitOptions:
     timeout: Annotated[float, typer.Option(min=0.1)] = DEFAULT_TIMEOUT
 
     @property
-    def of_images(self) -> options.ImageOptions:
+    def of_images(self) -> ImageOptions:
         """The limits on each picture."""
-        return options.ImageOptions(
-            [], max_pixels=self.max_pixels, decode_seconds=self.decode_seconds
-        )
+        return ImageOptions([], max_pixels=self.max_pixels, decode_seconds=self.decode_seconds)
 
 
 @dataclass(frozen=True)
@@ -115,7 +115,7 @@ class ProfileOptions:
     threshold: options.Threshold = None
     unsure: options.Unsure = None
 
-    def named(self) -> dict[str, options.ProductOptions]:
+    def named(self) -> dict[str, product_options.ProductOptions]:
         """The options of each product by its name, after a check that needs no PyTorch.
 
         Raises:
@@ -126,7 +126,7 @@ class ProfileOptions:
         for name in ("threshold", "unsure"):
             if len(paths) > 1 and getattr(self, name) is not None:
                 raise UsageError(f"`{name}` is for one product; each profile has its own.")
-        found: dict[str, options.ProductOptions] = {}
+        found: dict[str, product_options.ProductOptions] = {}
         for path in paths:
             from moeclip_cli.inspection.profile import Profile
 
@@ -138,8 +138,8 @@ class ProfileOptions:
             found[path.stem] = self._product(path)
         return found or {_UNNAMED: self._product()}
 
-    def _product(self, profile: Path | None = None) -> options.ProductOptions:
-        return options.ProductOptions(
+    def _product(self, profile: Path | None = None) -> product_options.ProductOptions:
+        return product_options.ProductOptions(
             self.prompt, threshold=self.threshold, unsure=self.unsure, profile=profile
         )
 
@@ -149,7 +149,7 @@ def serve(
     products: ProfileOptions,
     server: ServerOptions,
     limits: LimitOptions,
-    model: options.ModelOptions,
+    model: ModelOptions,
     run: options.RunOptions,
     general: options.GeneralOptions,
 ) -> None:
@@ -203,9 +203,9 @@ def serve(
 class _Loader:
     """Loads the model of each profile, once for all that have the same."""
 
-    named: Mapping[str, options.ProductOptions]
+    named: Mapping[str, product_options.ProductOptions]
     limits: LimitOptions
-    model: options.ModelOptions
+    model: ModelOptions
     run: options.RunOptions
     general: options.GeneralOptions
 
@@ -228,8 +228,8 @@ class _Loader:
         return found
 
     def _scorer(
-        self, product: options.Product
-    ) -> tuple[Inspector | OnnxInspector, options.Product]:
+        self, product: product_options.Product
+    ) -> tuple[Inspector | OnnxInspector, product_options.Product]:
         images = self.limits.of_images
         return load_scorer(self.model, self.run, images, product, Framing(), quiet=True)
 

@@ -16,7 +16,10 @@ from moeclip_cli.cli import console, options, signals
 from moeclip_cli.cli.exported import check_exported, load_scorer
 from moeclip_cli.cli.groups import grouped
 from moeclip_cli.cli.heatmap_choice import ANOMALOUS, Heatmaps
+from moeclip_cli.cli.image_options import ImageOptions
+from moeclip_cli.cli.model_options import ModelOptions
 from moeclip_cli.cli.processes import command_line
+from moeclip_cli.cli.product_options import Product, ProductOptions
 from moeclip_cli.cli.score_table import counted_verdicts
 from moeclip_cli.exit_codes import ExitCode
 from moeclip_cli.tiles.framing import Framing
@@ -80,11 +83,9 @@ class ArrivalOptions:
         return Timing(self.poll, retry, self.stop_when_idle)
 
     @property
-    def limits(self) -> options.ImageOptions:
+    def limits(self) -> ImageOptions:
         """The limits on each picture."""
-        return options.ImageOptions(
-            [], max_pixels=self.max_pixels, decode_seconds=self.decode_seconds
-        )
+        return ImageOptions([], max_pixels=self.max_pixels, decode_seconds=self.decode_seconds)
 
 
 @dataclass(frozen=True)
@@ -154,8 +155,8 @@ class ActionOptions:
 @grouped
 def watch(
     arrivals: ArrivalOptions,
-    product: options.ProductOptions,
-    model: options.ModelOptions,
+    product: ProductOptions,
+    model: ModelOptions,
     output: WatchOutput,
     action: ActionOptions,
     run: options.RunOptions,
@@ -209,7 +210,7 @@ def watch(
 def _claim(
     inspector: Inspector | OnnxInspector,
     output: WatchOutput,
-    product: options.Product,
+    product: Product,
     watched: Watched,
 ) -> tuple[RunFolder, Outputs]:
     """The output folder, claimed for these settings, and the files to write there."""

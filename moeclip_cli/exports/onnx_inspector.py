@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,36 +13,26 @@ from numpy.typing import NDArray
 from moeclip_cli.arguments import require_batch_size
 from moeclip_cli.discovery.places import ImagePlace
 from moeclip_cli.discovery.prompts_file import DEFAULT_PROMPT
-from moeclip_cli.errors import ModelError, UsageError
+from moeclip_cli.errors import UsageError
+from moeclip_cli.exports.calibration import choose_layout, choose_threshold
 from moeclip_cli.exports.description import Description
+from moeclip_cli.exports.graph_pass import GraphPass
 from moeclip_cli.exports.open_session import open_session
 from moeclip_cli.exports.session import GraphSession
 from moeclip_cli.images.decode import DEFAULT_DECODE_SECONDS, DEFAULT_MAX_PIXELS, decode
+from moeclip_cli.inspection.finite_grading import FiniteGrading
 from moeclip_cli.inspection.good_scores import GoodScores
 from moeclip_cli.inspection.grading import Grading
 from moeclip_cli.inspection.image_like import ImageLike, input_digest, listed
-from moeclip_cli.inspection.layout import Layout
-from moeclip_cli.inspection.network_input import network_inputs
 from moeclip_cli.inspection.prepared import (
     PreparedImage,
-    equal_shapes,
+    in_equal_shapes,
     match_reference,
     prepare,
 )
-from moeclip_cli.inspection.profile import Profile, ReferenceProfile
+from moeclip_cli.inspection.profile import Profile, read_profile
 from moeclip_cli.inspection.result import Result
-from moeclip_cli.inspection.scored_batch import (
-    ScoreArrays,
-    ScoredBatch,
-    ordinary_image,
-)
 from moeclip_cli.inspection.scoring_loop import ScoringLoop
-from moeclip_cli.inspection.thresholds import (
-    AppliedThreshold,
-    given_threshold,
-    threshold_of_profile,
-    threshold_of_whole_images,
-)
 from moeclip_cli.inspection.window_scorer import WindowScorer, graded
 from moeclip_cli.inspection.windows import WindowReader
 from moeclip_cli.model.config import Domain
@@ -53,7 +42,6 @@ from moeclip_cli.tiles.grid import DEFAULT_OVERLAP
 
 _BATCH_SIZE = 2
 _WHOLE = Framing()
-_R = TypeVar("_R")
 
 
 class OnnxInspector:
@@ -91,16 +79,27 @@ class OnnxInspector:
         if not decode_seconds > 0:
             raise UsageError(f"`decode_seconds` must be above 0, not {decode_seconds}.")
         self._session = session
-        self.layout = _layout(session.description, framing, profile)
-        self.threshold = self._threshold(threshold, profile).with_unsure(unsure)
+        self._forward = GraphPass(session)
+        self.layout = choose_layout(self.model, framing, profile)
+        self.threshold = choose_threshold(
+            threshold, profile, self.model, self.layout, unsure=unsure
+        )
         self.good_scores = self.model.of_good_parts
         if profile is not None:
             self.good_scores = GoodScores.known(profile, None)
         compared = len(self.model.references)
         self._grading = Grading(self.model.name, self.threshold, compared, self.good_scores)
+        self._finite = FiniteGrading(
+            self._grading,
+            self._forward.of_test_image,
+            image_error="The score is not a finite number.",
+            model_error=(
+                f"{self.model.name} cannot be used: its numbers are not finite, not even for a "
+                "test image; export another `model`."
+            ),
+        )
         self.max_pixels = max_pixels
         self.decode_seconds = decode_seconds
-        self._test_image_passed = False
 
     @classmethod
     def load(
@@ -136,8 +135,7 @@ class OnnxInspector:
             ModelError: if the file cannot be read, or `moeclip export` did not write it.
             UsageError: if the threshold is invalid, or the profile was made with another model.
         """
-        if profile is not None and not isinstance(profile, Profile):
-            profile = Profile.load(profile)
+        profile = read_profile(profile)
         return cls(
             open_session(Path(path)),
             threshold=threshold,
@@ -237,12 +235,14 @@ class OnnxInspector:
         size = require_batch_size(_BATCH_SIZE if batch_size is None else batch_size)
         threads, names = choose_workers(workers), prompt if callable(prompt) else lambda _: prompt
         if self.layout is not None:
-            reader = WindowReader(self.layout, self._inputs, self.max_pixels, self.decode_seconds)
-            scorer = WindowScorer(reader, self._scored, self.model.compared, self._in_passes)
+            reader = WindowReader(
+                self.layout, self._forward.inputs, self.max_pixels, self.decode_seconds
+            )
+            scorer = WindowScorer(reader, self._forward.batch, self.model.compared, in_equal_shapes)
             scored = scorer.score(
                 listed(images), names, batch_size=size, workers=threads, ends_batch=ends_batch
             )
-            return graded(scored, self._grading, self._not_finite)
+            return graded(scored, self._finite)
 
         def load(image: ImageLike) -> PreparedImage:
             return self._prepared(image, names(image))
@@ -255,10 +255,10 @@ class OnnxInspector:
         digest: list[str] = []
 
         def inputs(pixels: NDArray[np.uint8]) -> tuple[NDArray[Any], ...]:
-            found = self._inputs(pixels)
+            found = self._forward.inputs(pixels)
             if self.model.compared is not None:
                 # A graph that resizes images takes them as they are.
-                first = self._normalised(pixels)[0] if self.model.resizes else found[0]
+                first = self._forward.normalised(pixels)[0] if self.model.resizes else found[0]
                 digest.append(input_digest(first))
             return found
 
@@ -273,126 +273,8 @@ class OnnxInspector:
             return prepared
         return match_reference(prepared, self.model.compared, digest[0])
 
-    def _in_passes(
-        self, items: Sequence[PreparedImage], work: Callable[[list[PreparedImage]], list[_R]]
-    ) -> list[_R]:
-        """Results of `work` for images without an error, in their order."""
-        found: dict[int, _R] = {}
-        for numbers in equal_shapes(items):
-            found.update(zip(numbers, work([items[number] for number in numbers]), strict=True))
-        return [found[number] for number in range(len(items))]
-
-    def _inputs(self, pixels: NDArray[np.uint8]) -> tuple[NDArray[Any], ...]:
-        """What the graph takes of an image (H, W, 3) uint8 RGB."""
-        if self.model.resizes:
-            return (pixels,)
-        return self._normalised(pixels)
-
-    def _normalised(self, pixels: NDArray[np.uint8]) -> tuple[NDArray[np.float32], ...]:
-        return network_inputs(pixels, self.model, self.model.image_sizes)
-
     def _inspect(self, items: list[PreparedImage]) -> list[Result]:
         """Results of images without an error, in their order."""
-        return self._in_passes(items, lambda part: list(self._unpack(part)))
-
-    def _unpack(self, items: list[PreparedImage]) -> Iterator[Result]:
-        batch = self._scored(items)
-        for i, item in enumerate(items):
-            if batch.finite[i]:
-                yield self._grading.result(item, batch.image(i))
-            else:
-                yield self._not_finite(item)
-
-    def _not_finite(self, item: PreparedImage) -> Result:
-        self._check_with_test_image(item.prompt)
-        return self._grading.failed(item, "The score is not a finite number.")
-
-    def _scored(self, items: Sequence[PreparedImage]) -> ScoredBatch:
-        """Scores of images whose inputs have the same shapes."""
-        scales = zip(*(item.pixels for item in items), strict=True)
-        inputs = {
-            name: np.stack(images) for name, images in zip(self.model.inputs, scales, strict=True)
-        }
-        numbers = [self.model.number(item.prompt) for item in items]
-        if len(self.model.prompts) > 1:
-            inputs["prompt"] = np.array(numbers, dtype=np.int64)
-        if self.model.references:
-            inputs["left_out"] = np.array([item.owner for item in items], dtype=np.int64)
-        found = self._session.run(inputs)
-        finite = [
-            np.isfinite(array).reshape(len(items), -1).all(axis=1) for array in found.values()
-        ]
-        return ScoredBatch(
-            ScoreArrays(
-                score=found["score"],
-                probability=found["anomaly_map"],
-                map_max=found["map_max"],
-                image_score=found["image_score"],
-                raw_map=found["raw_map"],
-                image_part=found["image_part"],
-                finite=np.all(finite, axis=0),
-                zero_shot=found.get("zero_shot"),
-            )
+        return in_equal_shapes(
+            items, lambda part: self._finite.results(part, self._forward.batch(part))
         )
-
-    def _threshold(self, given: float | None, profile: Profile | None) -> AppliedThreshold:
-        """The given threshold, else the profile's or that of the file.
-
-        Raises:
-            UsageError: if the given one is not a score, or the profile does not fit.
-        """
-        if isinstance(profile, ReferenceProfile) and not self.model.references:
-            raise UsageError(
-                "The profile contains references, which this graph does not: export it with "
-                "`profile`."
-            )
-        if profile is not None:
-            tiles = {} if self.layout is None else self.layout.settings
-            profile.check({**self.model.settings, **tiles})
-        if given is not None:
-            return given_threshold(given)
-        if profile is not None:
-            return threshold_of_profile(profile)
-        tiled = self.layout is not None and not self.model.references
-        found = threshold_of_whole_images(
-            self.model.threshold, self.model.threshold_source, tiled=tiled
-        )
-        return replace(
-            found,
-            unsure=self.model.unsure_threshold,
-            unsure_source=self.model.unsure_source,
-        )
-
-    def _check_with_test_image(self, prompt: str) -> None:
-        """Stop if the graph yields numbers that are not finite for an ordinary image, too."""
-        if self._test_image_passed:
-            return
-        item = PreparedImage("", prompt, self._inputs(ordinary_image()))
-        if not all(self._scored([item]).finite):
-            raise ModelError(
-                f"{self.model.name} cannot be used: its numbers are not finite, not even for a "
-                "test image; export another `model`."
-            )
-        self._test_image_passed = True
-
-
-def _layout(description: Description, framing: Framing, profile: Profile | None) -> Layout | None:
-    """The tiles that the user wants, else those of the profile or of the references.
-
-    Raises:
-        UsageError: if tiles are given, but the references were made with others.
-    """
-    given = Layout.of(framing, description.image_sizes[0] // description.patch_size)
-    own = Layout.from_settings(description.further_settings)
-    if description.references:
-        if given is not None and given != own:
-            raise UsageError(
-                "The graph contains references, which are compared in the tiles of their profile; "
-                "omit `tile`."
-            )
-        return own
-    if given is None and profile is not None:
-        given = Layout.from_settings(profile.settings)
-    if given is not None and given.roi is not None:
-        raise UsageError("An exported graph does not know regions; use the checkpoint as `model`.")
-    return given

@@ -85,6 +85,18 @@ def attainable_rate(images: int, false_alarms: float) -> float:
     return false_alarms if images >= images_needed(false_alarms) else 1 / (images + 1)
 
 
+def unsure_threshold(scores: Sequence[float], rate: float | None) -> float | None:
+    """The conformal threshold of good scores at a rate, or the lowest one that they allow.
+
+    Args:
+        scores: of good images, at least one.
+        rate: in (0, 1); None gives None.
+    """
+    if rate is None:
+        return None
+    return conformal_threshold(scores, attainable_rate(len(scores), rate))
+
+
 def describe_conformal(images: int, source: str, false_alarms: float) -> str:
     """The origin of a conformal threshold at `attainable_rate`, for a checkpoint.
 

@@ -71,9 +71,9 @@ class ForwardPass:
         experts = None if adapter is None else comparisons[0].first_choice(adapter).cpu()
         return self._zero_shot(comparisons, inside), experts
 
-    def batch(self, items: Sequence[PreparedImage]) -> ScoredBatch:
+    def batch(self, items: Sequence[PreparedImage], adapter: int | None = None) -> ScoredBatch:
         """Scores of a batch on the CPU; see `__call__`."""
-        return ScoredBatch(score_arrays(*self(items)))
+        return ScoredBatch(score_arrays(*self(items, adapter)))
 
     def _inside(self, items: Sequence[PreparedImage]) -> torch.Tensor | None:
         """The pixels that count, (B, H, W) bool; None if all do."""
@@ -83,11 +83,11 @@ class ForwardPass:
         parts = [everything if item.inside is None else item.inside for item in items]
         return torch.from_numpy(np.stack(parts)).to(self.device, non_blocking=True)
 
-    def of_test_image(self, prompt: str) -> Scores:
+    def of_test_image(self, prompt: str) -> ScoredBatch:
         """Scores of an ordinary image, to tell a fault of the weights from one of an image."""
         network = self.model.network
         pixels = resized_inputs(ordinary_image(), network, self.model.config.sizes)
-        return self([PreparedImage("", prompt, pixels)])[0]
+        return self.batch([PreparedImage("", prompt, pixels)])
 
     def _compare(
         self,
@@ -138,7 +138,7 @@ def text_encoder(model: LoadedModel) -> Callable[[str], torch.Tensor]:
     return encode if only is None else lambda prompt: encode(only)
 
 
-def finite_images(scores: Scores) -> torch.Tensor:
+def _finite_images(scores: Scores) -> torch.Tensor:
     """For each image, (B,) bool on the CPU: True if all its scores and maps are finite."""
     parts = (scores.score, scores.map_max, scores.image_score, scores.probability, scores.raw_map)
     finite = [part.isfinite().reshape(len(part), -1).all(dim=1) for part in parts]
@@ -163,7 +163,7 @@ def score_arrays(scores: Scores, experts: torch.Tensor | None = None) -> ScoreAr
         image_score=scores.image_score.cpu().numpy(),
         raw_map=scores.raw_map.cpu().numpy(),
         image_part=scores.image_part.cpu().numpy(),
-        finite=finite_images(scores).numpy(),
+        finite=_finite_images(scores).numpy(),
         zero_shot=array(scores.zero_shot),
         distances=array(scores.distances),
         experts=array(experts),

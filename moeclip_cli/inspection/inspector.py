@@ -9,38 +9,28 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from moeclip_cli.arguments import require_prompt
-from moeclip_cli.bounded_text import shortened
-from moeclip_cli.checkpoints.builtin import BUILTIN, BUILTIN_TOWERS, DEFAULT_TOWER
-from moeclip_cli.checkpoints.loading import DEFAULT_MODEL, LoadedModel, load_model
+from moeclip_cli.checkpoints.loading import LoadedModel, load_model
 from moeclip_cli.discovery.prompts_file import DEFAULT_PROMPT
-from moeclip_cli.errors import ModelError, UsageError
+from moeclip_cli.errors import UsageError
 from moeclip_cli.images.decode import DEFAULT_DECODE_SECONDS, DEFAULT_MAX_PIXELS
 from moeclip_cli.images.resized import normalise
-from moeclip_cli.inspection.forward import (
-    ForwardPass,
-    finite_images,
-    score_arrays,
-    text_encoder,
-)
+from moeclip_cli.inspection.finite_grading import FiniteGrading
+from moeclip_cli.inspection.forward import ForwardPass, text_encoder
 from moeclip_cli.inspection.good_scores import GoodScores
 from moeclip_cli.inspection.grading import Grading
 from moeclip_cli.inspection.image_like import ImageLike, input_digest, listed
 from moeclip_cli.inspection.layout import Layout
+from moeclip_cli.inspection.model_choice import choose_model
 from moeclip_cli.inspection.network_input import patches_per_side, resized_inputs
 from moeclip_cli.inspection.placed import PlacedModel
 from moeclip_cli.inspection.prepared import PreparedImage, match_reference, prepare
-from moeclip_cli.inspection.profile import Profile, ReferenceProfile
+from moeclip_cli.inspection.profile import Profile, read_profile
 from moeclip_cli.inspection.reference_builder import ReferenceBuilder
-from moeclip_cli.inspection.references import (
-    GoodParts,
-    References,
-)
+from moeclip_cli.inspection.references import GoodParts, References
 from moeclip_cli.inspection.result import Result
-from moeclip_cli.inspection.scored_batch import ScoredBatch
 from moeclip_cli.inspection.scoring_loop import ScoringLoop
 from moeclip_cli.inspection.thresholds import choose_threshold
 from moeclip_cli.inspection.window_bank import WindowReferences
@@ -49,7 +39,6 @@ from moeclip_cli.inspection.windows import WindowReader
 from moeclip_cli.model.bank import COMPARED_PATCHES, KEPT_PATCHES
 from moeclip_cli.model.config import Domain
 from moeclip_cli.model.frozen_tower import FrozenTower
-from moeclip_cli.model.scoring import Scores
 from moeclip_cli.parallel.cores import choose_workers
 from moeclip_cli.parallel.device import choose_device
 from moeclip_cli.tiles.canvas import canvas_shape
@@ -111,8 +100,7 @@ class Inspector(PlacedModel):
             max_pixels=max_pixels,
             decode_seconds=decode_seconds,
         )
-        profile = _read_profile(profile)
-        self._test_image_passed = False
+        profile = read_profile(profile)
         if layout is None and profile is not None:
             layout = Layout.from_settings(profile.settings)
         self.layout = layout
@@ -136,6 +124,15 @@ class Inspector(PlacedModel):
             profile.check(self.settings)
         compared = 0 if self.references is None else len(self.references.names)
         self._grading = Grading(model.name, self.threshold, compared, self.good_scores)
+        self._finite = FiniteGrading(
+            self._grading,
+            self._forward.of_test_image,
+            image_error=f"The score is not a finite number in {self.precision}; {self._remedy}.",
+            model_error=(
+                f"{model.name} cannot be used in {self.precision}: its numbers are not finite, not "
+                f"even for a test image; {self._remedy}."
+            ),
+        )
 
     @classmethod
     def load(
@@ -213,23 +210,15 @@ class Inspector(PlacedModel):
         """
         weights = Path(backbone_weights) if backbone_weights is not None else None
         choose_device(device)  # refuses an invalid device before minutes of download
-        profile = _read_profile(profile)
-        if isinstance(profile, ReferenceProfile):
-            model = os.fspath(model or _builtin_model_of(profile))
-            domain = domain or profile.settings["domain"]
-            same = profile.settings["model"] in (model, Path(model).name)
-            if same and not profile.settings["scales"]:  # an image size would replace them
-                image_size = image_size or profile.settings["image_size"]
-        default = DEFAULT_MODEL if references is None else DEFAULT_TOWER
-        loaded = load_model(
-            os.fspath(model or default), backbone_weights=weights, image_size=image_size
-        )
+        profile = read_profile(profile)
+        choice = choose_model(model, domain, image_size, profile, compares=references is not None)
+        loaded = load_model(choice.model, backbone_weights=weights, image_size=choice.image_size)
         patches = patches_per_side(loaded.network)
         return cls(
             loaded,
             device=device,
             precision=precision,
-            domain=domain,
+            domain=choice.domain,
             threshold=threshold,
             unsure=unsure,
             profile=profile,
@@ -328,7 +317,7 @@ class Inspector(PlacedModel):
                 workers=choose_workers(workers),
                 ends_batch=ends_batch,
             )
-            return graded(scored, self._grading, self._not_finite)
+            return graded(scored, self._finite)
         return self._score(
             listed(images), prompt, size, ends_batch, choose_workers(workers), adapter
         )
@@ -357,7 +346,7 @@ class Inspector(PlacedModel):
 
         def inspect(items: list[PreparedImage]) -> list[Result]:
             return self._in_passes(
-                items, lambda part: list(self._unpack(part, *self._forward(part, adapter)))
+                items, lambda part: self._finite.results(part, self._forward.batch(part, adapter))
             )
 
         overlap = self.device.type != "cpu"
@@ -381,36 +370,10 @@ class Inspector(PlacedModel):
             raise UsageError("There are no references to add to; give `references`.")
         return self._builder.build(images, self.references.rotations, KEPT_PATCHES, self.references)
 
-    def _unpack(
-        self, items: list[PreparedImage], scores: Scores, experts: torch.Tensor | None
-    ) -> Iterator[Result]:
-        batch = ScoredBatch(score_arrays(scores, experts))
-        for i, item in enumerate(items):
-            if not batch.finite[i]:
-                yield self._not_finite(item)
-                continue
-            yield self._grading.result(item, batch.image(i))
-
-    def _not_finite(self, item: PreparedImage) -> Result:
-        self._check_with_test_image(item.prompt)
-        error = f"The score is not a finite number in {self.precision}; {self._remedy}."
-        return self._grading.failed(item, error)
-
     @property
     def experts(self) -> int:
         """Number of experts of each adapter."""
         return self._network.config.experts
-
-    def _check_with_test_image(self, prompt: str) -> None:
-        """Stop if the network yields numbers that are not finite for an ordinary image, too."""
-        if self._test_image_passed:
-            return
-        if not finite_images(self._forward.of_test_image(prompt)).all():
-            raise ModelError(
-                f"{self.model.name} cannot be used in {self.precision}: its numbers are not "
-                f"finite, not even for a test image; {self._remedy}."
-            )
-        self._test_image_passed = True
 
     def _adapter_after(self, block: int) -> int:
         if isinstance(self._network, FrozenTower):
@@ -422,18 +385,3 @@ class Inspector(PlacedModel):
                 f"{', '.join(map(str, layers))}."
             )
         return layers.index(block)
-
-
-def _read_profile(profile: Profile | str | os.PathLike[str] | None) -> Profile | None:
-    return profile if profile is None or isinstance(profile, Profile) else Profile.load(profile)
-
-
-def _builtin_model_of(profile: ReferenceProfile) -> str:
-    """The built-in model that a profile names; no other is looked for, least of all downloaded."""
-    name: str = profile.settings["model"]
-    if name in BUILTIN_TOWERS or name in BUILTIN:
-        return name
-    raise UsageError(
-        f"The profile is for the model {shortened(name)}, which is not built in; give its file as "
-        "`model`."
-    )

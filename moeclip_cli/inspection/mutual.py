@@ -7,7 +7,7 @@ import statistics
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -19,6 +19,7 @@ from moeclip_cli.discovery.prompts_file import DEFAULT_PROMPT
 from moeclip_cli.errors import UsageError
 from moeclip_cli.images.decode import DEFAULT_DECODE_SECONDS, DEFAULT_MAX_PIXELS
 from moeclip_cli.images.pipeline import prefetch
+from moeclip_cli.inspection.compared_image import ComparedImage
 from moeclip_cli.inspection.forecast import StepTimes
 from moeclip_cli.inspection.forward import score_arrays
 from moeclip_cli.inspection.image_like import ImageLike, listed
@@ -30,7 +31,6 @@ from moeclip_cli.inspection.scored_batch import ScoredBatch
 from moeclip_cli.inspection.subsets import LARGEST_SUBSET, SEED, subsets
 from moeclip_cli.inspection.thresholds import AppliedThreshold, given_threshold, mutual_threshold
 from moeclip_cli.model.aggregation import WINDOWS
-from moeclip_cli.model.bank import image_score
 from moeclip_cli.model.config import Domain
 from moeclip_cli.model.mutual import SHARE, PatchTokens, mutual_distances, nearest
 from moeclip_cli.model.scoring import score_distances
@@ -48,38 +48,6 @@ READING, COMPARING = "Reading", "Comparing"
 
 def _ignore(activity: str, done: int, total: int) -> None:
     """Observe nothing."""
-
-
-@dataclass(frozen=True, eq=False)
-class ComparedImage:
-    """An image after the comparison with the others of its subset.
-
-    Attributes:
-        path: path of the image; "" for one in memory.
-        distances: (rows, columns) float32 on the CPU, distance of each patch to the other images;
-            None if the image cannot be scored.
-        others: number of images that it was compared with.
-        width, height: size of the original image in pixels.
-        notes: remarks on how the image was read.
-        error: one sentence, if the image cannot be scored.
-        temporary: True if another try may succeed.
-    """
-
-    path: str
-    distances: torch.Tensor | None
-    others: int = 0
-    width: int = 0
-    height: int = 0
-    notes: tuple[str, ...] = ()
-    error: str | None = None
-    temporary: bool = False
-
-    @property
-    def score(self) -> float | None:
-        """Mean of the largest distances, in [0, 1]."""
-        if self.distances is None:
-            return None
-        return float(image_score(self.distances.flatten()[None]))
 
 
 class MutualInspector(PlacedModel):

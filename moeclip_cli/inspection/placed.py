@@ -15,7 +15,7 @@ from moeclip_cli.checkpoints.loading import LoadedModel
 from moeclip_cli.discovery.places import ImagePlace
 from moeclip_cli.errors import ModelError, UsageError
 from moeclip_cli.images.decode import decode
-from moeclip_cli.inspection.prepared import PreparedImage, batches, equal_shapes
+from moeclip_cli.inspection.prepared import PreparedImage, batches, in_equal_shapes
 from moeclip_cli.log import LOGGER
 from moeclip_cli.model.config import Domain
 from moeclip_cli.parallel.device import (
@@ -144,11 +144,7 @@ class PlacedModel:
 
         Images that pass the network together have network inputs of the same shapes.
         """
-        found: dict[int, _R] = {}
-        for numbers in equal_shapes(items):
-            results = self._in_fitting_batches([items[number] for number in numbers], work)
-            found.update(zip(numbers, results, strict=True))
-        return [found[number] for number in range(len(items))]
+        return in_equal_shapes(items, lambda part: self._in_fitting_batches(part, work))
 
     def _in_fitting_batches(
         self, items: Sequence[_T], work: Callable[[list[_T]], list[_R]]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable, Iterator
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Any, Protocol, TypeVar
@@ -109,13 +109,18 @@ def match_reference(prepared: PreparedImage, references: KnownImages, digest: st
     return replace(prepared, owner=owner, notes=(*prepared.notes, note))
 
 
-def equal_shapes(items: Iterable[PreparedImage]) -> list[list[int]]:
-    """The numbers of images, without an error, whose network inputs can be stacked.
+def in_equal_shapes(
+    items: Sequence[PreparedImage], work: Callable[[list[PreparedImage]], Iterable[_T]]
+) -> list[_T]:
+    """Results of `work` for images without an error, in their order.
 
-    Where an image is put depends on the shapes alone, so a batch that is scored again is divided
-    in the same way.
+    It gets those together whose network inputs can be stacked. Where an image is put depends on the
+    shapes alone, so a batch that is scored again is divided in the same way.
     """
-    return alike(tuple(pixels.shape for pixels in item.pixels) for item in items)
+    found: dict[int, _T] = {}
+    for numbers in alike(tuple(pixels.shape for pixels in item.pixels) for item in items):
+        found.update(zip(numbers, work([items[number] for number in numbers]), strict=True))
+    return [found[number] for number in range(len(items))]
 
 
 def alike(keys: Iterable[Hashable]) -> list[list[int]]:

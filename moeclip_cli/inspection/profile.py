@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, get_args
@@ -18,9 +18,10 @@ from moeclip_cli.files import replacing
 from moeclip_cli.inspection.conformal import (
     attainable_rate,
     conformal_threshold,
-    images_needed,
     in_words,
+    unsure_threshold,
 )
+from moeclip_cli.inspection.division import require_two
 from moeclip_cli.inspection.setting_names import NONE, label, shown
 from moeclip_cli.model.config import Domain
 
@@ -33,10 +34,6 @@ _WITH_BAND = 3
 _BAND = ("unsure_threshold", "unsure_rate")
 
 _P = TypeVar("_P", bound="Profile")
-_T = TypeVar("_T")
-
-# With so many images more than twice those that the rate takes, half of them are enough references.
-_SPARE = 8
 
 Rule = Literal["split", "jackknife+"]
 """Origin of the scores of a threshold: images apart from all else, or the references themselves."""
@@ -263,7 +260,7 @@ class ReferenceProfile(Profile):
         """
         settings = self.settings | {"references": references.digest}
         if self.rule == "split":
-            _require_two(references)
+            require_two(len(references.names))
             return replace(self, references=references, settings=settings)
         return calibrated(
             references, references.scores, self.prompt, settings, "jackknife+", self.requested,
@@ -294,6 +291,15 @@ class ReferenceProfile(Profile):
         return calibrated(references, scores, self.prompt, settings, rule, requested, unsure)
 
 
+def read_profile(given: Profile | str | os.PathLike[str] | None) -> Profile | None:
+    """The given profile, or the one in the given file.
+
+    Raises:
+        UsageError: see `Profile.load`.
+    """
+    return given if given is None or isinstance(given, Profile) else Profile.load(given)
+
+
 def calibrated(
     references: References,
     scores: Iterable[float],
@@ -319,7 +325,7 @@ def calibrated(
         UsageError: if there are fewer than two references, or the rate is out of range.
     """
     ordered = tuple(sorted(scores))
-    _require_two(references)
+    require_two(len(references.names))
     rate = attainable_rate(len(ordered), false_alarms)
     threshold = conformal_threshold(ordered, rate)
     return ReferenceProfile(
@@ -327,51 +333,6 @@ def calibrated(
         scores=ordered, rule=rule, requested=false_alarms, references=references,
         unsure_threshold=unsure_threshold(ordered, unsure_rate), unsure_rate=unsure_rate,
     )  # fmt: skip
-
-
-def unsure_threshold(scores: Sequence[float], rate: float | None) -> float | None:
-    """The conformal threshold of good scores at a rate, or the lowest one that they allow.
-
-    Args:
-        scores: of good images, at least one.
-        rate: in (0, 1); None gives None.
-    """
-    if rate is None:
-        return None
-    return conformal_threshold(scores, attainable_rate(len(scores), rate))
-
-
-def divided(
-    paths: list[_T], false_alarms: float, split: bool | None = None
-) -> tuple[list[_T], list[_T]]:
-    """The images of good parts that become references, and those that the threshold is found on.
-
-    Args:
-        paths: of all images.
-        false_alarms: rate in (0, 1) that the threshold is for.
-        split: whether half of the images are no references; by default, if there are enough.
-
-    Returns:
-        The second part is empty if the threshold is from the references, each left out in turn.
-
-    Raises:
-        UsageError: if there are too few images.
-    """
-    if len(paths) < 2:
-        raise UsageError("A profile with references takes at least two different good parts.")
-    if split is None:
-        split = len(paths) >= 2 * images_needed(false_alarms) + _SPARE
-    if not split:
-        return paths, []
-    if len(paths) < 4:
-        raise UsageError("`split` takes at least four images: two references and two others.")
-    # Every other one, so that both halves cover the whole series.
-    return paths[::2], paths[1::2]
-
-
-def _require_two(references: References) -> None:
-    if len(references.names) < 2:
-        raise UsageError("A profile with references takes at least two different good parts.")
 
 
 def require_references(profile: Profile, path: Path) -> ReferenceProfile:

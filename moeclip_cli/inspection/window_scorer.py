@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from moeclip_cli.inspection.grading import Grading
+from moeclip_cli.inspection.finite_grading import FiniteGrading
 from moeclip_cli.inspection.image_like import ImageLike
 from moeclip_cli.inspection.prepared import KnownImages, PreparedImage, match_reference
 from moeclip_cli.inspection.result import Result
@@ -27,7 +27,7 @@ Passes: TypeAlias = Callable[
     [Sequence[PreparedImage], Callable[[list[PreparedImage]], list[tuple[ScoredBatch, int]]]],
     list[tuple[ScoredBatch, int]],
 ]
-"""See `PlacedModel._in_passes`."""
+"""Such as `PlacedModel._in_passes` and `in_equal_shapes`."""
 
 
 @dataclass(eq=False)
@@ -204,22 +204,20 @@ class WindowScorer:
 
 def graded(
     scored: Generator[WindowedScores, None, None],
-    grading: Grading,
-    not_finite: Callable[[PreparedImage], Result],
+    finite: FiniteGrading,
 ) -> Iterator[Result]:
     """The result of each image.
 
     Args:
         scored: images in order, from `WindowScorer.score`.
-        grading: gives the results.
-        not_finite: gives the result of an image with numbers that are not finite.
+        finite: gives the results.
     """
     with closing(scored):
         for each in scored:
             item = each.image.item
             if item.error is not None:
-                yield grading.unread(item)
+                yield finite.grading.unread(item)
             elif not each.finite:
-                yield not_finite(item)
+                yield finite.failed(item)
             else:
-                yield grading.result(item, each.scores(), **each.windows)
+                yield finite.grading.result(item, each.scores(), **each.windows)

@@ -82,9 +82,10 @@ def reference_profile(
     """
     # PyTorch takes seconds to import.
     from moeclip_cli.checkpoints.loading import load_model
+    from moeclip_cli.inspection.division import divided
     from moeclip_cli.inspection.inspector import Inspector
     from moeclip_cli.inspection.layout import Layout
-    from moeclip_cli.inspection.profile import calibrated, divided
+    from moeclip_cli.inspection.profile import calibrated
     from moeclip_cli.model.bank import KEPT_PATCHES
 
     def counted(paths: list[ImagePlace]) -> Iterator[ImagePlace]:

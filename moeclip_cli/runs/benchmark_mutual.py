@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from moeclip_cli.inspection.mutual import COMPARING, ComparedImage, MutualInspector
+from moeclip_cli.inspection.compared_image import ComparedImage
+from moeclip_cli.inspection.mutual import COMPARING, MutualInspector
 from moeclip_cli.inspection.subsets import subsets
 from moeclip_cli.inspection.thresholds import AppliedThreshold
 from moeclip_cli.runs.benchmark_job import Execution, Task

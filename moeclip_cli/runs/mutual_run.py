@@ -12,8 +12,9 @@ from moeclip_cli.checkpoints.loading import LoadedModel
 from moeclip_cli.discovery.inputs import ImageRef
 from moeclip_cli.discovery.places import ImagePlace
 from moeclip_cli.discovery.remote import states_of
+from moeclip_cli.inspection.compared_image import ComparedImage
 from moeclip_cli.inspection.good_scores import GoodScores
-from moeclip_cli.inspection.mutual import ComparedImage, MutualInspector
+from moeclip_cli.inspection.mutual import MutualInspector
 from moeclip_cli.inspection.result import Result
 from moeclip_cli.inspection.subsets import subsets
 from moeclip_cli.inspection.thresholds import AppliedThreshold

@@ -15,7 +15,7 @@ from safetensors.torch import save
 from moeclip_cli.checkpoints.safetensors_file import read_safetensors
 from moeclip_cli.errors import ModelError
 from moeclip_cli.files import replacing, write_errors
-from moeclip_cli.inspection.mutual import ComparedImage
+from moeclip_cli.inspection.compared_image import ComparedImage
 from moeclip_cli.runs.kinds import MUTUAL
 
 FileState: TypeAlias = "tuple[int, int] | None"

@@ -11,3 +11,13 @@ def run(moeclip, standin):
         return moeclip(command, *args, *standin.options)
 
     return with_standin
+
+
+@pytest.fixture
+def benchmark(moeclip, standin):
+    """A benchmark of the stand-in model: benchmark("mvtec", ...) -> result."""
+
+    def run(*args, **kwargs):
+        return moeclip("benchmark", *args, *standin.options, "--workers", "1", **kwargs)
+
+    return run

@@ -80,7 +80,7 @@ def failing(moeclip, monkeypatch):
         def broken(*args, **kwargs):
             raise error
 
-        monkeypatch.setattr("moeclip_cli.cli.options.ImageOptions.find", broken)
+        monkeypatch.setattr("moeclip_cli.cli.image_options.ImageOptions.find", broken)
         return moeclip("score", "x.png", *args)
 
     return run

@@ -4,35 +4,28 @@ from __future__ import annotations
 
 import json
 import shutil
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
-from support.benchmark_data import build_all, numbers, own_folder
+from support.benchmark_data import OUT, build_all, numbers, own_folder, read
 from support.outputs import auroc, scored
 
 from moeclip_cli.evaluation.category import BINS
 
-OUT = Path("moeclip-benchmark")
 FILES = ("results.json", "results.csv", "results.md", "report.html")
 
 
 @pytest.fixture
-def benchmark(moeclip, standin):
-    def run(*args, **kwargs):
-        return moeclip("benchmark", "--mutual", *args, *standin.options, "--workers", "1", **kwargs)
-
-    return run
+def benchmark(benchmark):
+    return partial(benchmark, "--mutual")
 
 
 @pytest.fixture
 def pair(tmp_path):
     """Two categories of own data, with six images each."""
     return [own_folder(tmp_path / name) for name in ("bolt", "nut")]
-
-
-def read(out=OUT):
-    return json.loads((out / "results.json").read_text(encoding="utf-8"))
 
 
 def test_the_numbers_are_those_of_score_and_every_table_names_the_mode(

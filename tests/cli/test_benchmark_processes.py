@@ -10,11 +10,9 @@ from pathlib import Path
 
 import pytest
 import torch
-from support.benchmark_data import build_all, numbers, own_folder
+from support.benchmark_data import OUT, build_all, numbers, own_folder
 from support.standins import authors_checkpoint
 from typer.testing import CliRunner
-
-OUT = Path("moeclip-benchmark")
 
 
 def processes_under(parent: int) -> list[int]:

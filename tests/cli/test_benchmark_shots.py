@@ -10,20 +10,11 @@ import time
 from pathlib import Path
 
 import pytest
-from support.benchmark_data import add_training, build_all, numbers, own_folder
+from support.benchmark_data import OUT, add_training, build_all, numbers, own_folder, read
 from support.outputs import auroc, scored
 
-OUT = Path("moeclip-benchmark")
 FILES = ("results.json", "results.csv", "results.md")
 MVTEC_FOLDERS = {"good": "test/good", "bad": "test/bad", "masks": "ground_truth/bad"}
-
-
-@pytest.fixture
-def benchmark(moeclip, standin):
-    def run(*args, **kwargs):
-        return moeclip("benchmark", *args, *standin.options, "--workers", "1", **kwargs)
-
-    return run
 
 
 @pytest.fixture
@@ -38,10 +29,6 @@ def shop(tmp_path):
         for path in sorted((folder / "train" / "good").iterdir())[count:]:
             path.unlink()
     return tmp_path / "shop"
-
-
-def read(out=OUT):
-    return json.loads((out / "results.json").read_text(encoding="utf-8"))
 
 
 def test_a_draw_gives_the_numbers_of_score_with_the_same_references(

@@ -158,7 +158,7 @@ def test_the_rest_of_a_refused_body_is_not_awaited_for_long(live, monkeypatch):
 def test_an_answer_that_is_not_read_ends_the_connection(live, monkeypatch):
     monkeypatch.setattr(protocol, "IDLE_SECONDS", 0.3)
     server = live()
-    server.address.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
+    server.listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
     body = png(height=1000, width=1000)
     with socket.socket() as connection:
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)

@@ -1,4 +1,4 @@
-"""Datasets for benchmarks: a few generated images and masks in every category."""
+"""Datasets for benchmarks, a few generated images and masks in every category, and the results."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from PIL import Image
 
 from support.fake_datasets import FOLDERS, _write_split, rows
 
+OUT = Path("moeclip-benchmark")
 WIDTH, HEIGHT = 36, 28
 
 
@@ -54,9 +55,24 @@ def own_folder(folder: Path, *, per_label: int = 3, masks: bool = True) -> Path:
     return folder
 
 
+def read(out: Path = OUT) -> dict[str, Any]:
+    """The results.json of a benchmark."""
+    return json.loads((out / "results.json").read_text(encoding="utf-8"))
+
+
+def find(out: Path = OUT, **wanted: Any) -> dict[str, Any]:
+    """The values of the only line with these places."""
+    (line,) = [
+        line
+        for line in read(out)["lines"]
+        if all(line[name] == value for name, value in wanted.items())
+    ]
+    return line["values"]
+
+
 def numbers(out: Path) -> dict[str, Any]:
     """All of the results.json of a benchmark but when and how it was made."""
-    content: dict[str, Any] = json.loads((out / "results.json").read_text(encoding="utf-8"))
+    content = read(out)
     del content["card"]["environment"]
     return content
 

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import http.client
 import json
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -25,9 +24,8 @@ from moeclip_cli.review.serving import ReviewServer
 from moeclip_cli.runs.image_files import ImageFiles
 from moeclip_cli.runs.input_log import InputLog, describe_batch
 from moeclip_cli.runs.run_card import RunCard
-from moeclip_cli.server.listening import listen
 from support.samples import save_image
-from support.server import SECONDS, Reply, reply
+from support.server import Live, Reply
 
 TOKEN = "correct-horse-battery"
 THRESHOLD = 0.5
@@ -97,39 +95,19 @@ def row_of(path: str, score: float | None) -> Row:
     )  # fmt: skip
 
 
-class LiveReview:
-    """The running server of the page over a folder."""
+class LiveReview(Live):
+    """The server of the page over a folder."""
 
     def __init__(self, folder: Path, language: Any = "en") -> None:
         self.results, self.labels = LiveResults(folder), LabelJournal(folder)
         self.review = Review(self.results, self.labels, TOKEN, language, str)
-        self._listener = listen("127.0.0.1", 0)
-        self.port = self._listener.getsockname()[1]
+        super().__init__(partial(ReviewServer, self.review))
         self.url = f"http://127.0.0.1:{self.port}/{TOKEN}/"
-        self._ready = threading.Event()
-        self._server = ReviewServer(self.review, self._listener, self._ready.set)
-        self._thread = threading.Thread(target=self._server.run_until_stopped)
 
     @contextmanager
     def running(self) -> Iterator[LiveReview]:
-        self._thread.start()
-        try:
-            assert self._ready.wait(SECONDS)
+        with self.labels, super().running():
             yield self
-        finally:
-            self._server.should_exit = True
-            self._thread.join(SECONDS)
-            self.labels.close()
-        assert not self._thread.is_alive()
-
-    def send(self, method: str, path: str, body: Any = None, **headers: str) -> Reply:
-        """A request for an exact path."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=SECONDS)
-        try:
-            connection.request(method, path, body, headers)
-            return reply(connection.getresponse())
-        finally:
-            connection.close()
 
     def get(self, path: str) -> Reply:
         return self.send("GET", f"/{TOKEN}/{path}")

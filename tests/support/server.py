@@ -7,7 +7,7 @@ import io
 import json
 import socket
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -46,34 +46,33 @@ class Reply:
         return self.json["detail"]
 
 
-class LiveServer:
-    """A running server and the requests to it."""
+class Live:
+    """A server that runs, and requests to it.
 
-    def __init__(self, products: Mapping[str, Product], token: str | None, limits: Limits) -> None:
-        self.lines: list[str] = []
-        self.failures: list[Exception] = []
-        self.service = Service(
-            lambda: products, tuple(products), limits, token, self.failures.append
-        )
-        self.address = listen("127.0.0.1", 0)
-        self.host, self.port = self.address.getsockname()
+    Args:
+        server: makes it of its listener and of what it calls when it is ready.
+    """
+
+    def __init__(self, server: Callable[[socket.socket, Callable[[], None]], Any]) -> None:
+        self.listener = listen("127.0.0.1", 0)
+        self.host, self.port = self.listener.getsockname()
         self._ready = threading.Event()
-        self.server = Server(
-            self.service, self.address, self.lines.append, lambda: None, self._ready.set
-        )
+        self.server = server(self.listener, self._ready.set)
         self.thread = threading.Thread(target=self.server.run_until_stopped)
 
     @contextmanager
-    def running(self) -> Iterator[LiveServer]:
+    def running(self) -> Iterator[Any]:
         self.thread.start()
         try:
             assert self._ready.wait(SECONDS)
             yield self
         finally:
-            self.server.stop()
+            self.stop()
             self.thread.join(SECONDS)
             assert not self.thread.is_alive()
-        assert self.failures == []
+
+    def stop(self) -> None:
+        self.server.should_exit = True
 
     def send(
         self, method: str, path: str, body: Any = None, headers: Mapping[str, str] | None = None
@@ -85,6 +84,31 @@ class LiveServer:
             return reply(connection.getresponse())
         finally:
             connection.close()
+
+
+class LiveServer(Live):
+    """The server of `moeclip serve`."""
+
+    def __init__(self, products: Mapping[str, Product], token: str | None, limits: Limits) -> None:
+        self.lines: list[str] = []
+        self.failures: list[Exception] = []
+        self.service = Service(
+            lambda: products, tuple(products), limits, token, self.failures.append
+        )
+        super().__init__(
+            lambda listener, ready: Server(
+                self.service, listener, self.lines.append, lambda: None, ready
+            )
+        )
+
+    @contextmanager
+    def running(self) -> Iterator[LiveServer]:
+        with super().running():
+            yield self
+        assert self.failures == []
+
+    def stop(self) -> None:
+        self.server.stop()
 
     def get(self, path: str, **headers: str) -> Reply:
         return self.send("GET", path, headers=headers)
