@@ -15,6 +15,7 @@ from pathlib import Path
 import torch
 from mini import CONTINUED
 from mini.export import TrainingPosition, export
+from mini.fold import fold_text_side
 from mini.network import fresh_network, load_weights
 from mini.validation import validate
 
@@ -31,6 +32,7 @@ def main() -> None:
         CONTINUED, start=None, start_share=0.0, steps=0, validation_pairs=options.pairs
     )
     network = fresh_network(recipe)
+    fold_text_side(network)
     trained, states = {}, []
     for model in options.models:
         trained[model] = load_weights(network, Path(model))

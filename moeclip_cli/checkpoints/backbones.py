@@ -14,7 +14,7 @@ from typing import Any
 from torch import Tensor
 
 from moeclip_cli.bounded_text import shortened
-from moeclip_cli.checkpoints.builtin import BUILTIN_BACKBONES, builtin_file
+from moeclip_cli.checkpoints.builtin import BUILTIN_BACKBONES, builtin_file, same_scores
 from moeclip_cli.checkpoints.configuration import BackboneRef
 from moeclip_cli.checkpoints.formats import METADATA_KEY, FileFormat, detect_format, file_digest
 from moeclip_cli.checkpoints.hub_reference import HubReference
@@ -54,7 +54,7 @@ def find_backbone(ref: BackboneRef, weights: Path | None, needed_by: str) -> Pat
             f"{needed_by} requires the backbone '{shortened(ref.name)}', which cannot be "
             f"downloaded; give its file as `{PARAMETER}`."
         )
-    if ref.digest is not None and (found := file_digest(path)) != ref.digest:
+    if ref.digest is not None and not same_scores(found := file_digest(path), ref.digest):
         raise ModelError(
             f"{needed_by} requires another backbone file than {path}: '{shortened(ref.name)}' with "
             f"SHA-256 {shortened(ref.digest)}, not {found}. Give that file as `{PARAMETER}`."

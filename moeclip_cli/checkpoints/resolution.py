@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from moeclip_cli.checkpoints.backbones import PARAMETER
+from moeclip_cli.checkpoints.builtin import BUILTIN_BACKBONES
 from moeclip_cli.checkpoints.checkpoint import Checkpoint
 from moeclip_cli.checkpoints.configuration import BackboneRef, CheckpointConfig
 from moeclip_cli.errors import ModelError
@@ -52,16 +53,26 @@ def resolve(
     config = replace(config, network=network)
     misfit = _misfit(checkpoint, config, architecture)
     if misfit is not None:
-        named = checkpoint.format == "moeclip"
-        trained_on = str(config.backbone) if named else "which a .pth does not name"
         raise ModelError(
-            f"{name} does not fit the backbone {backbone}: {misfit}. Give the backbone that it was "
-            f"trained on, {trained_on}, as `{PARAMETER}`."
+            f"{name} does not fit the backbone {backbone}: {misfit}. "
+            f"{_remedy(checkpoint, config, backbone_weights)}"
         )
     config.network.check_depth(architecture.blocks)
     for side in config.sizes:
         check_image_size(side, architecture.patch_size)
     return config
+
+
+def _remedy(checkpoint: Checkpoint, config: CheckpointConfig, backbone_weights: Path | None) -> str:
+    """What to do about adapters that do not fit a backbone."""
+    if config.backbone.name in BUILTIN_BACKBONES and backbone_weights is None:
+        return (
+            f"It was trained on an earlier {config.backbone.name}; train it again, or give that "
+            f"version's file as `{PARAMETER}`."
+        )
+    named = checkpoint.format == "moeclip"
+    trained_on = str(config.backbone) if named else "which a .pth does not name"
+    return f"Give the backbone that it was trained on, {trained_on}, as `{PARAMETER}`."
 
 
 def _misfit(

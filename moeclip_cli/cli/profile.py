@@ -76,7 +76,12 @@ def check(
 
     Example: moeclip profile check bracket.moeclip
     """
-    from moeclip_cli.checkpoints.builtin import BUILTIN, BUILTIN_TOWERS, builtin_file
+    from moeclip_cli.checkpoints.builtin import (
+        BUILTIN,
+        BUILTIN_TOWERS,
+        builtin_file,
+        same_scores,
+    )
     from moeclip_cli.checkpoints.formats import file_digest
     from moeclip_cli.inspection.profile import Profile, ReferenceProfile
 
@@ -88,7 +93,7 @@ def check(
         model = builtin_file(BUILTIN[name].checkpoint)
     if model is None:
         raise UsageError(f"The model {name} is not built in; give its file with --model.")
-    if file_digest(model) != profile.settings.get("model_digest"):
+    if not same_scores(file_digest(model), profile.settings.get("model_digest")):
         raise UsageError(f"{model} is not the model of the profile; calibrate again with it.")
     rows = [
         ("profile", file_digest(file)),

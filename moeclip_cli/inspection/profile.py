@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar, get_args
 
 from moeclip_cli._version import __version__
 from moeclip_cli.bounded_text import read_small_text, require_regular_file
+from moeclip_cli.checkpoints.builtin import same_scores
 from moeclip_cli.checkpoints.configuration import read_record
 from moeclip_cli.choices import PRECISIONS, Precision
 from moeclip_cli.errors import ModelError, UsageError
@@ -218,7 +219,7 @@ class Profile:
         """
         before, now = {**_ABSENT, **self.settings}, {**_ABSENT, **settings}
         for key in {**settings, **self.settings}:
-            if now.get(key) != before.get(key) and key not in _NAMES:
+            if not same_scores(now.get(key), before.get(key)) and key not in _NAMES:
                 raise UsageError(
                     f"The profile does not fit: its {label(key)} is {shown(key, before)}, but here "
                     f"it is {shown(key, now)}. Use the same settings, or calibrate again."

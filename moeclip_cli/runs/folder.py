@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from moeclip_cli.checkpoints.builtin import same_scores
 from moeclip_cli.checkpoints.formats import file_digest
 from moeclip_cli.discovery.walk import OUTPUT_MARKER
 from moeclip_cli.errors import ModelError, UsageError
@@ -242,7 +243,7 @@ def _require_equal(
     keys = [
         names
         for names in sorted(old.keys() | new.keys())
-        if old.get(names) != new.get(names) and names[-1] not in kind.may_differ
+        if not same_scores(old.get(names), new.get(names)) and names[-1] not in kind.may_differ
     ]
     different = [
         f"{label(names[-1])} was {_told(names, old)}, now it is {_told(names, new)}"

@@ -9,6 +9,7 @@ from typing import Any
 
 from moeclip_cli.checkpoints.checkpoint import write_checkpoint
 from moeclip_cli.checkpoints.configuration import CheckpointConfig
+from moeclip_cli.errors import ModelError
 from moeclip_cli.files import write_errors
 from moeclip_cli.training.learner import Learner
 from moeclip_cli.training.objective import PARTS
@@ -35,12 +36,18 @@ class Checkpointer:
         """The state to start from: the saved one of a resumed training, else step 0.
 
         Raises:
-            ModelError: if the state file is corrupt or of another version.
+            ModelError: if the state file is corrupt, of another version, or of another backbone.
         """
         if not self._run.resumed:
             return TrainingState(0, {}, {}, recent=[0.0] * len(PARTS))
         state = read_state(self._run.path / STATE_FILE)
-        self._learner.network.adapters.load_state_dict(state.adapters)
+        try:
+            self._learner.network.adapters.load_state_dict(state.adapters)
+        except RuntimeError as error:  # another version of moeclip, with another built-in backbone
+            raise ModelError(
+                f"{self._run.path / STATE_FILE} does not fit the backbone, which was another file "
+                "then; use `overwrite` to train from the beginning."
+            ) from error
         self._learner.adam.load_state_dict(state.optimiser)
         scaler = self._learner.engine.accelerator.scaler
         if scaler is not None and state.scaler:

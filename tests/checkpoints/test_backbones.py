@@ -110,6 +110,12 @@ def test_a_digest_is_compared_with_the_file(tmp_path: Path) -> None:
         find_backbone(BackboneRef("mine", digest="0" * 64), given, "m")
 
 
+def test_the_earlier_digest_of_a_built_in_backbone_is_that_of_the_present_one() -> None:
+    path = builtin.builtin_file(builtin.BUILTIN_BACKBONES["moeclip-mini"])
+    (earlier,) = (k for k, v in builtin.EARLIER_DIGESTS.items() if v == file_digest(path))
+    assert find_backbone(BackboneRef("moeclip-mini", digest=earlier), None, "m") == path
+
+
 def test_the_built_in_backbone_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(builtin, "FOLDERS", (tmp_path,))
     path = tmp_path / "moeclip-mini-backbone.safetensors"

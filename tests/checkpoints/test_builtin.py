@@ -6,6 +6,7 @@ import pytest
 
 from moeclip_cli.checkpoints import builtin
 from moeclip_cli.checkpoints.checkpoint import read_checkpoint
+from moeclip_cli.checkpoints.formats import file_digest
 from moeclip_cli.errors import ModelError
 
 
@@ -37,4 +38,15 @@ def test_the_default_model_is_built_in() -> None:
 @pytest.mark.parametrize("name", builtin.BUILTIN)
 def test_the_built_in_models_ignore_prompts(name: str) -> None:
     path = builtin.builtin_file(builtin.BUILTIN[name].checkpoint)
-    assert read_checkpoint(path).config.prompt == "object"
+    checkpoint = read_checkpoint(path)
+    assert (checkpoint.config.prompt, checkpoint.text_width) == ("object", None)
+
+
+def test_earlier_digests_stand_for_files_that_are_there() -> None:
+    names = [file for model in builtin.BUILTIN.values() for file in model.files]
+    digests = {file_digest(builtin.builtin_file(name)) for name in names}
+    assert set(builtin.EARLIER_DIGESTS.values()) <= digests
+    assert not digests & builtin.EARLIER_DIGESTS.keys()
+    for earlier, present in builtin.EARLIER_DIGESTS.items():
+        assert builtin.same_scores(earlier, present)
+    assert not builtin.same_scores(*list(builtin.EARLIER_DIGESTS)[:2])

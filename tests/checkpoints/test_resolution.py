@@ -74,6 +74,14 @@ def test_every_size_must_fit_the_patches(own: Checkpoint, architecture: Architec
         resolved(odd, architecture)
 
 
+def test_adapters_that_read_the_text_tower_of_an_earlier_moeclip_mini_are_told_so(
+    own: Checkpoint, architecture: Architecture
+) -> None:
+    own = replace(own, config=replace(own.config, backbone=BackboneRef("moeclip-mini")))
+    with pytest.raises(ModelError, match="text tower.* was trained on an earlier moeclip-mini;"):
+        resolved(own, replace(architecture, text_width=None))
+
+
 @pytest.mark.parametrize(
     ("changes", "sentence"),
     [

@@ -5,6 +5,7 @@ import os
 import pytest
 
 from moeclip_cli import Inspector, Profile
+from moeclip_cli.checkpoints.builtin import EARLIER_DIGESTS
 from moeclip_cli.errors import UsageError
 
 
@@ -122,6 +123,15 @@ def test_another_model_of_the_same_name_is_refused(profile, inspector):
 
     with pytest.raises(UsageError, match=r"its model is standin\.pth \(SHA-256"):
         Inspector(other, device="cpu", profile=profile)
+
+
+def test_a_built_in_model_without_its_text_tower_is_the_same(profile):
+    earlier, present = next(iter(EARLIER_DIGESTS.items()))
+    before = dataclasses.replace(profile, settings={**profile.settings, "model_digest": earlier})
+
+    before.check({**profile.settings, "model_digest": present})
+    with pytest.raises(UsageError, match="its model is"):
+        before.check({**profile.settings, "model_digest": "0" * 64})
 
 
 def test_a_renamed_model_is_the_same(profile, inspector):

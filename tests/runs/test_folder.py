@@ -7,6 +7,7 @@ import shutil
 
 import pytest
 
+from moeclip_cli.checkpoints.builtin import EARLIER_DIGESTS
 from moeclip_cli.errors import UsageError
 from moeclip_cli.runs.folder import RunFolder, RunKind
 from moeclip_cli.runs.run_card import read_card
@@ -104,6 +105,13 @@ def test_resume_keeps_the_results(tmp_path):
     leave_results(tmp_path, PLAIN)
     assert claim(tmp_path, resume=True).resumed
     assert (tmp_path / "results.csv").read_text() == "earlier"
+
+
+def test_a_run_of_an_earlier_built_in_model_is_resumed(tmp_path):
+    earlier, present = next(iter(EARLIER_DIGESTS.items()))
+    claim(tmp_path, settings={"prompt": "bolt", "model_digest": earlier}).close()
+    settings = {"prompt": "bolt", "model_digest": present}
+    assert claim(tmp_path, settings=settings, resume=True).resumed
 
 
 def test_a_kind_that_needs_a_card_has_nothing_to_resume_without_one(tmp_path):

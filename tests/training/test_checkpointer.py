@@ -7,6 +7,7 @@ import torch
 from support.trainings import CONFIG, Job
 
 from moeclip_cli.checkpoints.checkpoint import read_checkpoint
+from moeclip_cli.errors import ModelError
 from moeclip_cli.training.checkpointer import Checkpointer
 from moeclip_cli.training.learner import build_learner
 from moeclip_cli.training.run_folder import STATE_FILE
@@ -49,6 +50,16 @@ def test_a_saved_state_is_restored_into_the_network(start):
     assert (restored.step, restored.recent) == (1, [1.0] * 5)
     tensors = learner.network.adapters.state_dict()
     assert all(torch.equal(tensors[name], expected[name]) for name in expected)
+
+
+def test_a_state_for_another_backbone_is_refused(start):
+    run, learner, checkpointer = start()
+    learner.network.adapters.text_layer = None  # as beside a backbone without a text tower
+    checkpointer.save(checkpointer.restore())
+    run.folder.close()
+
+    with pytest.raises(ModelError, match="does not fit the backbone.*use `overwrite`"):
+        start()[2].restore()
 
 
 @pytest.mark.parametrize(("minutes", "saved"), [(0.0, True), (1000.0, False)])

@@ -3,12 +3,20 @@ import dataclasses
 import pytest
 import torch
 from mini.batches import normalise
+from mini.fold import fold_text_side
 from mini.losses import total_loss
 from mini.network import fresh_network, load_weights
+from mini.validation import VALIDATED_PROMPT
 from support.mini import TINY
 
 from moeclip_cli.errors import ModelError, UsageError
 from moeclip_cli.model.experts import MoEAdapter
+
+
+def folded_network(**changes):
+    network = fresh_network(dataclasses.replace(TINY, **changes))
+    fold_text_side(network)
+    return network
 
 
 @pytest.mark.parametrize(
@@ -40,9 +48,7 @@ def test_ablated_components_have_no_effect(changes, batch):
 
 def test_position_embeddings_are_resized_to_larger_images(tiny_model):
     image = torch.rand(1, 3, 128, 128, generator=torch.Generator().manual_seed(0))
-    networks = [
-        fresh_network(dataclasses.replace(TINY, image_size=size)) for size in (TINY.image_size, 128)
-    ]
+    networks = [folded_network(image_size=size) for size in (TINY.image_size, 128)]
     for network in networks:
         load_weights(network, tiny_model.folder)
 
@@ -54,6 +60,21 @@ def test_position_embeddings_are_resized_to_larger_images(tiny_model):
 
 def test_missing_weights_and_weights_of_another_shape_are_rejected(tiny_model, tmp_path):
     with pytest.raises(UsageError, match="does not have the shape of the recipe"):
-        load_weights(fresh_network(dataclasses.replace(TINY, width=128)), tiny_model.folder)
+        load_weights(folded_network(width=128), tiny_model.folder)
     with pytest.raises(ModelError, match="nowhere"):
-        load_weights(fresh_network(TINY), tmp_path / "nowhere")
+        load_weights(folded_network(), tmp_path / "nowhere")
+
+
+def test_folding_the_text_side_changes_nothing_but_what_other_prompts_say():
+    network = fresh_network(TINY)
+    texts = network.encode_text([VALIDATED_PROMPT, "bolt"]).detach()
+    trained = {name for name, weight in network.named_parameters() if weight.requires_grad}
+
+    fold_text_side(network)
+
+    found = network.encode_text([VALIDATED_PROMPT, "bolt"])
+    torch.testing.assert_close(found[0], texts[0], atol=1e-7, rtol=0)
+    assert torch.equal(found[0], found[1]) and not torch.allclose(found[1], texts[1])
+    assert (network.backbone.text, network.backbone.architecture.text_width) == (None, None)
+    left = {name for name, weight in network.named_parameters() if weight.requires_grad}
+    assert left == trained - {"adapters.text_layer.weight"}

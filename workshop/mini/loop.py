@@ -17,16 +17,12 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from mini.batches import Batch, load_batches, normalise
 from mini.export import TrainingPosition, export
+from mini.fold import fold_text_side
 from mini.losses import total_loss
 from mini.network import fresh_network, load_weights
 from mini.recipe import Recipe
-from mini.text_side import (
-    fit_text_side,
-    freeze_text_side,
-    random_names,
-    text_bank,
-)
-from mini.validation import Validation, validate
+from mini.text_side import fit_text_side, random_names, text_bank
+from mini.validation import VALIDATED_PROMPT, Validation, validate
 from moeclip_cli.checkpoints.torch_file import read_torch_file
 from moeclip_cli.errors import UsageError
 from moeclip_cli.model.experts import MoEAdapter
@@ -69,15 +65,15 @@ class Trainer:
         self.before: dict[str, Any] | None = None
         if recipe.start is None:
             fit_text_side(self.network, recipe)
+            self.texts = text_bank(self.network, _names(self.network, recipe))
+            fold_text_side(self.network)
         else:
+            fold_text_side(self.network)
             self.before = load_weights(self.network, Path(recipe.start))
-            freeze_text_side(self.network)
+            self.texts = text_bank(self.network, [VALIDATED_PROMPT])
         self.initial = [parameter.detach().clone() for parameter in self.network.parameters()]
         self.network.train()
         self.adapters = [m for m in self.network.modules() if isinstance(m, MoEAdapter)]
-        rng = np.random.default_rng([recipe.seed, 3])
-        vocabulary = self.network.backbone.text.token_embedding.num_embeddings
-        self.texts = text_bank(self.network, random_names(rng, vocabulary, recipe.names))
         self.averaged = AveragedModel(
             self.network, multi_avg_fn=get_ema_multi_avg_fn(recipe.average)
         )
@@ -229,6 +225,13 @@ def _validate_and_export(
     report(Progress(position, fraction, {}, validation))
     export(network, recipe, out, validation, position, trainer.before)
     return validation
+
+
+def _names(network: MoECLIP, recipe: Recipe) -> list[str]:
+    """The object names that the image side is trained with."""
+    rng = np.random.default_rng([recipe.seed, 3])
+    vocabulary = network.backbone.text.token_embedding.num_embeddings
+    return random_names(rng, vocabulary, recipe.names)
 
 
 def _optimiser(network: MoECLIP, recipe: Recipe) -> torch.optim.AdamW:

@@ -50,7 +50,7 @@ def fresh_network(recipe: Recipe) -> MoECLIP:
 
 
 def load_weights(network: MoECLIP, folder: Path) -> dict[str, Any]:
-    """Load the weights of an earlier built-in model into a fresh network.
+    """Load the weights of an earlier built-in model into a fresh network with a folded text side.
 
     Returns:
         The record of the earlier model's training, from its configuration.

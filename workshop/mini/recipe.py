@@ -51,8 +51,9 @@ class Recipe:
         aggregation: True if patches are also averaged over neighbourhoods.
         etf_weight: weight of the loss that spreads the experts' outputs.
         cells: share of pairs that show solar cells, in addition to those drawn by chance.
-        text_steps: number of batches of sentences that the text tower is fitted on first.
-        names: number of object names that the image side is trained with.
+        text_steps: number of batches of sentences that the text tower is fitted on first, if the
+            training starts from random weights.
+        names: number of object names that the image side is then trained with.
         learning_rate: maximum learning rate of AdamW, reached after `warmup` steps.
         decay_from: fraction of the training after which the rate decreases linearly to nearly 0.
         warmup: number of steps in which the rate increases linearly.

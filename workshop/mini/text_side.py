@@ -11,7 +11,7 @@ import functools
 import numpy as np
 import torch
 from open_clip.tokenizer import SimpleTokenizer
-from torch import Tensor, nn
+from torch import Tensor
 
 from mini.recipe import Recipe
 from moeclip_cli.model.moeclip import MoECLIP
@@ -133,7 +133,7 @@ def fit_text_side(network: MoECLIP, recipe: Recipe) -> None:
     rng = np.random.default_rng([recipe.seed, 1])
     vocabulary = network.backbone.text.token_embedding.num_embeddings
     names = random_names(rng, vocabulary, _NAMES_PER_STEP * recipe.text_steps)
-    parameters = _text_parameters(network)
+    parameters = [*network.backbone.text.parameters(), *network.adapters.text_layer.parameters()]
     for parameter in parameters:
         parameter.requires_grad_(True)
     optimiser = torch.optim.AdamW(parameters, lr=_RATE, weight_decay=0.01)
@@ -144,17 +144,6 @@ def fit_text_side(network: MoECLIP, recipe: Recipe) -> None:
         optimiser.zero_grad()
         loss.backward()
         optimiser.step()
-    freeze_text_side(network)
-
-
-def freeze_text_side(network: MoECLIP) -> None:
-    """Exclude the text side from training."""
-    for parameter in _text_parameters(network):
-        parameter.requires_grad_(False)
-
-
-def _text_parameters(network: MoECLIP) -> list[nn.Parameter]:
-    return [*network.backbone.text.parameters(), *network.adapters.text_layer.parameters()]
 
 
 def text_bank(network: MoECLIP, names: list[str]) -> Tensor:

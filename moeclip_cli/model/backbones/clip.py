@@ -148,9 +148,10 @@ def architecture(family: Family, name: str | None, config: Mapping[str, Any]) ->
     Args:
         family: CLIP, or a family that shares its towers.
         name: the open_clip model, or None.
-        config: `embed_dim`, `vision_cfg` and `text_cfg`, as in open_clip's JSON files.
+        config: `embed_dim`, `vision_cfg` and `text_cfg`, as in open_clip's JSON files; `text_cfg`
+            may be None, see `read_shapes`.
     """
-    vision = config["vision_cfg"]
+    vision, text = config["vision_cfg"], config["text_cfg"]
     return Architecture(
         family=family,
         name=name,
@@ -158,7 +159,7 @@ def architecture(family: Family, name: str | None, config: Mapping[str, Any]) ->
         blocks=vision["layers"],
         patch_size=vision["patch_size"],
         prefix_tokens=ClipVision.prefix_tokens,
-        text_width=config["text_cfg"]["width"],
+        text_width=None if text is None else text["width"],
         joint_dim=config["embed_dim"],
         details=config,
     )

@@ -1,6 +1,7 @@
-"""The backbone of the built-in model: CLIP's towers with a convolutional stem for patch embedding.
+"""The backbone of the built-in model: a CLIP with a convolutional stem for patch embedding.
 
-It is small and was trained from random weights; see `stem.py` for the reasons.
+It is small and was trained from random weights; see `stem.py` for the reasons. Its text tower is
+optional, as the finished model has one text for all prompts.
 """
 
 from __future__ import annotations
@@ -33,7 +34,9 @@ def describe(state: State, name: str | None) -> Architecture:
 
 
 def build(architecture: Architecture, state: State, activation: Activation) -> Backbone:
-    """Build both towers around a state dict, in float32 on the CPU.
+    """Build the towers around a state dict, in float32 on the CPU.
+
+    The built-in file has the vision tower alone; a text tower is fitted and used in training.
 
     Raises:
         ModelError: if the weights do not fit the architecture.
@@ -43,9 +46,11 @@ def build(architecture: Architecture, state: State, activation: Activation) -> B
     with clip.without_memory():
         towers = PlainClip(config, stem, activation)
     clip.load(towers, state)
-    tokenizer = partial(tokenize, context_length=config["text_cfg"]["context_length"])
-    vision = clip.ClipVision(towers.visual, MINI.positions)
-    return Backbone(vision, clip.ClipText(towers, tokenizer), architecture)
+    vision, text = clip.ClipVision(towers.visual, MINI.positions), None
+    if config["text_cfg"] is not None:
+        tokenizer = partial(tokenize, context_length=config["text_cfg"]["context_length"])
+        text = clip.ClipText(towers, tokenizer)
+    return Backbone(vision, text, architecture)
 
 
 def untrained(

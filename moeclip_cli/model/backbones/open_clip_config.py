@@ -20,6 +20,9 @@ Config = dict[str, Any]
 # Heads of this width are usual for CLIP towers, OpenAI's among them; weights do not show it.
 USUAL_HEAD_WIDTH = 64
 
+# How the names of a text tower's tensors begin; those of the vision tower begin with "visual.".
+_TEXT_TOWER = ("token_embedding.", "positional_embedding", "transformer.", "ln_final.")
+
 
 def named_config(name: str) -> Config:
     """The configuration of an open_clip model.
@@ -73,15 +76,19 @@ def infer_config(state: State, name: str | None) -> tuple[str | None, Config]:
 def read_shapes(state: State, patch_size: int) -> Config:
     """The part of a configuration that the shapes of the tensors show.
 
+    `text_cfg` is None for a vision tower without a text tower; the joint dimension is then its
+    width.
+
     Raises:
         ModelError: if a tensor is missing or has an unexpected number of dimensions.
     """
     try:
         positions, width = state["visual.positional_embedding"].shape
-        context_length, text_width = state["positional_embedding"].shape
-        vocab_size = state["token_embedding.weight"].shape[0]
         mlp_width = state["visual.transformer.resblocks.0.mlp.c_fc.weight"].shape[0]
-        joint = state["text_projection"].shape[1] if "text_projection" in state else text_width
+        text = _read_text(state) if any(key.startswith(_TEXT_TOWER) for key in state) else None
+        joint = width if text is None else text["width"]
+        if "text_projection" in state:
+            joint = state["text_projection"].shape[1]
     except (KeyError, ValueError, IndexError) as error:
         raise ModelError(
             "These weights are not those of a CLIP ViT in OpenAI's or open_clip's format "
@@ -91,11 +98,9 @@ def read_shapes(state: State, patch_size: int) -> Config:
     if grid * grid + 1 != positions:
         raise ModelError("The backbone's position embeddings are not those of a square image.")
     layers = _count_blocks(state, "visual.transformer")
-    text_layers = _count_blocks(state, "transformer")
-    if max(layers, text_layers) > MAX_BLOCKS:
-        raise ModelError(
-            f"The backbone has {max(layers, text_layers)} blocks; supported are up to {MAX_BLOCKS}."
-        )
+    most = layers if text is None else max(layers, text["layers"])
+    if most > MAX_BLOCKS:
+        raise ModelError(f"The backbone has {most} blocks; supported are up to {MAX_BLOCKS}.")
     return {
         "embed_dim": joint,
         "vision_cfg": {
@@ -106,13 +111,19 @@ def read_shapes(state: State, patch_size: int) -> Config:
             "mlp_ratio": mlp_width / width,
             "head_width": min(USUAL_HEAD_WIDTH, width),
         },
-        "text_cfg": {
-            "context_length": context_length,
-            "vocab_size": vocab_size,
-            "width": text_width,
-            "heads": max(1, text_width // USUAL_HEAD_WIDTH),
-            "layers": text_layers,
-        },
+        "text_cfg": text,
+    }
+
+
+def _read_text(state: State) -> Config:
+    """`text_cfg` of weights with a text tower."""
+    context_length, width = state["positional_embedding"].shape
+    return {
+        "context_length": context_length,
+        "vocab_size": state["token_embedding.weight"].shape[0],
+        "width": width,
+        "heads": max(1, width // USUAL_HEAD_WIDTH),
+        "layers": _count_blocks(state, "transformer"),
     }
 
 

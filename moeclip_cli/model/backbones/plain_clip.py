@@ -27,12 +27,12 @@ class QuickGELU(nn.Module):
 
 
 class PlainClip(nn.Module):
-    """Both towers, to be filled with weights and run by `ClipVision` and `ClipText`.
+    """The towers, to be filled with weights and run by `ClipVision` and `ClipText`.
 
     Args:
         config: `vision_cfg` and `text_cfg`, as `read_shapes` returns them.
         patch_embedding: from images (B, 3, S, S) to (B, D, g, g).
-        activation: of both towers.
+        activation: of all towers.
     """
 
     def __init__(
@@ -41,6 +41,8 @@ class PlainClip(nn.Module):
         super().__init__()
         self.visual = PlainVisual(config["vision_cfg"], patch_embedding, activation)
         text = config["text_cfg"]
+        if text is None:
+            return
         width = text["width"]
         # Drawing normal numbers on the meta device would import PyTorch's compiler.
         embedding = torch.empty(text["vocab_size"], width)

@@ -64,11 +64,30 @@ def test_a_state_dict_by_open_clips_names_is_built_again(backbone):
     assert torch.equal(again.text(tokens), backbone.text(tokens))
 
 
+@torch.inference_mode()
+def test_the_vision_tower_alone_is_a_backbone_without_a_text_side(backbone):
+    state = {k: v for k, v in open_clip_state(backbone).items() if k.startswith("visual.")}
+    shapes = describe(state, None)
+    assert (shapes.text_width, shapes.joint_dim, shapes.vision_width) == (None, 64, 64)
+    alone = build(shapes, state, "gelu")
+    assert alone.text is None
+    image = torch.randn(1, 3, 96, 96)
+    assert torch.equal(alone.vision.embed(image), backbone.vision.embed(image))
+
+
+def test_a_part_of_a_text_tower_is_refused(backbone):
+    state = open_clip_state(backbone)
+    del state["token_embedding.weight"]
+    with pytest.raises(ModelError, match=r"missing .*token_embedding\.weight"):
+        describe(state, None)
+
+
 def test_the_file_of_the_built_in_model_is_recognised():
     state = read_backbone(builtin_file(BUILTIN["moeclip-mini"].backbone))
     assert recognise(state) is MINI
     shapes = describe(state, None)
     assert (shapes.vision_width, shapes.blocks, shapes.patch_size) == (128, 8, 16)
+    assert shapes.text_width is None
 
 
 def test_the_weights_are_not_those_of_a_published_model(backbone):
