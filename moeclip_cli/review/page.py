@@ -73,8 +73,13 @@ def _head(words: Words, own: ReviewWords) -> str:
         f'aria-label="{own.try_threshold}">'
         f'<button type="button" class="chip" id="reset" hidden>{own.reset}</button></div>\n'
         '<p id="quality" class="quiet"></p>\n'
-        f'<p id="recut" class="quiet" hidden>{own.to_apply} <code></code> '
-        f'<button type="button" class="chip copy">{own.copy}</button> <span></span></p>\n'
+        '<p id="recut" class="quiet" hidden>'
+        f'<button type="button" class="chip" id="apply" aria-describedby="why" disabled>'
+        f'{own.apply}</button> <span id="why"></span> '
+        f"<span>{own.in_terminal} <code></code> "
+        f'<button type="button" class="chip copy">{own.copy}</button></span></p>\n'
+        '<p id="applied" class="quiet" role="status" hidden><span></span> '
+        '<button type="button" class="chip" id="back"></button></p>\n'
         '<p id="references" class="quiet">'
         f'<button type="button" class="chip" id="make" disabled>{own.make_references}</button> '
         f"<span></span> <span hidden>{own.to_use} <code></code> "

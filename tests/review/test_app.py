@@ -70,6 +70,8 @@ def test_the_page_has_another_language(growing, serve):
         ("GET", f"/{TOKEN}/state", {"Host": "attacker.example@127.0.0.1:x["}, 403),
         ("POST", f"/{TOKEN}/label", {"Origin": "http://attacker.example"}, 403),
         ("POST", f"/{TOKEN}/label", {"Origin": "null"}, 403),
+        ("POST", f"/{TOKEN}/apply", {"Origin": "http://attacker.example"}, 403),
+        ("POST", "/apply", {}, 403),
         ("GET", f"/{TOKEN}/label", {}, 405),
         ("GET", f"/{TOKEN}/nothing", {}, 404),
         ("GET", f"/{TOKEN}/state?images=-1", {}, 400),
@@ -217,7 +219,11 @@ def test_images_labelled_good_become_a_profile(moeclip, parts, serve, tmp_path):
         threading.Event().wait(0.05)
     assert progress["state"] == "done", progress
     assert progress["done"] == progress["total"] == 3
+    told = progress["made"]
     made = Profile.load(tmp_path / "out/profile.moeclip")
+    assert told == {
+        "threshold": made.threshold, "rate": made.false_alarms, "images": 3, "left_out": True,
+    }  # fmt: skip
     assert progress["command"].endswith(f"--profile {tmp_path / 'out/profile.moeclip'}")
 
     options = ("--references", "--image-size", 112, "--prompt", made.prompt, "-q")
