@@ -32,6 +32,7 @@ from moeclip_cli.review.pictures import KINDS, SIDES, Pictures
 from moeclip_cli.review.references import ReferenceMaker
 from moeclip_cli.review.results import IMAGE_FIELDS, LiveResults, ReviewedImage
 from moeclip_cli.review.sentences import in_language
+from moeclip_cli.review.words import REVIEW_WORDS
 from moeclip_cli.server.problems import ProblemError
 
 _LONGEST_BODY = 10_000
@@ -60,7 +61,7 @@ class Review:
     ) -> None:
         self.results, self.labels, self._token = results, labels, token
         self._language, self._explain = language, lambda error: self._said(explain(error))
-        self.pictures = Pictures(results)
+        self.pictures = Pictures(results, language)
         self.references = ReferenceMaker(self._explain)
         self.applier = Applier(results, self._explain)
         # Each picture is drawn by a thread; more at once would take more memory, not less time.
@@ -144,7 +145,8 @@ class Review:
 
     def _reference_progress(self) -> dict[str, Any]:
         progress = self.references.progress
-        command = f"moeclip score PATH --profile {_quoted(progress.profile)}"
+        path = REVIEW_WORDS[self._language].path
+        command = f"moeclip score {path} --profile {_quoted(progress.profile)}"
         return {**asdict(progress), "command": command}
 
     async def _picture(self, request: Request) -> Response:

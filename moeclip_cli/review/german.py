@@ -33,6 +33,7 @@ GERMAN: dict[str, Any] = {
     "advance": "Nach einer Einstufung zum nächsten Bild",
     "make_references": "Gute als Referenzen verwenden",
     "to_use": "Damit bewerten:",
+    "path": "PFAD",
     "keys": "Tasten: ↓ ↑ oder j k bewegen · g gut · b schlecht · u unsicher · x keine Einstufung · "
     "z rückgängig · Leertaste Darstellung · Enter vergrößern · Esc schließen",
     "script": {
@@ -57,11 +58,11 @@ GERMAN: dict[str, Any] = {
         "regions": "Ein Lauf mit --regions bekommt keine andere Schwelle; mit dieser neu bewerten.",
         "unfinished": "Der Lauf muss erst fertig sein.",
         "lossy": "Der Lauf hat keine Karten behalten: Die Bereiche der Bilder und die Overlays "
-        "gingen verloren. Dazu dient nur der Befehl.",
+        "gingen verloren. Wer auf sie verzichten kann, verwendet den Befehl.",
         "applying": "Schwelle {t} wird übernommen: {d} von {n} Bildern",
         "applied": "Schwelle {t} übernommen; geänderte Urteile: {n}.",
         "not_applied": "Die Schwelle wurde nicht übernommen. {t}",
-        "back_to": "Rückgängig: {t}",
+        "back_to": "Rückgängig: zurück zu {t}",
         "copied": "Kopiert",
         "nothing_to_undo": "Nichts rückgängig zu machen.",
         "undone": "Rückgängig: {p}",
@@ -100,6 +101,10 @@ GERMAN_SENTENCES = {
     "The run has neither a map nor an overlay of this image; score with --keep-maps or --heatmaps "
     "to see where it is anomalous.": "Der Lauf hat weder Karte noch Overlay dieses Bildes; mit "
     "--keep-maps oder --heatmaps bewerten, um zu sehen, wo es auffällig ist.",
+    "This run kept no maps: the regions of its images and its overlays would be lost. Use the "
+    "command in a terminal if you can do without them.": "Der Lauf hat keine Karten behalten: Die "
+    "Bereiche der Bilder und die Overlays gingen verloren. Wer auf sie verzichten kann, verwendet "
+    "den Befehl im Terminal.",
     "{} is damaged; score the image again.": "{} ist beschädigt; das Bild neu bewerten.",
     "Nothing is undone: the label was changed to {} in another window.": "Nichts wurde rückgängig "
     "gemacht: Die Einstufung wurde in einem anderen Fenster geändert.",

@@ -7,6 +7,7 @@ from html import escape
 from importlib.resources import files
 
 from moeclip_cli.choices import Language
+from moeclip_cli.inspection.verdicts import VERDICTS
 from moeclip_cli.reports.pages.html_parts import Document, text
 from moeclip_cli.reports.pages.languages import WORDS
 from moeclip_cli.reports.pages.words import Words
@@ -53,12 +54,8 @@ def _head(words: Words, own: ReviewWords) -> str:
         "thousands": words.thousands,
         "overlay_of": words.overlay_of,
         "no_picture": words.no_picture,
-        "anomalous": words.verdict_name("anomalous"),
-        "normal": words.verdict_name("normal"),
-        "unreadable": words.verdict_name("unreadable"),
-        "good": own.good,
-        "bad": own.bad,
-        "unsure": own.unsure,
+        "verdicts": {name: words.verdict_name(name) for name in (*VERDICTS, "unreadable")},
+        "labels": {"good": own.good, "bad": own.bad, "unsure": own.unsure},
     }
     texts = escape(json.dumps(own.script | known))
     return (

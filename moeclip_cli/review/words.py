@@ -40,6 +40,7 @@ class ReviewWords:
     advance: str
     make_references: str
     to_use: str
+    path: str
     keys: str
     script: dict[str, str]
 
@@ -73,6 +74,7 @@ ENGLISH = ReviewWords(
     advance="Go to the next image after a label",
     make_references="Use the good ones as references",
     to_use="To score with it:",
+    path="PATH",
     keys="Keys: ↓ ↑ or j k move · g good · b bad · u unsure · x no label · z undo · "
     "space picture · Enter enlarge · Esc close",
     script={
@@ -96,7 +98,7 @@ ENGLISH = ReviewWords(
         "regions": "A run with --regions cannot be recut; score again with this threshold.",
         "unfinished": "The run must be finished first.",
         "lossy": "This run kept no maps: the regions of its images and its overlays would be lost. "
-        "Only the command does that.",
+        "Use the command if you can do without them.",
         "applying": "Applying threshold {t}: {d} of {n} images",
         "applied": "Threshold {t} applied; verdicts changed: {n}.",
         "not_applied": "The threshold was not applied. {t}",

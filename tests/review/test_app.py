@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 from support.review import THRESHOLD, TOKEN, GrowingRun
+from support.samples import save_image
 
 from moeclip_cli.images.encode import encode_picture
 from moeclip_cli.inspection.compact_map import CompactMap
@@ -177,6 +178,24 @@ def test_pictures_are_the_image_and_what_recut_would_draw(growing, serve, tmp_pa
     server.get("picture/0/overlay/large?threshold=nan").problem(400)
     server.get("picture/0/overlay/huge").problem(404)
     server.get("picture/3/overlay/large").problem(404)
+
+
+def test_the_legend_is_in_the_language_of_the_page(serve, tmp_path):
+    save_image(tmp_path / "1.png", seed=1, width=400, height=300)
+    run = GrowingRun(tmp_path / "out")
+    run.add(("1.png", 0.9))
+    drawn = serve(language="de").get("picture/0/overlay/large")
+    result = recut_result(
+        next(iter(read_table(run.folder, "csv"))),
+        Threshold(THRESHOLD),
+        None,
+        CompactMap.from_png(run.files.compact_map("1.png").read_bytes()),
+    )
+    with Image.open(tmp_path / "1.png") as file:
+        image = np.asarray(file.convert("RGB"))
+    expected = result.overlay(image, legend="Wert: 0,900")
+    assert drawn.content == encode_picture(expected, "jpeg", 88)
+    assert (expected != result.overlay(image)).any()
 
 
 def test_without_maps_the_overlay_of_the_run_is_shown(serve, tmp_path):

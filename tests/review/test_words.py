@@ -27,7 +27,7 @@ def test_texts_take_the_same_values_in_both_languages():
 def test_every_text_of_the_scripts_exists_and_is_used():
     used = set(re.findall(r"words\.(\w+)", "".join(path.read_text("utf-8") for path in SCRIPTS)))
     own = REVIEW_WORDS["en"].script.keys()
-    of_the_report = {"decimal", "thousands", "overlay_of", "no_picture"}
+    of_the_report = {"decimal", "thousands", "overlay_of", "no_picture", "verdicts", "labels"}
     assert used - of_the_report <= own
     # Those of the state are found by its name.
     assert own - used == {"finished", "running", "interrupted"}

@@ -19,8 +19,9 @@ _WIDTH, _HEIGHT = 800, 250
 _LEFT, _RIGHT, _TOP, _BOTTOM = 10, 10, 40, 38
 # In pixels, so that a single image is visible beside a million.
 _LOWEST_BAR = 2.0
-# From this score there is room for the name of a line on its left.
-_ROOM = 0.25
+# From this score there is room for the name of a line on its left, also in the large letters of a
+# narrow screen.
+_ROOM = 0.4
 
 
 @dataclass
@@ -83,7 +84,7 @@ class ScoreHistogram:
         lines, limits = _line("threshold", threshold, 6), named
         names = _name("at-threshold", threshold, named, 26, left=threshold > 0.5)
         if unsure is not None:  # in a row of its own, as the two lines may be close
-            names = _name("at-threshold", threshold, named, 16, left=threshold > 0.5)
+            names = _name("at-threshold upper", threshold, named, 16, left=threshold > 0.5)
             from_ = f"{words.unsure_from.lower()} {words.decimals(unsure, 3)}"
             lines += _line("unsure-from", unsure, 22)
             names += _name("at-unsure", unsure, from_, 35, left=unsure > _ROOM)
