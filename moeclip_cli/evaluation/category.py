@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Generic, TypeVar
 
 import cv2
 import numpy as np
@@ -12,32 +13,40 @@ from numpy.typing import NDArray
 from moeclip_cli.datasets.dataset import Sample
 from moeclip_cli.evaluation.category_metrics import CategoryMetrics
 from moeclip_cli.evaluation.deployed import DeployedEvaluation
+from moeclip_cli.evaluation.extreme_scores import at_the_ends, most_misranked
 from moeclip_cli.evaluation.localisation import extremes, image_average_precision
 from moeclip_cli.evaluation.paper import PaperEvaluation
 from moeclip_cli.evaluation.ranking import Ranking, rank
-from moeclip_cli.evaluation.results import Curve, LocalisationKind, MistakeKind, Protocol
+from moeclip_cli.evaluation.results import (
+    Curve,
+    LocalisationKind,
+    MistakeKind,
+    Protocol,
+    RankedKind,
+)
 from moeclip_cli.inspection.result import Result
 from moeclip_cli.model.config import Domain
 
 BINS = 40
 _CURVE_POINTS = 120
-_LISTED_MISTAKES = 3
 # Finer than the patch grid that the maps are made of; 8 kB per image.
 _STORED_MAP_SIDE = 64
 
+_Kind = TypeVar("_Kind", bound=str)
+
 
 @dataclass(frozen=True)
-class Misranked:
-    """A misranked image.
+class RankedSample(Generic[_Kind]):
+    """An image that is shown for its score.
 
     Attributes:
-        kind: "false alarm" or "miss"; see `results.Mistake`.
+        kind: see `results.Mistake` and `results.Ranked`.
         sample: the image.
         score: its score under the protocol.
         probability: (64, 64) float32, its deployed anomaly map, reduced.
     """
 
-    kind: MistakeKind
+    kind: _Kind
     sample: Sample
     score: float
     probability: NDArray[np.float32]
@@ -69,13 +78,15 @@ class ProtocolResult:
         curves: see `results.Evaluation`.
         histogram: see `results.Evaluation`.
         misranked: the most misranked images.
+        ranked: other images with the highest and lowest scores.
         localised: the worst localised defective images, and the best one.
     """
 
     metrics: CategoryMetrics
     curves: dict[str, Curve]
     histogram: tuple[tuple[int, ...], tuple[int, ...]]
-    misranked: tuple[Misranked, ...]
+    misranked: tuple[RankedSample[MistakeKind], ...]
+    ranked: tuple[RankedSample[RankedKind], ...]
     localised: tuple[LocalisedSample, ...]
 
 
@@ -147,18 +158,24 @@ class CategoryEvaluator:
         for protocol, evaluation in self._evaluations.items():
             metrics, scores = evaluation.compute(), evaluation.fused_scores()
             rankings = {"image": rank(scores, anomalous), "pixel": evaluation.pixel_ranking()}
-            misranked = tuple(
-                self._misranked(kind, index, scores[index])
-                for kind, index in most_misranked(scores, anomalous)
-            )
-            histogram = (_histogram(scores[~anomalous]), _histogram(scores[anomalous]))
+            misranked = most_misranked(scores, anomalous)
             results[protocol] = ProtocolResult(
-                metrics, _curves(rankings), histogram, misranked, self._localised(protocol)
+                metrics,
+                _curves(rankings),
+                (_histogram(scores[~anomalous]), _histogram(scores[anomalous])),
+                self._by_score(misranked, scores),
+                self._by_score(at_the_ends(scores, anomalous, misranked), scores),
+                self._localised(protocol),
             )
         return results
 
-    def _misranked(self, kind: MistakeKind, index: int, score: float) -> Misranked:
-        return Misranked(kind, self._samples[index], float(score), self._probability(index))
+    def _by_score(
+        self, listed: Sequence[tuple[_Kind, int]], scores: NDArray[np.float64]
+    ) -> tuple[RankedSample[_Kind], ...]:
+        return tuple(
+            RankedSample(kind, self._samples[index], float(scores[index]), self._probability(index))
+            for kind, index in listed
+        )
 
     def _localised(self, protocol: Protocol) -> tuple[LocalisedSample, ...]:
         precisions = self._precisions[protocol]
@@ -171,35 +188,6 @@ class CategoryEvaluator:
 
     def _probability(self, index: int) -> NDArray[np.float32]:
         return self._maps[index].astype(np.float32)
-
-
-def most_misranked(
-    scores: NDArray[np.float64], anomalous: NDArray[np.bool_]
-) -> list[tuple[MistakeKind, int]]:
-    """The normal images with the highest and the anomalous images with the lowest scores.
-
-    A normal image is listed only if it scores at least as high as some anomalous image, and an
-    anomalous image only if it scores no higher than some normal image. If all images have the same
-    label there is nothing to compare with, and the extremes of that label are listed.
-
-    Args:
-        scores: (n,) scores.
-        anomalous: (n,) labels.
-
-    Returns:
-        Kind and index of at most 3 images of each kind: false alarms before misses, worst first.
-    """
-    order = np.argsort(scores, kind="stable")
-    misses = order[anomalous[order]]
-    alarms = order[~anomalous[order]][::-1]
-    if misses.size and alarms.size:
-        lowest, highest = scores[misses[0]], scores[alarms[0]]
-        misses = misses[scores[misses] <= highest]
-        alarms = alarms[scores[alarms] >= lowest]
-    listed: list[tuple[MistakeKind, int]] = []
-    listed += [("false alarm", int(index)) for index in alarms[:_LISTED_MISTAKES]]
-    listed += [("miss", int(index)) for index in misses[:_LISTED_MISTAKES]]
-    return listed
 
 
 def _histogram(scores: NDArray[np.float64]) -> tuple[int, ...]:

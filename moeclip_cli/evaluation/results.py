@@ -21,6 +21,7 @@ Shots = int | Literal["all", "test"]
 for a comparison with these."""
 
 MistakeKind = Literal["false alarm", "miss"]
+RankedKind = Literal["highest normal", "lowest anomalous", "highest anomalous", "lowest normal"]
 LocalisationKind = Literal["worst localised", "best localised"]
 
 METRICS = {
@@ -68,6 +69,23 @@ class Mistake:
 
 
 @dataclass(frozen=True)
+class Ranked:
+    """An image whose score is at an end of those of its label, but no listed mistake.
+
+    Attributes:
+        kind: which end, of the normal or of the anomalous images of the category.
+        path: the image, relative to the dataset's folder.
+        score: its score under the protocol.
+        overlay: a small JPEG of its overlay, base64; empty if it could not be drawn.
+    """
+
+    kind: RankedKind
+    path: str
+    score: float
+    overlay: str = ""
+
+
+@dataclass(frozen=True)
 class Localised:
     """A defective image with a mask, chosen by how well its map finds the defect.
 
@@ -98,6 +116,8 @@ class Evaluation:
             without draws. The rest is then that of the first draw, and the error bound the largest.
         localised: the worst localised defective images, and the best one; empty without masks, and
             in results that an earlier version kept.
+        ranked: the images with the highest and lowest scores of each label that are not among the
+            mistakes; empty if there is one label only, and in results that an earlier version kept.
     """
 
     metrics: dict[str, float | None]
@@ -107,6 +127,7 @@ class Evaluation:
     mistakes: tuple[Mistake, ...]
     draws: tuple[dict[str, float | None], ...] = ()
     localised: tuple[Localised, ...] = ()
+    ranked: tuple[Ranked, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -179,4 +200,5 @@ def _evaluation(content: Mapping[str, Any]) -> Evaluation:
         mistakes=tuple(Mistake(**mistake) for mistake in content["mistakes"]),
         draws=tuple({name: draw[name] for name in METRICS} for draw in content.get("draws", ())),
         localised=tuple(Localised(**each) for each in content.get("localised", ())),
+        ranked=tuple(Ranked(**each) for each in content.get("ranked", ())),
     )

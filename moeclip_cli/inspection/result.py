@@ -213,13 +213,13 @@ class Result:
         )
         return resized
 
-    def overlay(self, image: Any = None, *, legend: bool = True) -> NDArray[np.uint8]:
+    def overlay(self, image: Any = None, *, legend: bool | str = True) -> NDArray[np.uint8]:
         """The image coloured by its anomaly map, as `moeclip score --heatmaps` writes it.
 
         Args:
             image: the image in any form that `Inspector.score` takes, at any size; the file at
                 `path` by default.
-            legend: whether to draw the legend.
+            legend: whether to draw the legend, or its text in place of verdict and score.
 
         Returns:
             (H, W, 3) uint8 RGB, the size of `image`.
@@ -236,8 +236,8 @@ class Result:
             pixels,
             probability,
             threshold,
-            caption=caption(score, verdict),
-            legend=legend,
+            caption=legend if isinstance(legend, str) else caption(score, verdict),
+            legend=bool(legend),
             mark_peak=verdict != NORMAL,
             inside=self.inspected(*pixels.shape[:2]),
         )

@@ -24,12 +24,15 @@ from moeclip_cli.choices import Language
 from moeclip_cli.errors import ImageError, MoeclipError
 from moeclip_cli.parallel.cores import choose_workers
 from moeclip_cli.reports.tables.cells import readable
+from moeclip_cli.review.applying import Applier
 from moeclip_cli.review.guard import Guard
 from moeclip_cli.review.labels import LABELS, ChangedError, LabelJournal
 from moeclip_cli.review.page import review_page
 from moeclip_cli.review.pictures import KINDS, SIDES, Pictures
 from moeclip_cli.review.references import ReferenceMaker
 from moeclip_cli.review.results import IMAGE_FIELDS, LiveResults, ReviewedImage
+from moeclip_cli.review.sentences import in_language
+from moeclip_cli.review.words import REVIEW_WORDS
 from moeclip_cli.server.problems import ProblemError
 
 _LONGEST_BODY = 10_000
@@ -57,9 +60,10 @@ class Review:
         explain: Callable[[BaseException], str],
     ) -> None:
         self.results, self.labels, self._token = results, labels, token
-        self._language, self._explain = language, explain
-        self.pictures = Pictures(results)
-        self.references = ReferenceMaker(explain)
+        self._language, self._explain = language, lambda error: self._said(explain(error))
+        self.pictures = Pictures(results, language)
+        self.references = ReferenceMaker(self._explain)
+        self.applier = Applier(results, self._explain)
         # Each picture is drawn by a thread; more at once would take more memory, not less time.
         self._drawing = asyncio.Semaphore(choose_workers(None))
 
@@ -70,10 +74,11 @@ class Review:
             Route("/state", self._state),
             Route("/picture/{number:int}/{kind}/{size}", self._picture),
             Route("/label", self._label, methods=["POST"]),
+            Route("/apply", self._apply, methods=["POST"]),
             Route("/references", self._make_references, methods=["POST"]),
         ]
         handlers: Mapping[Any, Any] = {
-            ProblemError: lambda request, problem: problem.response(),
+            ProblemError: self._told,
             HTTPException: _http_problem,
             MoeclipError: self._problem,
             Exception: self._problem,
@@ -129,12 +134,19 @@ class Review:
             "maps": files.keep_maps,
             "overlays": files.heatmaps is not None,
             "recut": _recut_command(self.results),
+            "applying": self._applying(),
             "references": self._reference_progress(),
         }
 
+    def _applying(self) -> dict[str, Any]:
+        before = self.applier.before
+        told = None if before is None else {"threshold": before.value, "unsure": before.unsure}
+        return {**asdict(self.applier.progress), "before": told}
+
     def _reference_progress(self) -> dict[str, Any]:
         progress = self.references.progress
-        command = f"moeclip score PATH --profile {_quoted(progress.profile)}"
+        path = REVIEW_WORDS[self._language].path
+        command = f"moeclip score {path} --profile {_quoted(progress.profile)}"
         return {**asdict(progress), "command": command}
 
     async def _picture(self, request: Request) -> Response:
@@ -167,6 +179,15 @@ class Review:
             ) from error
         return JSONResponse({"image": image.number, "label": label})
 
+    async def _apply(self, request: Request) -> Response:
+        content = await _body(request)
+        threshold = _share_in(content, "threshold")
+        unsure = None if content.get("unsure") is None else _share_in(content, "unsure")
+        command = f"moeclip recut {_quoted(os.fspath(self.results.folder))} --threshold {threshold}"
+        command += "" if unsure is None else f" --unsure {unsure}"
+        await run_in_threadpool(self.applier.start, threshold, unsure, command)
+        return JSONResponse(self._applying(), 202)
+
     async def _make_references(self, request: Request) -> Response:
         run = self.results.run
         good = [
@@ -183,6 +204,13 @@ class Review:
         if image is None:
             raise ProblemError(404, "The run has no such image.")
         return image
+
+    def _said(self, sentence: str) -> str:
+        return in_language(sentence, self._language)
+
+    async def _told(self, request: Request, problem: ProblemError) -> Response:
+        said = self._said(problem.detail)
+        return ProblemError(problem.status, said, problem.headers).response()
 
     async def _problem(self, request: Request, error: Exception) -> Response:
         known = isinstance(error, MoeclipError)
@@ -211,6 +239,13 @@ def _number(request: Request, name: str) -> int:
     if not (text.isascii() and text.isdigit() and len(text) < 16):
         raise ProblemError(400, f"{name} must be a number, not {shortened(text)!a}.")
     return int(text)
+
+
+def _share_in(content: dict[str, Any], name: str) -> float:
+    value = content.get(name)
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1:
+        raise ProblemError(400, f"{name} must be a number from 0 to 1.")
+    return float(value)
 
 
 def _share(request: Request, name: str, default: float) -> float:

@@ -86,9 +86,9 @@ const fillLine = (line, image, index) => {
   middle.firstChild.textContent = shownPath(image.path);
   middle.lastChild.textContent = image.score === null ? image.error : decimals(image.score, 3);
   verdict.className = `verdict ${now}${now === image.verdict || image.score === null ? "" : " tried"}`;
-  verdict.textContent = words[now] ?? now;
+  verdict.textContent = words.verdicts[now] ?? now;
   label.className = `label ${image.label}`;
-  label.textContent = words[image.label] ?? "";
+  label.textContent = words.labels[image.label] ?? "";
 };
 
 const release = (line) => {

@@ -7,6 +7,7 @@ from html import escape
 from importlib.resources import files
 
 from moeclip_cli.choices import Language
+from moeclip_cli.inspection.verdicts import VERDICTS
 from moeclip_cli.reports.pages.html_parts import Document, text
 from moeclip_cli.reports.pages.languages import WORDS
 from moeclip_cli.reports.pages.words import Words
@@ -53,12 +54,8 @@ def _head(words: Words, own: ReviewWords) -> str:
         "thousands": words.thousands,
         "overlay_of": words.overlay_of,
         "no_picture": words.no_picture,
-        "anomalous": words.verdict_name("anomalous"),
-        "normal": words.verdict_name("normal"),
-        "unreadable": words.verdict_name("unreadable"),
-        "good": own.good,
-        "bad": own.bad,
-        "unsure": own.unsure,
+        "verdicts": {name: words.verdict_name(name) for name in (*VERDICTS, "unreadable")},
+        "labels": {"good": own.good, "bad": own.bad, "unsure": own.unsure},
     }
     texts = escape(json.dumps(own.script | known))
     return (
@@ -73,8 +70,13 @@ def _head(words: Words, own: ReviewWords) -> str:
         f'aria-label="{own.try_threshold}">'
         f'<button type="button" class="chip" id="reset" hidden>{own.reset}</button></div>\n'
         '<p id="quality" class="quiet"></p>\n'
-        f'<p id="recut" class="quiet" hidden>{own.to_apply} <code></code> '
-        f'<button type="button" class="chip copy">{own.copy}</button> <span></span></p>\n'
+        '<p id="recut" class="quiet" hidden>'
+        f'<button type="button" class="chip" id="apply" aria-describedby="why" disabled>'
+        f'{own.apply}</button> <span id="why"></span> '
+        f"<span>{own.in_terminal} <code></code> "
+        f'<button type="button" class="chip copy">{own.copy}</button></span></p>\n'
+        '<p id="applied" class="quiet" role="status" hidden><span></span> '
+        '<button type="button" class="chip" id="back"></button></p>\n'
         '<p id="references" class="quiet">'
         f'<button type="button" class="chip" id="make" disabled>{own.make_references}</button> '
         f"<span></span> <span hidden>{own.to_use} <code></code> "

@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from moeclip_cli.choices import Language
 from moeclip_cli.errors import ImageError
 from moeclip_cli.images.decode import decode
 from moeclip_cli.images.encode import encode_picture
@@ -16,6 +17,7 @@ from moeclip_cli.inspection.recut import recut_result
 from moeclip_cli.inspection.result import Result
 from moeclip_cli.pictures.colours import UNDER_COLOURS, ColourScale
 from moeclip_cli.pictures.panels import shrunk
+from moeclip_cli.reports.pages.languages import WORDS
 from moeclip_cli.review.cache import BoundedCache
 from moeclip_cli.review.results import LiveResults, ReviewedImage
 from moeclip_cli.review.whereabouts import whereabouts
@@ -38,14 +40,17 @@ class Pictures:
 
     Args:
         results: the run.
+        language: of the legends.
         cache_bytes: memory for pictures that may be asked for again.
 
     Attributes:
         cache: those pictures.
     """
 
-    def __init__(self, results: LiveResults, cache_bytes: int = _CACHE_BYTES) -> None:
-        self._results = results
+    def __init__(
+        self, results: LiveResults, language: Language, cache_bytes: int = _CACHE_BYTES
+    ) -> None:
+        self._results, self._language = results, language
         self.cache = BoundedCache(cache_bytes)
 
     def jpeg(self, image: ReviewedImage, kind: Kind, size: Size, threshold: float) -> bytes:
@@ -104,7 +109,17 @@ class Pictures:
             return _fitted(saved, side)
         if kind == "map":
             return _map(result, side, threshold)
-        return result.overlay(_fitted(self._original(image), side), legend=legend)
+        return result.overlay(
+            _fitted(self._original(image), side), legend=legend and self._legend(result)
+        )
+
+    def _legend(self, result: Result) -> str | bool:
+        """The text of the legend; True for the usual one."""
+        if self._language == "en":
+            return True
+        # The verdict is left out, as the font has no umlauts.
+        words = WORDS[self._language]
+        return f"{words.score}: {words.decimals(result.score or 0.0, 3)}"
 
     def _original(self, image: ReviewedImage) -> NDArray[np.uint8]:
         """The image as it was scored."""

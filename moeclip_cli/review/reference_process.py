@@ -2,8 +2,10 @@
 
 The request is one line of JSON on standard input: `folder`, the output folder of the run, and
 `images`, the records of the images. Each reply is one line of JSON on standard output: `done`, the
-number of images that are being read; at the end `profile` and `text`, or `error` and whether it was
-`expected`. Ctrl-C ends the process, whatever a library is doing at the time.
+number of images that are being read; at the end `profile`, the file, with its `threshold`, the
+`rate` of false alarms, the number of `images` that both are from, and `left_out` if these are the
+references, each left out in turn; or `error` and whether it was `expected`. Ctrl-C ends the
+process, whatever a library is doing at the time.
 """
 
 from __future__ import annotations
@@ -45,8 +47,13 @@ def serve() -> None:
         expected = isinstance(error, MoeclipError)
         _send(error=str(error) if expected else repr(error), expected=expected)
         return
-    text = f"Threshold {made.threshold:.4f} ({made.source}). {made.guarantee}"
-    _send(profile=str(path), text=text)
+    _send(
+        profile=str(path),
+        threshold=made.threshold,
+        rate=made.false_alarms,
+        images=made.images,
+        left_out=made.rule == "jackknife+",
+    )
 
 
 def _send(**reply: Any) -> None:

@@ -37,13 +37,15 @@ class Progress:
         done: number of images that were read.
         total: number of images.
         profile: the finished file.
-        text: origin of the threshold and guarantee, or why there is no profile.
+        made: what is said of it; see `reference_process.py`.
+        text: why there is no profile.
     """
 
     state: Literal["idle", "working", "done", "failed"] = "idle"
     done: int = 0
     total: int = 0
     profile: str = ""
+    made: dict[str, Any] | None = None
     text: str = ""
 
 
@@ -134,7 +136,7 @@ class ReferenceMaker:
             kind = MoeclipError if reply["expected"] else RuntimeError
             raise kind(reply["error"])
         if "profile" in reply:
-            profile, text = reply["profile"], reply["text"]
-            self.progress = replace(self.progress, state="done", profile=profile, text=text)
+            profile = reply.pop("profile")
+            self.progress = replace(self.progress, state="done", profile=profile, made=reply)
         else:
             self.progress = replace(self.progress, done=reply["done"])

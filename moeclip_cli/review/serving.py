@@ -44,6 +44,7 @@ class ReviewServer(QuietServer):
         finally:
             self._listener.close()
             self._review.references.stop()
+            self._review.applier.stop()
         if self.force_exit:
             raise KeyboardInterrupt
 

@@ -7,6 +7,9 @@ const all = (selector, within = document) => [...within.querySelectorAll(selecto
 const words = JSON.parse($("#words").dataset.words);
 
 const run = { epoch: 0, revision: 0, threshold: 0.5, unsure: null, state: "", maps: false, overlays: false };
+const TOLD = [
+  "epoch", "revision", "threshold", "unsure", "state", "maps", "overlays", "recut", "applying", "references",
+];
 let images = [];
 let byNumber = new Map();
 // The threshold that is tried; null for that of the run.
@@ -87,9 +90,9 @@ const take = (told) => {
     const image = byNumber.get(number);
     if (image && !image.waiting) image.label = label;
   }
-  for (const name of ["epoch", "revision", "threshold", "unsure", "state", "maps", "overlays", "recut", "references"]) {
-    run[name] = told[name];
-  }
+  // What was tried has become the threshold of the run.
+  if (tried !== null && told.threshold !== run.threshold && Number(tried.toFixed(6)) === told.threshold) tried = null;
+  for (const name of TOLD) run[name] = told[name];
   return fresh || before !== JSON.stringify(run);
 };
 

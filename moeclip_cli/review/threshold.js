@@ -36,23 +36,52 @@ const showThreshold = () => {
   if (tried === null) $("#slider").value = run.threshold;
   if (document.activeElement !== $("#exact")) $("#exact").value = Number(threshold().toFixed(4));
   showCommand();
+  showApplied();
   showReferences(labels.good);
+};
+
+// What the command takes, and the button sends.
+const chosen = () => {
+  const value = Number(threshold().toFixed(6));
+  return { threshold: value, unsure: run.unsure !== null && run.unsure < value ? run.unsure : null };
 };
 
 const showCommand = () => {
   const line = $("#recut");
   line.hidden = tried === null;
-  const band = run.unsure !== null && run.unsure < threshold() ? ` --unsure ${run.unsure}` : "";
+  const { threshold: value, unsure } = chosen();
+  const band = unsure === null ? "" : ` --unsure ${unsure}`;
   const problem = run.recut.problem ? words.regions : run.state === "finished" ? "" : words.unfinished;
+  $("#why").textContent = problem || (run.maps ? "" : words.lossy);
+  $("#apply").disabled = Boolean($("#why").textContent) || run.applying.state === "working";
+  $("#why + span").hidden = Boolean(problem);
   $("code", line).textContent = problem
     ? ""
-    : `${run.recut.command} --threshold ${Number(threshold().toFixed(6))}${band}${run.recut.options}`;
-  $(".copy", line).hidden = Boolean(problem);
-  $("span", line).textContent = problem;
+    : `${run.recut.command} --threshold ${value}${band}${run.recut.options}`;
 };
 
+const showApplied = () => {
+  const { state, threshold: value, done, total, changed: others, text, before } = run.applying;
+  const line = $("#applied");
+  const t = decimals(value, 3);
+  // Another command may have set another threshold since.
+  line.hidden = state === "idle" || (state === "done" && value !== run.threshold);
+  line.classList.toggle("failed", state === "failed");
+  if (state === "working") {
+    $("span", line).textContent = fill(words.applying, { t, d: grouped(done), n: grouped(total) });
+  } else if (state === "failed") {
+    $("span", line).textContent = fill(words.not_applied, { t: text });
+  } else {
+    $("span", line).textContent = fill(words.applied, { t, n: grouped(others) });
+  }
+  $("#back").hidden = state === "working" || before === null;
+  if (before) $("#back").textContent = fill(words.back_to, { t: decimals(before.threshold, 3) });
+};
+
+const percent = (part) => String(Number((100 * part).toPrecision(3))).replace(".", words.decimal);
+
 const showReferences = (good) => {
-  const { state, done, total, profile, text, command } = run.references;
+  const { state, done, total, profile, text, command, made } = run.references;
   const [line, use] = all("#references > span");
   $("#make").disabled = state === "working" || good < 2;
   use.hidden = state !== "done";
@@ -60,9 +89,14 @@ const showReferences = (good) => {
   if (state === "working") {
     line.textContent = fill(done < total ? words.reading : words.comparing, { d: grouped(done), n: grouped(total) });
   } else if (state === "done") {
-    line.textContent = fill(words.made, { f: profile, t: text });
+    line.textContent = fill(made.left_out ? words.made_left_out : words.made_split, {
+      f: profile, t: decimals(made.threshold, 4), r: percent(made.rate), n: grouped(made.images),
+      w: percent(Math.min(1, 2 * made.rate)),
+    });
   } else {
-    line.textContent = state === "failed" ? text : fill(words.references, { n: grouped(good) });
+    line.textContent = state === "failed"
+      ? fill(words.not_made, { t: text })
+      : fill(words.references, { n: grouped(good) });
   }
 };
 
@@ -85,14 +119,20 @@ $("#exact").addEventListener("input", (event) => {
 });
 $("#reset").addEventListener("click", () => attempt(null));
 
-$("#make").addEventListener("click", async () => {
+// Begins what goes on in the background; its state is told every second.
+const begin = async (name, path, body) => {
   try {
-    run.references = await ask("references", {});
+    run[name] = await ask(path, body);
+    say("");
     changed();
   } catch (error) {
     say(error instanceof TypeError ? words.stopped : error.message);
   }
-});
+};
+
+$("#make").addEventListener("click", () => begin("references", "references", {}));
+$("#apply").addEventListener("click", () => begin("applying", "apply", chosen()));
+$("#back").addEventListener("click", () => begin("applying", "apply", run.applying.before));
 
 for (const button of all(".copy")) {
   button.addEventListener("click", async () => {

@@ -76,7 +76,7 @@ const showViewer = () => {
   const now = image ? verdictOf(image) : "";
   $("#path").textContent = image ? shownPath(image.path) : "";
   $("#verdict").className = `verdict ${now}`;
-  $("#verdict").textContent = words[now] ?? now;
+  $("#verdict").textContent = words.verdicts[now] ?? now;
   $("#facts").textContent = image && image.score !== null
     ? fill(words.facts, {
         s: decimals(image.score, 3), k: decimals(image.peak ?? 0, 3), g: image.regions ?? "–",
@@ -91,7 +91,7 @@ const select = (image) => {
   reveal();
   drawList();
   showViewer();
-  const label = words[image.label] ?? "";
+  const label = words.labels[image.label] ?? "";
   $("#said").textContent = [$("#path").textContent, $("#verdict").textContent, $("#facts").textContent, label]
     .filter(Boolean).join(", ");
 };

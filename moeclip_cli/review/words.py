@@ -15,7 +15,8 @@ class ReviewWords:
     review: str
     try_threshold: str
     reset: str
-    to_apply: str
+    apply: str
+    in_terminal: str
     copy: str
     search: str
     label: str
@@ -39,6 +40,7 @@ class ReviewWords:
     advance: str
     make_references: str
     to_use: str
+    path: str
     keys: str
     script: dict[str, str]
 
@@ -47,7 +49,8 @@ ENGLISH = ReviewWords(
     review="Review: {}",
     try_threshold="Threshold",
     reset="Back to the run",
-    to_apply="To apply it:",
+    apply="Apply",
+    in_terminal="In a terminal:",
     copy="Copy",
     search="Search in paths",
     label="Label",
@@ -71,6 +74,7 @@ ENGLISH = ReviewWords(
     advance="Go to the next image after a label",
     make_references="Use the good ones as references",
     to_use="To score with it:",
+    path="PATH",
     keys="Keys: ↓ ↑ or j k move · g good · b bad · u unsure · x no label · z undo · "
     "space picture · Enter enlarge · Esc close",
     script={
@@ -93,6 +97,12 @@ ENGLISH = ReviewWords(
         "where an image is anomalous.",
         "regions": "A run with --regions cannot be recut; score again with this threshold.",
         "unfinished": "The run must be finished first.",
+        "lossy": "This run kept no maps: the regions of its images and its overlays would be lost. "
+        "Use the command if you can do without them.",
+        "applying": "Applying threshold {t}: {d} of {n} images",
+        "applied": "Threshold {t} applied; verdicts changed: {n}.",
+        "not_applied": "The threshold was not applied. {t}",
+        "back_to": "Undo: back to {t}",
         "copied": "Copied",
         "nothing_to_undo": "Nothing to undo.",
         "undone": "Undone: {p}",
@@ -100,7 +110,13 @@ ENGLISH = ReviewWords(
         "references": "Labelled good: {n}",
         "reading": "Reading good images: {d} of {n}",
         "comparing": "Comparing {n} good images with each other",
-        "made": "{f}: {t}",
+        "made_split": "{f}: threshold {t} ({r} % false alarms on {n} good images). At most {r} % "
+        "of further good parts are flagged, on average: one calibration may be off, and more "
+        "images make that rarer (split conformal).",
+        "made_left_out": "{f}: threshold {t} ({r} % false alarms on {n} references, each left out "
+        "in turn). About {r} % of further good parts are flagged if there are many parts, and "
+        "{w} % in the worst case: each part was scored against the others (jackknife+).",
+        "not_made": "There is no new profile. {t}",
     },
 )
 

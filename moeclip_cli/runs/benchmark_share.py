@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from base64 import b64encode
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 import cv2
@@ -15,7 +15,7 @@ from moeclip_cli.datasets.masks import read_mask
 from moeclip_cli.errors import DatasetError, ImageError
 from moeclip_cli.evaluation.category import CategoryEvaluator, ProtocolResult
 from moeclip_cli.evaluation.category_metrics import in_percent
-from moeclip_cli.evaluation.results import CategoryResult, Evaluation, Localised, Mistake
+from moeclip_cli.evaluation.results import CategoryResult, Evaluation, Localised, Mistake, Ranked
 from moeclip_cli.images.encode import encode_picture
 from moeclip_cli.inspection.placed import PlacedModel
 from moeclip_cli.pictures.overlay import render_overlay
@@ -26,6 +26,8 @@ _OVERLAY_SIDE = 256
 _OVERLAY_QUALITY = 75
 # Blue, which the colours of the anomaly map do not have.
 _TRUTH = (0, 120, 255)
+
+_Draw = Callable[[Sample, NDArray[np.float32]], str]
 
 
 @dataclass
@@ -65,6 +67,14 @@ def category_result(task: Task, model: PlacedModel, share: Share) -> CategoryRes
     """
     part = task.part
     anomalous = sum(sample.label for sample in share.samples)
+    drawn: dict[Sample, str] = {}
+
+    def draw(sample: Sample, probability: NDArray[np.float32]) -> str:
+        # An image is often listed for several reasons.
+        if sample not in drawn:
+            drawn[sample] = _overlay(task, model, sample, probability, share.threshold)
+        return drawn[sample]
+
     return CategoryResult(
         model=task.model.name,
         dataset=part.dataset.name,
@@ -77,7 +87,7 @@ def category_result(task: Task, model: PlacedModel, share: Share) -> CategoryRes
         errors=tuple(share.errors),
         notes=tuple(_notes(share.samples, mutual=task.mutual)),
         evaluations={
-            protocol: _evaluation(task, model, result, share.threshold)
+            protocol: _evaluation(task, result, draw)
             for protocol, result in share.evaluator.results().items()
         },
         shots="test" if task.mutual else None,
@@ -100,14 +110,8 @@ def _notes(samples: list[Sample], *, mutual: bool) -> Iterator[str]:
         yield f"pixel metrics without {without} anomalous images, which have no mask"
 
 
-def _evaluation(
-    task: Task, model: PlacedModel, result: ProtocolResult, threshold: float
-) -> Evaluation:
+def _evaluation(task: Task, result: ProtocolResult, draw: _Draw) -> Evaluation:
     relative = task.part.dataset.relative
-
-    def draw(sample: Sample, probability: NDArray[np.float32]) -> str:
-        return _overlay(task, model, sample, probability, threshold)
-
     return Evaluation(
         metrics=in_percent(result.metrics),
         error_bound=round(100 * result.metrics.pixel.error_bound, 6),
@@ -130,6 +134,15 @@ def _evaluation(
                 draw(each.sample, each.probability),
             )
             for each in result.localised
+        ),
+        ranked=tuple(
+            Ranked(
+                each.kind,
+                relative(each.sample.image),
+                each.score,
+                draw(each.sample, each.probability),
+            )
+            for each in result.ranked
         ),
     )
 

@@ -22,15 +22,18 @@ def test_the_page_begins_with_pictures_though_the_ranking_is_perfect(moeclip, tm
     assert kinds == ["worst localised"] * 3 + ["best localised"]
     values = [each["pixel_ap"] for each in evaluation["localised"]]
     assert values == sorted(values)
-    assert "overlay" not in evaluation["localised"][0]
+    assert [each["kind"] for each in evaluation["ranked"]] == [
+        *["highest normal"] * 3, *["lowest anomalous"] * 3, "highest anomalous", "lowest normal",
+    ]  # fmt: skip
+    assert "overlay" not in evaluation["localised"][0].keys() | evaluation["ranked"][0].keys()
     page = (OUT / "report.html").read_text(encoding="utf-8")
     first, _, rest = page.partition("<h2>Summary</h2>")
-    assert first.count('<img src="data:image/jpeg;base64,') == 4
+    assert first.count('<img src="data:image/jpeg;base64,') == 12
     assert f"pixel AP {values[0]:.1f}" in first
     assert evaluation["localised"][0]["path"] in first
     assert "<details" not in first
-    assert rest.count('<img src="data:image/jpeg;base64,') == 4
-    assert len(page) < 400_000
+    assert rest.count('<img src="data:image/jpeg;base64,') == 12
+    assert len(page) < 600_000
 
 
 class Cells(html.parser.HTMLParser):

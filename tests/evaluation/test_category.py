@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 from moeclip_cli.datasets.dataset import Sample
-from moeclip_cli.evaluation.category import CategoryEvaluator, most_misranked
+from moeclip_cli.evaluation.category import CategoryEvaluator
 from moeclip_cli.evaluation.category_metrics import in_percent
+from moeclip_cli.evaluation.extreme_scores import at_the_ends, most_misranked
 from moeclip_cli.evaluation.ranking import rank
 from moeclip_cli.evaluation.results import METRICS
 from moeclip_cli.inspection.result import Result
@@ -128,8 +129,7 @@ def test_without_images_everything_is_undefined():
     for result in evaluate([]).values():
         assert set(in_percent(result.metrics).values()) == {None}
         assert result.curves == {}
-        assert result.misranked == ()
-        assert result.localised == ()
+        assert result.misranked == result.ranked == result.localised == ()
 
 
 def test_only_misranked_images_are_listed_worst_first():
@@ -141,6 +141,24 @@ def test_only_misranked_images_are_listed_worst_first():
     assert most_misranked(np.array([0.1, 0.9]), np.array([False, True])) == []
     one_label = most_misranked(np.array([0.3, 0.1]), np.array([True, True]))
     assert one_label == [("miss", 1), ("miss", 0)]
+
+
+def test_the_ends_of_each_label_complete_the_mistakes():
+    scores = np.array([0.1, 0.9, 0.5, 0.2, 0.8, 0.95, 0.3])
+    anomalous = np.array([False, False, False, True, True, True, False])
+    mistakes = most_misranked(scores, anomalous)
+    assert [index for _, index in mistakes] == [1, 2, 6, 3, 4]
+    assert at_the_ends(scores, anomalous, mistakes) == [
+        ("lowest anomalous", 5), ("lowest normal", 0),
+    ]  # fmt: skip
+    perfect = np.arange(10) / 10
+    halves = perfect >= 0.5
+    assert at_the_ends(perfect, halves, most_misranked(perfect, halves)) == [
+        ("highest normal", 4), ("highest normal", 3), ("highest normal", 2),
+        ("lowest anomalous", 5), ("lowest anomalous", 6), ("lowest anomalous", 7),
+        ("highest anomalous", 9), ("lowest normal", 0),
+    ]  # fmt: skip
+    assert at_the_ends(perfect[:2], halves[:2], most_misranked(perfect[:2], halves[:2])) == []
 
 
 def test_curves_include_both_ends():
@@ -175,7 +193,7 @@ def test_merged_parts_give_the_results_of_the_whole(domain):
         ours, theirs = (
             [
                 (each.kind, each.sample, each.score, each.probability.tolist())
-                for each in result.misranked
+                for each in (*result.misranked, *result.ranked)
             ]
             for result in (merged[protocol], expected[protocol])
         )

@@ -9,6 +9,7 @@ from moeclip_cli.evaluation.results import (
     Evaluation,
     Localised,
     Mistake,
+    Ranked,
 )
 
 
@@ -20,6 +21,7 @@ def test_a_result_survives_a_round_trip_through_json():
         histogram=((3, 0), (1, 2)),
         mistakes=(Mistake("miss", "bad/1.png", 0.25, "overlay"),),
         localised=(Localised("worst localised", "bad/2.png", 27.9, "overlay"),),
+        ranked=(Ranked("lowest normal", "good/1.png", 0.125, "overlay"),),
     )
     result = CategoryResult(
         "model", "mvtec", "MVTec", "bottle", "dark bottle", 3, 3, 3, ("an error",), ("a note",),
@@ -29,13 +31,13 @@ def test_a_result_survives_a_round_trip_through_json():
     assert not {"shots", "references"} & result.to_dict().keys()
 
 
-def test_a_result_of_an_earlier_version_has_no_localised_images():
+def test_a_result_of_an_earlier_version_has_fewer_images():
     evaluation = Evaluation(dict.fromkeys(METRICS, 12.5), 0.0, {}, ((1,), (2,)), ())
     result = CategoryResult(
         "model", "mvtec", "MVTec", "bottle", "dark bottle", 3, 3, 3, (), (), {"paper": evaluation}
     )
     content = result.to_dict()
-    del content["evaluations"]["paper"]["localised"]
+    del content["evaluations"]["paper"]["localised"], content["evaluations"]["paper"]["ranked"]
     assert CategoryResult.from_dict(content) == result
 
 

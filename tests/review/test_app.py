@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 from support.review import THRESHOLD, TOKEN, GrowingRun
+from support.samples import save_image
 
 from moeclip_cli.images.encode import encode_picture
 from moeclip_cli.inspection.compact_map import CompactMap
@@ -70,6 +71,8 @@ def test_the_page_has_another_language(growing, serve):
         ("GET", f"/{TOKEN}/state", {"Host": "attacker.example@127.0.0.1:x["}, 403),
         ("POST", f"/{TOKEN}/label", {"Origin": "http://attacker.example"}, 403),
         ("POST", f"/{TOKEN}/label", {"Origin": "null"}, 403),
+        ("POST", f"/{TOKEN}/apply", {"Origin": "http://attacker.example"}, 403),
+        ("POST", "/apply", {}, 403),
         ("GET", f"/{TOKEN}/label", {}, 405),
         ("GET", f"/{TOKEN}/nothing", {}, 404),
         ("GET", f"/{TOKEN}/state?images=-1", {}, 400),
@@ -177,6 +180,24 @@ def test_pictures_are_the_image_and_what_recut_would_draw(growing, serve, tmp_pa
     server.get("picture/3/overlay/large").problem(404)
 
 
+def test_the_legend_is_in_the_language_of_the_page(serve, tmp_path):
+    save_image(tmp_path / "1.png", seed=1, width=400, height=300)
+    run = GrowingRun(tmp_path / "out")
+    run.add(("1.png", 0.9))
+    drawn = serve(language="de").get("picture/0/overlay/large")
+    result = recut_result(
+        next(iter(read_table(run.folder, "csv"))),
+        Threshold(THRESHOLD),
+        None,
+        CompactMap.from_png(run.files.compact_map("1.png").read_bytes()),
+    )
+    with Image.open(tmp_path / "1.png") as file:
+        image = np.asarray(file.convert("RGB"))
+    expected = result.overlay(image, legend="Wert: 0,900")
+    assert drawn.content == encode_picture(expected, "jpeg", 88)
+    assert (expected != result.overlay(image)).any()
+
+
 def test_without_maps_the_overlay_of_the_run_is_shown(serve, tmp_path):
     run = GrowingRun(tmp_path / "out", keep_maps=False, heatmaps="png")
     run.add(("1.png", 0.9), ("2.png", 0.8))
@@ -217,7 +238,11 @@ def test_images_labelled_good_become_a_profile(moeclip, parts, serve, tmp_path):
         threading.Event().wait(0.05)
     assert progress["state"] == "done", progress
     assert progress["done"] == progress["total"] == 3
+    told = progress["made"]
     made = Profile.load(tmp_path / "out/profile.moeclip")
+    assert told == {
+        "threshold": made.threshold, "rate": made.false_alarms, "images": 3, "left_out": True,
+    }  # fmt: skip
     assert progress["command"].endswith(f"--profile {tmp_path / 'out/profile.moeclip'}")
 
     options = ("--references", "--image-size", 112, "--prompt", made.prompt, "-q")

@@ -69,7 +69,8 @@ def test_a_run_is_labelled_with_keys_while_it_goes_on(page, growing, serve, tmp_
     slide(page, 0.7)
     assert text(page, "#counts") == "1 anomalous, 2 normal, 1 unreadable"
     assert "Precision 100.0 % (1 of 1)" in text(page, "#quality")
-    assert text(page, "#recut span") == "The run must be finished first."
+    assert text(page, "#why") == "The run must be finished first."
+    assert page.run("document.querySelector('#apply').disabled")
     page.wait("document.querySelector('#picture').src.includes('threshold=0.7')")
 
     page.run("document.querySelector('[data-show=normal]').click()")
@@ -85,6 +86,11 @@ def test_a_run_is_labelled_with_keys_while_it_goes_on(page, growing, serve, tmp_
     page.wait("document.querySelector('#state').textContent === 'Images: 6 (finished)'")
     assert page.run(NAMES) == ["a/5.png", "a/2.png"]
     assert text(page, "#recut code").endswith("/out --threshold 0.7")
+    page.run("document.querySelector('#apply').click()")
+    page.wait("run.threshold === 0.7 && document.querySelector('#recut').hidden")
+    assert text(page, "#applied span") == "Threshold 0.700 applied; verdicts changed: 1."
+    assert text(page, "#back") == "Undo: back to 0.500"
+    assert server.rows()["b/3.png"]["verdict"] == "normal"
     server.post("label", {"image": 4, "label": "bad"})  # in another window
     page.wait("images[4].label === 'bad'")
 
@@ -92,7 +98,7 @@ def test_a_run_is_labelled_with_keys_while_it_goes_on(page, growing, serve, tmp_
     page.wait(f"{LINES}.length === 6")
     assert page.run(SAVED) == 3
     page.press("z")  # what was done before
-    page.wait("images[2].label === ''")
+    page.wait("images[2].label === '' && !images[2].waiting")
     assert (tmp_path / "out/labels.csv").read_text().count("\n") == 7
 
 

@@ -43,14 +43,17 @@ class GrowingRun:
         moved_to: str | None = None,
         **more: Any,
     ) -> None:
-        self.folder, self._keep = folder, keep_maps
+        self.folder, self._keep, self._images = folder, keep_maps, 0
         settings = {
             "model": "standin", "image_size": 70, "scales": [], "prompt": "part",
             "prompt_rules": None, "threshold": THRESHOLD, "threshold_source": "given",
             "max_pixels": 10**8, "table_format": table_format, "heatmaps": None,
             "save_maps": False, **({"keep_maps": True} if keep_maps else {}), **more,
         }  # fmt: skip
-        environment = {"started": "2026-01-31T14:05:00+00:00", "directory": str(folder.parent)}
+        environment = {
+            "started": "2026-01-31T14:05:00+00:00", "directory": str(folder.parent),
+            "device": "cpu",
+        }  # fmt: skip
         if moved_to is not None:
             environment["moved_to"] = moved_to
         self.card = RunCard(folder, settings, environment)
@@ -60,6 +63,7 @@ class GrowingRun:
 
     def add(self, *images: tuple[str, float | None], pixels: bool = True) -> None:
         """Append the rows of images with these scores; None for one that cannot be read."""
+        self._images += len(images)
         refs = [ImageRef(self.folder.parent / path, path) for path, _ in images]
         for ref in refs if pixels else ():
             if not ref.path.exists():
@@ -81,7 +85,8 @@ class GrowingRun:
     def finish(self) -> None:
         self.table.close()
         self.log.close()
-        self.card.finish({"images": 0}, {})
+        summary = {"images": self._images, "seconds": 2.0, "images_per_second": 0.5}
+        self.card.finish(summary, {})
 
 
 def row_of(path: str, score: float | None) -> Row:

@@ -72,7 +72,7 @@ def _line(line: Line) -> dict[str, Any]:
 def _without_pictures(result: CategoryResult) -> dict[str, Any]:
     content = result.to_dict()
     for evaluation in content["evaluations"].values():
-        for shown in (*evaluation["mistakes"], *evaluation["localised"]):
+        for shown in (*evaluation["mistakes"], *evaluation["localised"], *evaluation["ranked"]):
             del shown["overlay"]
     return content
 

@@ -19,6 +19,9 @@ _WIDTH, _HEIGHT = 800, 250
 _LEFT, _RIGHT, _TOP, _BOTTOM = 10, 10, 40, 38
 # In pixels, so that a single image is visible beside a million.
 _LOWEST_BAR = 2.0
+# From this score there is room for the name of a line on its left, also in the large letters of a
+# narrow screen.
+_ROOM = 0.4
 
 
 @dataclass
@@ -79,13 +82,17 @@ class ScoreHistogram:
             for verdict in self.verdicts
         )
         lines, limits = _line("threshold", threshold, 6), named
-        if unsure is not None:
-            lines += _line("unsure-from", unsure, _TOP)  # below the name of the threshold
-            limits += f", {words.unsure_from.lower()} {words.decimals(unsure, 3)}"
+        names = _name("at-threshold", threshold, named, 26, left=threshold > 0.5)
+        if unsure is not None:  # in a row of its own, as the two lines may be close
+            names = _name("at-threshold upper", threshold, named, 16, left=threshold > 0.5)
+            from_ = f"{words.unsure_from.lower()} {words.decimals(unsure, 3)}"
+            lines += _line("unsure-from", unsure, 22)
+            names += _name("at-unsure", unsure, from_, 35, left=unsure > _ROOM)
+            limits += f", {from_}"
         label = f"{words.histogram}, {limits}: {numbers}."
         return (
             f'<svg viewBox="0 0 {_WIDTH} {_HEIGHT}" role="img" aria-label="{label}">'
-            f"{''.join(self._bars(words))}{_axis(words)}{lines}{_name(threshold, named)}</svg>"
+            f"{''.join(self._bars(words))}{_axis(words)}{lines}{names}</svg>"
         )
 
     def _bars(self, words: Words) -> Iterator[str]:
@@ -127,13 +134,11 @@ def _line(kind: str, score: float, top: int) -> str:
     return f'<line class="{kind}" x1="{x:.1f}" x2="{x:.1f}" y1="{top}" y2="{_HEIGHT - _BOTTOM}"/>'
 
 
-def _name(threshold: float, named: str) -> str:
-    x = _x(min(max(threshold, 0.0), 1.0))
-    anchor, shift = ("end", -6) if threshold > 0.5 else ("start", 6)
-    return (
-        f'<text class="at-threshold" x="{x + shift:.1f}" y="26" text-anchor="{anchor}">'
-        f"{named}</text>"
-    )
+def _name(kind: str, score: float, named: str, y: int, *, left: bool) -> str:
+    """The name of a line, on its left or right."""
+    x = _x(min(max(score, 0.0), 1.0))
+    anchor, shift = ("end", -6) if left else ("start", 6)
+    return f'<text class="{kind}" x="{x + shift:.1f}" y="{y}" text-anchor="{anchor}">{named}</text>'
 
 
 def _fine_bin(score: float) -> int:

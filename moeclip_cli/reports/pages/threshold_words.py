@@ -11,6 +11,9 @@ _MEASURED = re.compile(
 )
 _OUTLIERS = re.compile(r"mutual: outlier limit of these (\d+) images")
 _GOOD = re.compile(r"(\d+) good images")
+# Those of the built-in models.
+_GENERATED = re.compile(r"(\d+) generated normal images held out of training")
+_WITH_PHOTOGRAPHS = re.compile(r"(\d+) generated images and photographs held out of training")
 _REFERENCES = re.compile(r"(\d+) references, each left out in turn")
 
 
@@ -38,6 +41,10 @@ def threshold_in_words(source: str, words: Words) -> str:
 def _images(what: str, words: Words) -> str:
     if good := _GOOD.fullmatch(what):
         return words.good_images.format(good[1])
+    if generated := _GENERATED.fullmatch(what):
+        return words.generated_images.format(generated[1])
+    if both := _WITH_PHOTOGRAPHS.fullmatch(what):
+        return words.generated_and_photographs.format(both[1])
     if references := _REFERENCES.fullmatch(what):
         return words.references.format(references[1])
     return what

@@ -89,6 +89,8 @@ class Words:
     set_on: str
     flagged: str
     good_images: str
+    generated_images: str
+    generated_and_photographs: str
     references: str
     not_calibrated: str
     outlier_limit: str

@@ -1,12 +1,20 @@
-"""The pictures of a benchmark's page: the worst of all categories, and those of each one."""
+"""The pictures of a benchmark's page: worst and best of all categories, and of each one."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import islice, zip_longest
+from itertools import chain, islice, zip_longest
 
-from moeclip_cli.evaluation.results import CategoryResult, Evaluation, Localised, Mistake
+from moeclip_cli.evaluation.results import (
+    CategoryResult,
+    Evaluation,
+    Localised,
+    Mistake,
+    MistakeKind,
+    Ranked,
+    RankedKind,
+)
 from moeclip_cli.reports.pages.html_parts import text
 
 _SHOWN = 6
@@ -14,12 +22,30 @@ _COLOURS = (
     "Colours show the deployed anomaly map; defects of the ground truth are outlined in blue."
 )
 _LOCALISED = (
-    ("worst localised", "Worst localised defects", "least"),
-    ("best localised", "Best localised defects", "most"),
+    ("worst localised", "Worst by pixels", "least"),
+    ("best localised", "Best by pixels", "most"),
 )
-_GROUPS = (("false alarm", "False alarms"), ("miss", "Misses"))
+_WORST: tuple[tuple[MistakeKind, RankedKind, str, str], ...] = (
+    (
+        "false alarm",
+        "highest normal",
+        "Worst by image score: normal images with the highest scores",
+        "A false alarm scores at least as high as an anomalous image of its category.",
+    ),
+    (
+        "miss",
+        "lowest anomalous",
+        "Worst by image score: anomalous images with the lowest scores",
+        "A miss scores no higher than a normal image of its category.",
+    ),
+)
+_BEST: tuple[RankedKind, ...] = ("highest anomalous", "lowest normal")
+_NO_MISTAKE = (
+    "None is misranked: in every category, all anomalous images score higher than all normal ones."
+)
 
-Shown = Mistake | Localised
+Shown = Mistake | Ranked | Localised
+_Pair = tuple["Evaluated", Shown]
 
 
 @dataclass(frozen=True)
@@ -52,7 +78,7 @@ def worst_pictures(results: Sequence[CategoryResult]) -> Iterator[str]:
         for result in results
         for protocol, evaluation in result.evaluations.items()
     ]
-    groups = [*_misranked(evaluated), *_localised(evaluated)]
+    groups = [*_by_score(evaluated), *_localised(evaluated)]
     if not groups:
         return
     yield '<section id="worst">\n<h2>Worst and best pictures</h2>\n'
@@ -66,10 +92,10 @@ def worst_pictures(results: Sequence[CategoryResult]) -> Iterator[str]:
 
 def category_pictures(evaluation: Evaluation) -> str:
     """The pictures of one evaluation, as HTML."""
-    return _of_mistakes(evaluation) + _of_localised(evaluation)
+    return _of_scores(evaluation) + _of_localised(evaluation)
 
 
-def _misranked(evaluated: Sequence[Evaluated]) -> Iterator[str]:
+def _by_score(evaluated: Sequence[Evaluated]) -> Iterator[str]:
     ranked = [
         (auroc, each)
         for each in evaluated
@@ -78,54 +104,74 @@ def _misranked(evaluated: Sequence[Evaluated]) -> Iterator[str]:
     if not ranked:
         return
     in_order = [each for _, each in sorted(ranked, key=lambda pair: pair[0])]
-    if not any(each.evaluation.mistakes for each in in_order):
-        yield (
-            "<h3>False alarms and misses</h3>\n<p>None: in every category, all anomalous images "
-            "score higher than all normal ones.</p>\n"
+    for mistake, other, title, meaning in _WORST:
+        mistakes = [_of_kind(each, each.evaluation.mistakes, mistake) for each in in_order]
+        others = [_of_kind(each, each.evaluation.ranked, other) for each in in_order]
+        if any(mistakes):
+            how = f"{meaning} Categories with the lowest image AUROC come first."
+        else:
+            how = _NO_MISTAKE
+        # What is wrong comes before what is nearly so.
+        yield _group(title, how, chain(_in_turn(mistakes), _in_turn(others)), evaluated)
+    best = [
+        [pair for kind in _BEST for pair in _of_kind(each, each.evaluation.ranked, kind)]
+        for each in reversed(in_order)
+    ]
+    if any(best):
+        how = (
+            "The anomalous image with the highest and the normal one with the lowest score. "
+            "Categories with the highest image AUROC come first."
         )
-        return
-    for kind, title in _GROUPS:
-        lists = [
-            [(each, shown) for shown in each.evaluation.mistakes if shown.kind == kind]
-            for each in in_order
-        ]
-        how = "Categories with the lowest image AUROC come first."
-        yield _group(title, how, lists, in_order)
+        yield _group("Best by image score", how, _in_turn(best), evaluated)
 
 
 def _localised(evaluated: Sequence[Evaluated]) -> Iterator[str]:
     for kind, title, agree in _LOCALISED:
-        lists = [
-            [(each, shown) for shown in each.evaluation.localised if shown.kind == kind]
-            for each in evaluated
-        ]
+        lists = [_of_kind(each, each.evaluation.localised, kind) for each in evaluated]
         best = kind == "best localised"
-        lists = sorted(filter(None, lists), key=lambda shown: shown[0][1].pixel_ap, reverse=best)
+        lists = sorted(filter(None, lists), key=_pixel_ap, reverse=best)
         if lists:
             how = f"Anomalous images whose map and mask agree {agree}, by the pixel AP within them."
-            yield _group(title, how, lists, evaluated)
+            yield _group(title, how, _in_turn(lists), evaluated)
 
 
-def _group(
-    title: str,
-    how: str,
-    lists: Sequence[Sequence[tuple[Evaluated, Shown]]],
-    evaluated: Sequence[Evaluated],
-) -> str:
-    """The first picture of each list, then the second of each, up to the limit.
+def _pixel_ap(pairs: Sequence[_Pair]) -> float:
+    first = pairs[0][1]
+    assert isinstance(first, Localised)  # noqa: S101
+    return first.pixel_ap
+
+
+def _of_kind(each: Evaluated, pictures: Iterable[Shown], kind: str) -> list[_Pair]:
+    return [(each, shown) for shown in pictures if shown.kind == kind]
+
+
+def _in_turn(lists: Iterable[Sequence[_Pair]]) -> Iterator[_Pair]:
+    """The first picture of each list, then the second of each."""
+    for turn in zip_longest(*lists):
+        yield from filter(None, turn)
+
+
+def _group(title: str, how: str, pairs: Iterable[_Pair], evaluated: Sequence[Evaluated]) -> str:
+    """A row of pictures, the first ones up to the limit.
 
     An image of which several models or protocols make the same mistake is shown once.
     """
-    chosen: dict[tuple[str, str, str], tuple[Evaluated, Shown]] = {}
-    for turn in zip_longest(*lists):
-        for pair in filter(None, turn):
-            chosen.setdefault((*pair[0].place, pair[1].path), pair)
+    chosen: dict[tuple[str, str, str], _Pair] = {}
+    for pair in pairs:
+        chosen.setdefault((*pair[0].place, pair[1].path), pair)
     figures = "".join(
-        _figure(shown, _where(each, evaluated), lazy=False)
+        _figure(shown, f"{_mark(shown)}{_where(each, evaluated)}", lazy=False)
         for each, shown in islice(chosen.values(), _SHOWN)
     )
     content = f'<div class="pictures">{figures}</div>\n' if figures else "<p>None.</p>\n"
     return f'<h3>{title}</h3>\n<p class="quiet">{how}</p>\n{content}'
+
+
+def _mark(shown: Shown) -> str:
+    """What the row of a picture does not say about it, as HTML."""
+    if isinstance(shown, Mistake):
+        return f"{_kind(shown)}, "
+    return f"{shown.kind.split()[1]}, " if shown.kind in _BEST else ""
 
 
 def _where(each: Evaluated, evaluated: Sequence[Evaluated]) -> str:
@@ -143,14 +189,20 @@ def _where(each: Evaluated, evaluated: Sequence[Evaluated]) -> str:
     return f'<span class="where">{text(", ".join(parts))}</span>'
 
 
-def _of_mistakes(evaluation: Evaluation) -> str:
+def _of_scores(evaluation: Evaluation) -> str:
+    pictures: tuple[Shown, ...] = (*evaluation.mistakes, *evaluation.ranked)
     if not evaluation.mistakes:
-        return '<p class="quiet">No image is misranked.</p>\n'
-    return (
-        '<p class="quiet">The most misranked images. A false alarm is a normal image that scores '
-        "at least as high as an anomalous one; a miss is an anomalous image that scores no higher "
-        f"than a normal one. {_COLOURS}</p>\n{_row(evaluation.mistakes)}"
-    )
+        head = "No image is misranked."
+    else:
+        head = (
+            "The most misranked images. A false alarm is a normal image that scores at least as "
+            "high as an anomalous one; a miss is an anomalous image that scores no higher than a "
+            "normal one."
+        )
+    if evaluation.ranked:
+        head += " Other images with the highest and lowest scores of each label are shown, too."
+    row = f" {_COLOURS}</p>\n{_row(pictures)}" if pictures else "</p>\n"
+    return f'<p class="quiet">{head}{row}'
 
 
 def _of_localised(evaluation: Evaluation) -> str:
@@ -181,9 +233,9 @@ def _figure(shown: Shown, label: str, *, lazy: bool) -> str:
         else '<span class="quiet">No picture</span>'
     )
     value = (
-        f"score {shown.score:.3f}"
-        if isinstance(shown, Mistake)
-        else f"pixel AP {shown.pixel_ap:.1f}"
+        f"pixel AP {shown.pixel_ap:.1f}"
+        if isinstance(shown, Localised)
+        else f"score {shown.score:.3f}"
     )
     return (
         f"<figure>{picture}<figcaption>{label}, {value}<br><bdi>{path}</bdi></figcaption></figure>"

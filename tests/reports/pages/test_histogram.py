@@ -62,3 +62,14 @@ def test_the_threshold_line_is_inside_the_drawing(threshold: float) -> None:
     assert line is not None
     assert 0 <= float(line[1]) <= 800
     assert f"threshold {threshold:.3f}" in svg
+
+
+@pytest.mark.parametrize(("unsure", "threshold"), [(0.01, 0.02), (0.3, 0.6), (0.55, 0.56)])
+def test_both_lines_have_a_name_in_a_row_of_its_own(unsure: float, threshold: float) -> None:
+    root = ElementTree.fromstring(ScoreHistogram(Threshold(threshold, unsure=unsure)).svg())
+    names = {name.attrib["class"]: name for name in root.findall("text[@class]")}
+    upper, lower = names["at-threshold upper"], names["at-unsure"]
+    assert (upper.text, lower.text) == (f"threshold {threshold:.3f}", f"unsure from {unsure:.3f}")
+    assert float(lower.attrib["y"]) - float(upper.attrib["y"]) > 15
+    right = lower.attrib["text-anchor"] == "start"
+    assert (unsure > 0.4) != right

@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import pytest
 
+from moeclip_cli.checkpoints.builtin import BUILTIN, builtin_file
+from moeclip_cli.checkpoints.checkpoint import read_checkpoint
 from moeclip_cli.inspection.conformal import describe_conformal
 from moeclip_cli.inspection.good_scores import GoodScores
 from moeclip_cli.inspection.thresholds import given_threshold, mutual_threshold
@@ -49,3 +51,10 @@ def test_the_origin_is_told_in_german():
     assert threshold_in_words(source, GERMAN) == (
         "bestimmt an 200 Gutteilen, etwa 5 von 1.000 Gutteilen werden beanstandet"
     )
+
+
+@pytest.mark.parametrize("name", BUILTIN)
+def test_the_threshold_of_a_built_in_model_is_told_without_english(name):
+    threshold = read_checkpoint(builtin_file(BUILTIN[name].checkpoint)).config.threshold
+    source = f"checkpoint: {threshold.how}"
+    assert "erzeugten Bildern" in threshold_in_words(source, GERMAN)
