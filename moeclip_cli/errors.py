@@ -29,14 +29,24 @@ class ImageError(MoeclipError):
         temporary: whether the cause is the system and not the content of the file, so that a
             resumed run tries again.
         too_large: whether the image has more pixels than permitted.
+        too_slow: whether decoding was stopped for its time; also `temporary`, as a busy system
+            may be the cause.
     """
 
     exit_code = ExitCode.UNREADABLE_IMAGES
 
-    def __init__(self, message: str, *, temporary: bool = False, too_large: bool = False) -> None:
+    def __init__(
+        self,
+        message: str,
+        *,
+        temporary: bool = False,
+        too_large: bool = False,
+        too_slow: bool = False,
+    ) -> None:
         super().__init__(message)
-        self.temporary = temporary
+        self.temporary = temporary or too_slow
         self.too_large = too_large
+        self.too_slow = too_slow
 
 
 class ModelError(MoeclipError):

@@ -172,7 +172,7 @@ class _Helper:
                 raise ImageError(
                     f"Decoding took longer than {seconds:g} seconds and was stopped; save the file "
                     "again, for example as PNG, or raise `decode_seconds`.",
-                    temporary=True,
+                    too_slow=True,
                 ) from error
             raise ImageError(
                 "Decoding this file ended the process that decodes it, because the file is corrupt "

@@ -100,6 +100,7 @@ def _refused(picture: Picture, product: Product, problem: ProblemError) -> Answe
 def _problem_of(error: ImageError) -> ProblemError:
     if error.too_large:
         return ProblemError(413, str(error))
-    return (
-        ProblemError(503, str(error), RETRY) if error.temporary else ProblemError(422, str(error))
-    )
+    # A client that sends again what decodes for so long would keep others waiting each time.
+    if error.temporary and not error.too_slow:
+        return ProblemError(503, str(error), RETRY)
+    return ProblemError(422, str(error))

@@ -19,7 +19,7 @@ _REFUSALS = {
     "408": "The body did not arrive in time.",
     "413": "The body, the picture or the number of pictures is too large.",
     "415": "The body is not a picture in a supported format.",
-    "422": "The picture is damaged.",
+    "422": "The picture is damaged, or decoding it takes too long.",
     "429": "The queue is full; try again after the time in Retry-After.",
     "500": "The model cannot score, or there is a bug.",
     "503": "The model is being loaded, the server stops, or the inspection took too long.",

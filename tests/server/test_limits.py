@@ -6,6 +6,7 @@ import socket
 import time
 
 import pytest
+from support.image_mutants import sample_files
 from support.server import SECONDS, answered, form, png
 
 from moeclip_cli.server import protocol
@@ -91,6 +92,15 @@ def test_pictures_above_the_limit_of_the_queue_are_refused_at_once(live, held, p
         connection.close()
     assert nothing_in_hand(server)
     assert server.inspect(picture).status == 200
+
+
+def test_a_picture_that_decodes_for_too_long_is_refused_for_good(live, inspector, monkeypatch):
+    monkeypatch.setattr(inspector, "decode_seconds", 0.5)
+    content = bytearray(sample_files()["webp-frames"])
+    content[24:27] = (8_000_000).to_bytes(3, "little")  # the width, which Pillow decodes slowly
+    refused = live().inspect(bytes(content))
+    assert "took longer than 0.5 seconds" in refused.problem(422)
+    assert "retry-after" not in refused.headers
 
 
 def test_an_inspection_that_takes_too_long_is_given_up(live, held, picture):
