@@ -70,6 +70,8 @@ _WEBP_BYTES = 16
 _DEEP_BYTES = 17
 _DICOM_BYTES = 40
 
+_WEBP_SIDE = 16_383  # of a frame, by the format
+
 # Limits for decoding in a thread, which cannot be stopped; each is about a second of work.
 _LARGE_PIXELS = 50_000_000
 _LARGE_SCANS = 500_000_000  # pixels x scans of a progressive JPEG
@@ -164,7 +166,7 @@ def open_image(
         return _open_plugin(stream, image_format, max_pixels)
     # Image.open would apply Pillow's own pixel limit, which is global to the process.
     image = _READERS[image_format](stream)
-    pixels = check_size(image.size, max_pixels)
+    pixels = _pixels_of(image, image_format, max_pixels)
     needs_helper = pixels > _LARGE_PIXELS or _is_slow(image, stream, pixels)
     if image_format == "PGM/PPM" and is_16_bit_pnm(stream):
         read = functools.partial(_read_deep, stream)
@@ -174,6 +176,17 @@ def open_image(
         return OpenedImage(pixels * _DEEP_BYTES, True, read)
     weight = pixels * (_WEBP_BYTES if image_format == "WebP" else _bytes_per_pixel(image))
     return OpenedImage(weight, needs_helper, lambda: read_pillow(image, _frame_notes(image)))
+
+
+def _pixels_of(image: ImageFile.ImageFile, image_format: str, max_pixels: int) -> int:
+    """The number of pixels of a permitted size."""
+    # Pillow would need minutes for a canvas that is very wide, which no frame can fill.
+    if image_format == "WebP" and max(image.size) > _WEBP_SIDE:
+        raise ImageError(
+            f"The WebP file is corrupt: it claims {image.width} x {image.height} pixels, and the "
+            f"format has at most {_WEBP_SIDE:,} a side; copy or export it again."
+        )
+    return check_size(image.size, max_pixels)
 
 
 def _open_plugin(stream: BinaryIO, image_format: str, max_pixels: int) -> OpenedImage:
@@ -189,7 +202,7 @@ def _open_frame(stream: BinaryIO, image_format: str, max_pixels: int, page: int)
         return open_image(stream, image_format, max_pixels)
     stream.seek(0)
     image = pillow_reader(image_format)(stream)
-    weight = check_size(image.size, max_pixels) * _WEBP_BYTES
+    weight = _pixels_of(image, image_format, max_pixels) * _WEBP_BYTES
 
     def read() -> DecodedImage:
         try:

@@ -12,6 +12,7 @@ import zlib
 import numpy as np
 import pytest
 from PIL import Image
+from support.image_mutants import sample_files
 from support.samples import colour_picture
 
 from moeclip_cli.errors import ImageError
@@ -30,6 +31,12 @@ def message(source, **options):
     assert ". " not in text
     assert not any(word in text for word in ("PIL", "Error", "Errno", "<", "0x", "decoder"))
     return text
+
+
+def test_a_webp_canvas_that_no_frame_can_fill_is_not_decoded(written):
+    content = bytearray(sample_files()["webp-frames"])
+    content[24:27] = (8_000_000).to_bytes(3, "little")  # the width, less 1
+    assert "8000001 x 20 pixels" in message(written(content, "a.webp"))
 
 
 @pytest.mark.parametrize("name", ["a.png", "a.jpg", "a.bmp", "a.tif", "a.webp", "a.gif", "a.ppm"])
