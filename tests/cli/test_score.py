@@ -158,6 +158,7 @@ def test_fail_on_anomaly(score, parts):
         (["parts", "--threshold", "2"], 2, "between 0 and 1"),
         (["parts", "--device", "gpu"], 2, "auto, cpu, cuda"),
         (["parts", "--prompt", " "], 2, "prompt is empty"),
+        (["parts", "--prompt", "-o", "parts"], 2, '--prompt needs a name, such as "metal'),
         (["parts", "--prompts", "rules.toml"], 2, "rules.toml"),
         (["parts", "--image-size", "71"], 4, "multiple of the patch size 14"),
         (["parts", "--model", "moeclip-min"], 4, "moeclip-mini"),
