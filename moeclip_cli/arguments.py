@@ -16,7 +16,7 @@ def require_threshold(value: float) -> float:
         UsageError: if it is outside [0, 1], the range of scores.
     """
     if not 0 <= value <= 1:
-        raise UsageError(f"`threshold` must be between 0 and 1, not {value:g}.")
+        raise UsageError(f"`threshold` {_out_of_range(value)}.")
     return value
 
 
@@ -31,10 +31,15 @@ def require_unsure(value: float, threshold: float | None = None) -> float:
         UsageError: if it is outside [0, 1], the range of scores, or not below the threshold.
     """
     if not 0 <= value <= 1:
-        raise UsageError(f"`unsure` must be between 0 and 1, not {value:g}.")
+        raise UsageError(f"`unsure` {_out_of_range(value)}.")
     if threshold is not None and value >= threshold:
         raise UsageError(f"`unsure` must be below the threshold, {threshold:g}, not {value:g}.")
     return value
+
+
+def _out_of_range(value: float) -> str:
+    percent = f"; write {value:g}% as {value / 100:g}" if 1 < value <= 100 else ""
+    return f"must be between 0 and 1, not {value:g}{percent}"
 
 
 def require_batch_size(size: int) -> int:

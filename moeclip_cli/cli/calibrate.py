@@ -43,7 +43,7 @@ class CalibrationOptions:
     """The profile to write.
 
     Attributes:
-        false_alarms: fraction of good images that may be flagged as anomalous.
+        false_alarms: fraction of good images that may be flagged as anomalous, such as 1% or 0.01.
         unsure_rate: fraction of good images that may be flagged as unsure or anomalous, above that
             of the anomalous ones: adds a lower threshold to the profile. Default: none.
         references: make the good parts references: later images are compared with them. The profile

@@ -113,6 +113,11 @@ def duration(seconds: float) -> str:
     return f"{minutes // 60} h {minutes % 60} min"
 
 
+def rate(per_second: float) -> str:
+    """A number of images a second with at least two digits that are not 0, such as "0.027"."""
+    return f"{per_second:.1f}" if per_second >= 1 else f"{per_second:.2g}"
+
+
 def _clean(message: str) -> str:
     return one_line(with_options(message))
 

@@ -77,7 +77,8 @@ def load_scorer(
                 raise
             raise MissingExtraError(
                 "torch is not installed, so only exported graphs can be scored; give one as "
-                "`model`, or install moeclip with its dependencies: pip install moeclip"
+                "`model`, or install moeclip with its dependencies, in another environment than "
+                "moeclip-runtime."
             ) from error
         return found, product
     with console.status("Loading the model", quiet=quiet):

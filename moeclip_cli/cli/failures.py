@@ -11,6 +11,8 @@ from moeclip_cli.exit_codes import ExitCode
 from moeclip_cli.parallel.memory import ran_out_of_memory
 
 _LONGEST_CAUSE = 300
+# What moeclip-runtime leaves out.
+_ONLY_COMPLETE = {"huggingface_hub", "open_clip", "packaging", "safetensors", "torch"}
 # Errors of the system, not of the program, that a more specific message has not explained.
 _REMEDIES = {
     errno.ENOSPC: "Free some space.",
@@ -50,6 +52,12 @@ def failure_of(error: BaseException) -> Failure:
             ExitCode.NOT_LOADED,
             f"Not enough memory ({cause}). Close other programs, or raise the memory limit of this "
             "process.",
+        )
+    if isinstance(error, ModuleNotFoundError) and error.name in _ONLY_COMPLETE:
+        return Failure(
+            ExitCode.USAGE,
+            f"{error.name} is not installed, and this command needs it; install moeclip with its "
+            "dependencies, in another environment than moeclip-runtime.",
         )
     if isinstance(error, OSError) and error.errno in _REMEDIES:
         path = "" if error.filename is None else f": {shortened(error.filename, _LONGEST_CAUSE)}"

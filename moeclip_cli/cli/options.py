@@ -11,6 +11,7 @@ import typer
 from moeclip_cli.choices import DEFAULT_PRECISION, PictureChoice, PrecisionChoice
 from moeclip_cli.cli.fractions import fraction
 from moeclip_cli.cli.settings import apply_file
+from moeclip_cli.errors import UsageError
 
 if TYPE_CHECKING:
     from moeclip_cli.runs.stream import Pace
@@ -32,8 +33,14 @@ def _remember_debug(ctx: typer.Context, wanted: bool) -> bool:
     return wanted
 
 
-def _valid_text(argument: str) -> str:
-    r"""Decode an argument as UTF-8 in any locale; a byte that is not UTF-8 becomes e.g. `\xfc`."""
+def _object_name(argument: str) -> str:
+    r"""Decode an argument as UTF-8 in any locale; a byte that is not UTF-8 becomes e.g. `\xfc`.
+
+    Raises:
+        UsageError: if it is the next option, because the name was forgotten.
+    """
+    if argument.startswith("-"):
+        raise UsageError(f'`prompt` needs a name, such as "metal bracket", before {argument}.')
     return argument.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
 
 
@@ -42,7 +49,7 @@ def _option(panel: str, help_text: str, *names: str, **more: Any) -> Any:
 
 
 _PROMPT_HELP = 'Name of the object in the images, e.g. "metal bracket".'
-Prompt = Annotated[str, _option(MODEL, _PROMPT_HELP, "--prompt", "-p", callback=_valid_text)]
+Prompt = Annotated[str, _option(MODEL, _PROMPT_HELP, "--prompt", "-p", callback=_object_name)]
 Threshold = Annotated[
     float | None, typer.Option("--threshold", "-t", parser=fraction, metavar="FLOAT")
 ]

@@ -311,5 +311,5 @@ def _print_summary(scorer: ScoringFacts, summary: Summary, *, tables: bool) -> N
     console.note(
         f"{scorer.model.name} on {scorer.device_name}: "
         f"{console.counted(summary.scored_now, 'image')} in {console.duration(summary.seconds)}, "
-        f"{summary.images_per_second:.1f} images/s."
+        f"{console.rate(summary.images_per_second)} images/s."
     )

@@ -10,6 +10,13 @@ import typer
 from moeclip_cli.choices import CsvDialect, TableChoice, TableFormat
 from moeclip_cli.cli.options import OUTPUT
 from moeclip_cli.errors import UsageError
+from moeclip_cli.extras import require_installed
+
+# The package that writes a format, and the extra of moeclip that installs it.
+_PACKAGES: dict[TableChoice, tuple[str, str]] = {
+    "parquet": ("pyarrow", "parquet"),
+    "xlsx": ("openpyxl", "excel"),
+}
 
 
 @dataclass(frozen=True)
@@ -32,7 +39,10 @@ class TableOptions:
 
         Raises:
             UsageError: if a dialect is given for another format than CSV.
+            MissingExtraError: if the package that writes the format is not installed.
         """
+        if self.table_format in _PACKAGES:
+            require_installed(*_PACKAGES[self.table_format])
         if self.csv_dialect == "standard":
             return self.table_format
         if self.table_format != "csv":

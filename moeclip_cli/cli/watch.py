@@ -283,7 +283,7 @@ class _Teller:
 
     def summarise(self, summary: Summary, counts: Mapping[str, int], *, band: bool) -> None:
         """Print the counts in one line."""
-        more = "".join(f"; {number} {what}" for what, number in counts.items() if number)
+        more = "".join(f"; {what}: {number}" for what, number in counts.items() if number)
         self.note(
             f"{counted_verdicts(summary, 'picture', band=band)}; {summary.scored_now} since the "
             f"start{more}."

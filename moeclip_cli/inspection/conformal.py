@@ -51,9 +51,10 @@ def require_enough(images: int, false_alarms: float) -> None:
     require_rate(false_alarms)
     needed = images_needed(false_alarms)
     if images < needed:
+        few = "1 good image is" if images == 1 else f"{images} good images are"
         raise UsageError(
-            f"{images} good images are too few for {_percent(false_alarms)} false alarms: "
-            f"that takes {needed}. Add images, or raise `false_alarms`."
+            f"{few} too few for {_percent(false_alarms)} false alarms: that takes {needed}. "
+            "Add images, or raise `false_alarms`."
         )
 
 

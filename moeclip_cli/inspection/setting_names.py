@@ -26,13 +26,15 @@ def label(key: str) -> str:
 
 
 def shown(key: str, settings: Mapping[str, Any]) -> str:
-    """The value of a setting, such as "mini.pth (SHA-256 1a2b3c4d...)" for a digest.
+    """The value of a setting, such as "mini.pth (SHA-256 1a2b3c4d...)" for a digest, or "not set".
 
     Args:
         key: of the setting.
         settings: all settings.
     """
     value, file = settings.get(key), file_of(key)
+    if value is None:
+        return "not set"
     if not isinstance(value, str) or value == NONE or (file is None and key not in _SETS):
         return shortened(value)
     digest = f"SHA-256 {value[:_SHOWN]}..."

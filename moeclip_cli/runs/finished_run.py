@@ -52,6 +52,8 @@ class FinishedRun:
         Raises:
             UsageError: if the folder is not the output of a finished `moeclip score`.
         """
+        if not folder.exists():
+            raise UsageError(f"{folder} was not found; name the output folder of 'moeclip score'.")
         card = read_card(folder)
         if card is None:
             raise UsageError(

@@ -170,7 +170,8 @@ class Service:
             if name not in _PARAMETERS:
                 known = " and ".join(_PARAMETERS)
                 raise ProblemError(
-                    400, f"The parameter {shortened(name)!a} is unknown; there are {known}."
+                    400,
+                    f"The parameter {shortened(name)!a} is unknown; the parameters are {known}.",
                 )
         if len(given) > len(request.query_params):
             raise ProblemError(400, "A parameter is given twice; give each once.")
@@ -180,11 +181,13 @@ class Service:
         names = ", ".join(self.names)
         product = request.query_params.get("profile")
         if product is None and len(self.names) > 1:
-            raise ProblemError(400, f"Choose a profile with ?profile=NAME; there are {names}.")
+            raise ProblemError(
+                400, f"Choose a profile with ?profile=NAME; NAME is one of: {names}."
+            )
         product = self.names[0] if product is None else product
         if product not in self.names:
             raise ProblemError(
-                404, f"There is no profile {shortened(product)!a}; there are {names}."
+                404, f"There is no profile {shortened(product)!a}; choose one of: {names}."
             )
         return product, _SWITCH[overlay]
 
@@ -237,5 +240,5 @@ def _http_problem(request: Request, error: Exception) -> Response:
     if error.status_code == 404:
         detail = "There is no such path; /openapi.json lists all."
     else:
-        detail = f"{request.method} is not possible here; /openapi.json lists what is."
+        detail = f"{request.method} is not allowed here; /openapi.json lists what is."
     return ProblemError(error.status_code, detail, error.headers).response()

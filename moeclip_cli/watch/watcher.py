@@ -157,9 +157,9 @@ class Watcher:
         return {
             "waiting": len(self._waiting),
             "incomplete": self._arrivals.incomplete,
-            "waited at once": self.backlog.most,
+            "most waiting at once": self.backlog.most,
             "removed before they were inspected": self.vanished,
-            "during a drift": self.drift.pictures,
+            "inspected during a drift": self.drift.pictures,
             **self._actions.counts(),
         }
 

@@ -92,7 +92,7 @@ def test_a_run_that_was_stopped_goes_on_and_ends_with_the_same_files(
     assert not (OUT / "results.json").exists()
     other = moeclip(*command, "--limit", "1")
     assert other.exit_code == 2
-    assert "limit was None, now it is 1" in other.stderr
+    assert "limit was not set, now it is 1" in other.stderr
     assert moeclip(*command).exit_code == 0
     assert all(path.stat().st_mtime_ns == before for path, before in kept.items())
     assert comparable(OUT) == whole

@@ -14,6 +14,13 @@ def test_duration(seconds, text):
     assert console.duration(seconds) == text
 
 
+@pytest.mark.parametrize(
+    ("per_second", "text"), [(12.34, "12.3"), (1, "1.0"), (0.81, "0.81"), (0.0271, "0.027")]
+)
+def test_a_slow_rate_is_not_zero(per_second, text):
+    assert console.rate(per_second) == text
+
+
 def test_messages_cannot_play_tricks_with_the_terminal(capsys):
     console.fail("a[bold]\x1b[31m\udcff\n.png is empty.")
     assert capsys.readouterr().err == "Error: a[bold]\\x1b[31m\\udcff\\n.png is empty.\n"

@@ -39,7 +39,7 @@ def earlier(moeclip, standin, parts):
     ("args", "code", "message"),
     [
         (("score", "parts", "--out", "scored"), 2, "scored contains a finished run"),
-        (("score", "parts", "--threshold", "1.6"), 2, "--threshold must be between 0 and 1"),
+        (("score", "parts", "--threshold", "55"), 2, "between 0 and 1, not 55; write 55% as 0.55."),
         (("score", "parts", "--device", "gpu"), 2, "Unknown device 'gpu'"),
         (
             ("score", "parts", "--model", "moeclip-mni"),

@@ -72,7 +72,7 @@ def test_a_killed_server_has_kept_every_label_and_ctrl_c_ends_it(start_moeclip, 
 @pytest.mark.parametrize(
     ("out", "options", "said"),
     [
-        ("nowhere", (), "run.json is missing or damaged; name the output folder"),
+        ("nowhere", (), "nowhere was not found; name the output folder"),
         ("other", (), "other contains results of another command"),
         ("begun", (), "begun has no results yet"),
         ("out", ("--port", "{taken}"), "address already in use. Choose another --port"),

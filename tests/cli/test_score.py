@@ -6,6 +6,7 @@ import os
 import re
 import shutil
 import signal
+import sys
 import time
 from pathlib import Path
 
@@ -157,6 +158,7 @@ def test_fail_on_anomaly(score, parts):
         (["parts", "--threshold", "2"], 2, "between 0 and 1"),
         (["parts", "--device", "gpu"], 2, "auto, cpu, cuda"),
         (["parts", "--prompt", " "], 2, "prompt is empty"),
+        (["parts", "--prompt", "-o", "parts"], 2, '--prompt needs a name, such as "metal'),
         (["parts", "--prompts", "rules.toml"], 2, "rules.toml"),
         (["parts", "--image-size", "71"], 4, "multiple of the patch size 14"),
         (["parts", "--model", "moeclip-min"], 4, "moeclip-mini"),
@@ -254,6 +256,15 @@ def test_other_formats_have_the_same_fields(score, parts, table_format):
     assert next(row["path"] for row in rows) == "parts/d.png"
     assert list(rows[0]) == list(COLUMNS)
     assert len(rows) == 5
+
+
+@pytest.mark.parametrize(("form", "package"), [("parquet", "pyarrow"), ("xlsx", "openpyxl")])
+def test_a_format_without_its_package_leaves_no_folder(score, parts, monkeypatch, form, package):
+    monkeypatch.setitem(sys.modules, package, None)
+    refused = score("parts", "--format", form)
+    assert refused.exit_code == 2
+    assert f"{package} is not installed; install it with: pip install" in refused.stderr
+    assert not OUT.exists()
 
 
 def test_a_table_for_german_excel_is_resumed_compared_and_verified(score, parts, moeclip):

@@ -123,6 +123,7 @@ def test_a_recut_run_is_a_new_run_with_that_band(score, moeclip, thresholds):
         (("--threshold", 0.5, "--unsure", 0.6), "--unsure must be below the threshold, 0.5, not"),
         (("--threshold", 0.5, "--unsure", 0.5), "--unsure must be below the threshold, 0.5, not"),
         (("--unsure", -0.1), "--unsure must be between 0 and 1, not -0.1."),
+        (("--unsure", 45), "--unsure must be between 0 and 1, not 45; write 45% as 0.45."),
         (("--unsure", "low"), "'low' is not a fraction; write it as 0.05 or"),
         (("--mutual", "--unsure", 0.4), "give a --threshold with --unsure."),
     ],

@@ -27,7 +27,7 @@ def test_a_line_of_json_for_each_picture_and_a_summary(moeclip, standin, parts):
     first, *_, last = run.stderr.splitlines()
     assert first == f"Watching {parts}. 5 pictures there: inspected first. Ctrl-C ends the watch."
     assert last.startswith("5 pictures: ")
-    assert "0 unreadable; 5 since the start" in last
+    assert "0 unreadable; 5 since the start; most waiting at once: 5." in last
     card = read_card(parts.parent / "out")
     assert card["state"] == "finished"
     assert card["summary"]["images"] == 5

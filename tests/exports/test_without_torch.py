@@ -70,6 +70,12 @@ def test_a_checkpoint_needs_torch(parts):
     assert not Path("out").exists()
 
 
+def test_a_command_that_needs_torch_says_so(parts):
+    done = run_without("calibrate", parts, "--references")
+    assert done.returncode == 2
+    assert "torch is not installed, and this command needs it" in done.stderr
+
+
 def requirements(lines):
     return {requirement.name: requirement for requirement in map(Requirement, lines)}
 

@@ -53,10 +53,12 @@ def test_no_score_is_above_one():
 
 
 @pytest.mark.parametrize(
-    ("images", "false_alarms", "needed"), [(18, 0.05, 19), (3, 0.2, 4), (0, 0.5, 1), (98, 0.01, 99)]
+    ("images", "false_alarms", "needed"),
+    [(18, 0.05, 19), (1, 0.05, 19), (3, 0.2, 4), (0, 0.5, 1), (98, 0.01, 99)],
 )
 def test_too_few_images_are_refused_with_the_number_needed(images, false_alarms, needed):
-    with pytest.raises(UsageError, match=f"{images} good images are too few .* takes {needed}\\."):
+    counted = "1 good image is" if images == 1 else f"{images} good images are"
+    with pytest.raises(UsageError, match=f"{counted} too few .* takes {needed}\\."):
         conformal_threshold([0.2] * images, false_alarms)
 
     assert conformal_threshold([0.2] * needed, false_alarms) == pytest.approx(0.2001)

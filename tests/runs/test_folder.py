@@ -140,7 +140,7 @@ def test_resume_requires_equal_settings_and_names_those_that_differ(tmp_path):
     other = {"training": {"rate": 0.1, "net": {"rank": 8}, "size": 5}}
     with pytest.raises(UsageError) as refusal:
         claim(tmp_path, CAREFUL, other, resume=True)
-    assert "its rank was 4, now it is 8; its size was None, now it is 5" in str(refusal.value)
+    assert "its rank was 4, now it is 8; its size was not set, now it is 5" in str(refusal.value)
     assert str(tmp_path / "train.toml") in str(refusal.value)
     assert "size" not in json.dumps(read_card(tmp_path))
 

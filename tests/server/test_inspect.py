@@ -96,7 +96,7 @@ def test_each_profile_has_its_prompt_and_threshold(live, inspector, picture):
     counted = 'moeclip_pictures_total{profile="doubtful",verdict="unsure"} 1.0'
     assert counted in server.get("/metrics").content.decode()
     assert {row["prompt"] for row in found.values()} == {"part", "bolt", "nut"}
-    assert "?profile=NAME; there are part, strict, lax, doubtful" in server.inspect(
+    assert "?profile=NAME; NAME is one of: part, strict, lax, doubtful" in server.inspect(
         picture
     ).problem(400)
     assert "no profile 'bolt'" in server.inspect(picture, "?profile=bolt").problem(404)
@@ -112,7 +112,7 @@ def test_a_profile_of_another_network_is_not_put_on_this_one(inspector):
     ("query", "said"),
     [
         ("?overlay=yes", "overlay must be 0 or 1, not 'yes'"),
-        ("?overlays=1", "'overlays' is unknown; there are profile and overlay"),
+        ("?overlays=1", "'overlays' is unknown; the parameters are profile and overlay"),
         ("?overlay=1&overlay=0", "given twice"),
         ("?%22%0A=1", r"'\"\n' is unknown".replace(r"\"", '"')),
     ],
@@ -163,7 +163,7 @@ def test_other_paths_and_methods(live):
     assert "no such path" in server.get("/inspect/").problem(404)
     assert "no such path" in server.get("/%2e%2e/etc/passwd").problem(404)
     refused = server.get("/inspect")
-    assert "GET is not possible here" in refused.problem(405)
+    assert "GET is not allowed here" in refused.problem(405)
     assert refused.headers["allow"] == "POST"
 
 

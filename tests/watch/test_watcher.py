@@ -321,5 +321,5 @@ def test_a_drift_is_said(line, standin):
         save_image(line.folder / f"{number}.png", seed=number, width=16, height=16)
     line.watch(overlays=None)
     normal = sum(row.verdict == "normal" for row in line.rows())
-    assert line.counts["during a drift"] == normal - 49
+    assert line.counts["inspected during a drift"] == normal - 49
     assert [sentence for sentence in line.said if "score higher than the good parts" in sentence]
