@@ -12,7 +12,7 @@ from packaging.requirements import Requirement
 from moeclip_cli._version import __version__
 from moeclip_cli.doctor.finding import Finding
 
-_PACKAGE = "moeclip"
+_PACKAGES = ("moeclip", "moeclip-runtime")  # with and without PyTorch; one of them is installed
 _DEVELOPMENT_EXTRA = "dev"
 
 
@@ -21,13 +21,13 @@ def software() -> Iterator[Finding]:
     yield Finding("moeclip", __version__)
     yield Finding("python", f"{platform.python_version()} ({sys.executable})")
     yield Finding("system", platform.platform())
-    try:
-        requirements = [Requirement(line) for line in metadata.requires(_PACKAGE) or ()]
-        extras = metadata.metadata(_PACKAGE).get_all("Provides-Extra") or []
-    except metadata.PackageNotFoundError:
+    package = next(filter(_is_installed, _PACKAGES), None)
+    if package is None:
         problem = "moeclip is not installed; run pip install on its source folder."
         yield Finding("packages", "unknown", problem)
         return
+    requirements = [Requirement(line) for line in metadata.requires(package) or ()]
+    extras = metadata.metadata(package).get_all("Provides-Extra") or []
     optional = []
     shown = set()
     for requirement in requirements:
@@ -38,12 +38,20 @@ def software() -> Iterator[Finding]:
             optional.append(requirement)
     for extra in extras:
         if extra != _DEVELOPMENT_EXTRA:
-            missing = f'not installed (optional): pip install "{_PACKAGE}[{extra}]"'
+            missing = f'not installed (optional): pip install "{package}[{extra}]"'
             required = [
                 each for each in optional if _applies(each, extra) and each.name not in shown
             ]
             shown |= {each.name for each in required}
             yield from (_package(requirement, missing) for requirement in required)
+
+
+def _is_installed(package: str) -> bool:
+    try:
+        metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return False
+    return True
 
 
 def _applies(requirement: Requirement, extra: str) -> bool:

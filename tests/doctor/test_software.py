@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from email.message import Message
 from importlib import metadata
 
 import pytest
@@ -66,9 +67,16 @@ def test_a_missing_extra_is_not_a_problem_but_shows_its_install_command(installe
     assert 'pip install "moeclip[parquet]"' in finding.value
 
 
-def test_uninstalled_source(monkeypatch):
-    def requires(name):
-        raise metadata.PackageNotFoundError(name)
-
-    monkeypatch.setattr(metadata, "requires", requires)
+def test_uninstalled_source(installed):
+    installed["moeclip"] = None
     assert "pip install" in findings_by_name()["packages"].problem
+
+
+def test_the_distribution_without_pytorch_has_packages_of_its_own(installed, monkeypatch):
+    installed.update({"moeclip": None, "moeclip-runtime": __version__})
+    needed = {"moeclip-runtime": ["pillow>=10.3"]}
+    monkeypatch.setattr(metadata, "requires", needed.__getitem__)
+    monkeypatch.setattr(metadata, "metadata", lambda name: Message())
+    findings = findings_by_name()
+    assert findings.keys() == {"moeclip", "python", "system", "pillow"}
+    assert not any(finding.problem for finding in findings.values())

@@ -81,6 +81,8 @@ GERMAN = Words(
     by_hand="von Hand gesetzt",
     set_on="bestimmt an {}",
     flagged="etwa {} von {} Gutteilen werden beanstandet",
+    flagged_of_its_own="etwa {} von {} solchen Bildern ohne Fehler werden beanstandet, von den "
+    "eigenen Gutteilen vielleicht mehr",
     good_images="{} Gutteilen",
     generated_images="{} erzeugten Bildern, die nicht zum Training gehörten",
     generated_and_photographs="{} erzeugten Bildern und Fotos, die nicht zum Training gehörten",

@@ -83,6 +83,8 @@ ENGLISH = Words(
     by_hand="set by hand",
     set_on="set on {}",
     flagged="about {} of {} good parts are flagged",
+    flagged_of_its_own="about {} of {} such images without a defect are flagged, and of your good "
+    "parts maybe more",
     good_images="{} good images",
     generated_images="{} generated normal images held out of training",
     generated_and_photographs="{} generated images and photographs held out of training",

@@ -35,7 +35,9 @@ def threshold_in_words(source: str, words: Words) -> str:
     if measured is None:
         return source
     set_on = words.set_on.format(_images(measured["what"], words))
-    return f"{set_on}, {words.flagged.format(*_of_good(float(measured['rate']), words))}"
+    # The pictures of a checkpoint say little about the parts of this run.
+    flagged = words.flagged_of_its_own if source.startswith("checkpoint: ") else words.flagged
+    return f"{set_on}, {flagged.format(*_of_good(float(measured['rate']), words))}"
 
 
 def _images(what: str, words: Words) -> str:

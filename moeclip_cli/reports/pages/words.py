@@ -88,6 +88,7 @@ class Words:
     by_hand: str
     set_on: str
     flagged: str
+    flagged_of_its_own: str
     good_images: str
     generated_images: str
     generated_and_photographs: str

@@ -31,7 +31,8 @@ SCORES = tuple(number / 300 for number in range(200))
         ),
         (
             f"checkpoint: {describe_conformal(9, 'normal images of bolts', 0.05)}",
-            "set on 9 normal images of bolts, about 10 of 100 good parts are flagged",
+            "set on 9 normal images of bolts, about 10 of 100 such images without a defect are "
+            "flagged, and of your good parts maybe more",
         ),
         (given_threshold(0.5).source, "set by hand"),
         (
