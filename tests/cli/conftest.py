@@ -14,6 +14,16 @@ def run(moeclip, standin):
 
 
 @pytest.fixture
+def score(moeclip, standin):
+    """`moeclip score` with the stand-in model: score("parts", ...) -> result."""
+
+    def run(*args, **kwargs):
+        return moeclip("score", *standin.options, *args, **kwargs)
+
+    return run
+
+
+@pytest.fixture
 def benchmark(moeclip, standin):
     """A benchmark of the stand-in model: benchmark("mvtec", ...) -> result."""
 
