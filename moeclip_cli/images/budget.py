@@ -76,8 +76,10 @@ class DecodeBudget:
 
         with self._large_turn, self._changed:
             self._large_waits = True
-            self._changed.wait_for(fits)
-            self._large_waits = False
+            try:
+                self._changed.wait_for(fits)
+            finally:
+                self._large_waits = False
             self._large += share
             self._changed.notify_all()  # small ones may go beyond the reserve again
         try:
