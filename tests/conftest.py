@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -24,6 +25,10 @@ from support.standins import authors_checkpoint, backbone_state
 from support.web_server import WebServer, running_web_server
 from typer import testing
 from typer.testing import CliRunner
+
+# Shells start background jobs with Ctrl-C ignored, which programs inherit; some tests send it.
+if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # It builds the command anew for each run, which takes longer than many commands do.
 testing._get_command = lru_cache(testing._get_command)
