@@ -95,6 +95,22 @@ class ModelOptions:
         if self.backbone_weights is not None:
             detect_format(self.backbone_weights)
 
+    def measured(self, device: str, *, compares: bool) -> Measured:
+        """The model, for its fastest precision on a device.
+
+        Args:
+            device: name of the device.
+            compares: whether it compares images with others.
+        """
+        return Measured(
+            self.model,
+            device,
+            self.backbone_weights,
+            self.image_size,
+            self.domain,
+            compares=compares,
+        )
+
     def load_inspector(
         self,
         device: DeviceOptions,
@@ -119,14 +135,7 @@ class ModelOptions:
         Raises:
             ModelError, UsageError: see `Inspector.load`.
         """
-        measured = Measured(
-            self.model,
-            device.device,
-            self.backbone_weights,
-            self.image_size,
-            self.domain,
-            compares=bool(self.reference or references),
-        )
+        measured = self.measured(device.device, compares=bool(self.reference or references))
         profile = product.profile if product else None
         settled = settle(device.precision, measured, profile, quiet=quiet)
         with console.status("Loading the model", quiet=quiet):

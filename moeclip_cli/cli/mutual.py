@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from moeclip_cli.checkpoints.names import is_graph
 from moeclip_cli.cli import console, options
-from moeclip_cli.cli.fastest import Measured, settle
+from moeclip_cli.cli.fastest import settle
 from moeclip_cli.cli.image_options import ImageOptions
 from moeclip_cli.cli.model_options import ModelOptions
 from moeclip_cli.cli.product_options import Product, ProductOptions
@@ -75,14 +75,7 @@ class MutualOptions:
         Raises:
             ModelError, UsageError: see `Inspector.load`.
         """
-        measured = Measured(
-            model.model,
-            device.device,
-            model.backbone_weights,
-            model.image_size,
-            model.domain,
-            compares=True,
-        )
+        measured = model.measured(device.device, compares=True)
         settled = settle(device.precision, measured, quiet=quiet)
         with console.status("Loading the model", quiet=quiet):
             from moeclip_cli.images.decode import DEFAULT_DECODE_SECONDS, DEFAULT_MAX_PIXELS

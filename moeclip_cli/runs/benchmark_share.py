@@ -5,6 +5,7 @@ from __future__ import annotations
 from base64 import b64encode
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from typing import Any, TypeVar
 
 import cv2
 import numpy as np
@@ -13,7 +14,12 @@ from numpy.typing import NDArray
 from moeclip_cli.datasets.dataset import Sample
 from moeclip_cli.datasets.masks import read_mask
 from moeclip_cli.errors import DatasetError, ImageError
-from moeclip_cli.evaluation.category import CategoryEvaluator, ProtocolResult
+from moeclip_cli.evaluation.category import (
+    CategoryEvaluator,
+    LocalisedSample,
+    ProtocolResult,
+    RankedSample,
+)
 from moeclip_cli.evaluation.category_metrics import in_percent
 from moeclip_cli.evaluation.results import CategoryResult, Evaluation, Localised, Mistake, Ranked
 from moeclip_cli.images.encode import encode_picture
@@ -28,6 +34,8 @@ _OVERLAY_QUALITY = 75
 _TRUTH = (0, 120, 255)
 
 _Draw = Callable[[Sample, NDArray[np.float32]], str]
+_Listed = RankedSample[Any] | LocalisedSample
+_Shown = TypeVar("_Shown", Mistake, Ranked, Localised)
 
 
 @dataclass
@@ -112,38 +120,22 @@ def _notes(samples: list[Sample], *, mutual: bool) -> Iterator[str]:
 
 def _evaluation(task: Task, result: ProtocolResult, draw: _Draw) -> Evaluation:
     relative = task.part.dataset.relative
+
+    def shown(record: Callable[..., _Shown], each: _Listed, value: float) -> _Shown:
+        picture = draw(each.sample, each.probability)
+        return record(each.kind, relative(each.sample.image), value, picture)
+
     return Evaluation(
         metrics=in_percent(result.metrics),
         error_bound=round(100 * result.metrics.pixel.error_bound, 6),
         curves=result.curves,
         histogram=result.histogram,
-        mistakes=tuple(
-            Mistake(
-                each.kind,
-                relative(each.sample.image),
-                each.score,
-                draw(each.sample, each.probability),
-            )
-            for each in result.misranked
-        ),
+        mistakes=tuple(shown(Mistake, each, each.score) for each in result.misranked),
         localised=tuple(
-            Localised(
-                each.kind,
-                relative(each.sample.image),
-                round(100 * each.average_precision, 6),
-                draw(each.sample, each.probability),
-            )
+            shown(Localised, each, round(100 * each.average_precision, 6))
             for each in result.localised
         ),
-        ranked=tuple(
-            Ranked(
-                each.kind,
-                relative(each.sample.image),
-                each.score,
-                draw(each.sample, each.probability),
-            )
-            for each in result.ranked
-        ),
+        ranked=tuple(shown(Ranked, each, each.score) for each in result.ranked),
     )
 
 
