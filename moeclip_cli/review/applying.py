@@ -126,7 +126,8 @@ class Applier:
             thread.join()
 
     def _work(self, run: FinishedRun, wanted: AppliedThreshold, command: str) -> None:
-        before = self._threshold_of(run)
+        # That of a run which compares its images is in the rows only.
+        before = run.threshold or given_threshold(self._results.threshold)
         files = run.files
         try:
             change = Change(
@@ -150,15 +151,3 @@ class Applier:
         if self._stopped:
             raise _StoppedError
         self.progress = replace(self.progress, done=self.progress.done + 1)
-
-    def _threshold_of(self, run: FinishedRun) -> AppliedThreshold:
-        settings = run.settings
-        value: float | None = settings["threshold"]
-        if value is None:  # the outlier limit of its images, which is in the rows only
-            return given_threshold(self._results.threshold)
-        return AppliedThreshold(
-            value,
-            settings["threshold_source"],
-            unsure=settings.get("unsure_threshold"),
-            unsure_source=settings.get("unsure_source", ""),
-        )

@@ -14,6 +14,7 @@ from moeclip_cli.files import is_present
 from moeclip_cli.inspection.result import Row
 from moeclip_cli.inspection.roi import RegionOfInterest
 from moeclip_cli.inspection.roi_rules import RegionRules, regions_from_json
+from moeclip_cli.inspection.thresholds import AppliedThreshold
 from moeclip_cli.reports.tables.cells import readable
 from moeclip_cli.reports.tables.results_table import read_table, table_path
 from moeclip_cli.runs.image_files import ImageFiles
@@ -88,6 +89,19 @@ class FinishedRun:
         """Device, versions and command line."""
         environment: dict[str, Any] = self.card.get("environment", {})
         return environment
+
+    @property
+    def threshold(self) -> AppliedThreshold | None:
+        """The threshold with its band; None for the outlier limit of the run's own images."""
+        value: float | None = self.settings["threshold"]
+        if value is None:
+            return None
+        return AppliedThreshold(
+            value,
+            self.settings["threshold_source"],
+            unsure=self.settings.get("unsure_threshold"),
+            unsure_source=self.settings.get("unsure_source", ""),
+        )
 
     @cached_property
     def _regions(self) -> RegionOfInterest | RegionRules | None:

@@ -74,13 +74,12 @@ def _new(
 
 def _kept_threshold(run: FinishedRun) -> AppliedThreshold:
     """The threshold that the run has."""
-    value = run.settings["threshold"]
-    if value is None:
+    if run.threshold is None:
         raise UsageError(
             f"The threshold of the run in {run.folder} is the outlier limit of its images; name a "
             "`threshold` with `unsure`."
         )
-    return AppliedThreshold(value, run.settings["threshold_source"])
+    return run.threshold
 
 
 def _fitting_profile(run: FinishedRun, path: Path) -> Profile:
