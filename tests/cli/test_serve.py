@@ -12,7 +12,7 @@ import threading
 from pathlib import Path
 
 import pytest
-from support.server import SECONDS, png, reply
+from support.server import SECONDS, form, png, reply
 
 from moeclip_cli.errors import UsageError
 from moeclip_cli.inspection.profile import Profile
@@ -21,10 +21,20 @@ from moeclip_cli.server.listening import listen
 TOKEN = "correct-horse-battery"
 
 
-def send(port, method, path, body=None, token=TOKEN):
+def send(port, method, path, body=None, token=TOKEN, content_type="image/png"):
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=SECONDS)
-    connection.request(method, path, body, {"Authorization": f"Bearer {token}"})
+    headers = {"Authorization": f"Bearer {token}", "Content-Type": content_type}
+    connection.request(method, path, body, headers)
     return reply(connection.getresponse())
+
+
+def admitted(port):
+    """Number of inspections that the server has in hand or has answered, refusals included."""
+    metrics = send(port, "GET", "/metrics").content.decode()
+    counts = re.findall(
+        r'^moeclip_requests(?:_in_hand|_total{path="/inspect",.+}) (.+)$', metrics, re.M
+    )
+    return sum(map(float, counts))
 
 
 @pytest.fixture
@@ -50,15 +60,20 @@ def test_a_service_from_its_start_to_its_end(start_moeclip, standin, profiles, m
     assert served == json.loads(scored.stdout) | {"path": ""}
 
     found = []
+    several, content_type = form({str(number): png() for number in range(3)})
     clients = [
         threading.Thread(
-            target=lambda: found.append(send(port, "POST", "/inspect?profile=bolt", png()).status)
+            target=lambda: found.append(
+                send(
+                    port, "POST", "/inspect?profile=bolt", several, content_type=content_type
+                ).status
+            )
         )
         for _ in range(20)
     ]
     for client in clients:
         client.start()
-    while not found:
+    while admitted(port) < 2 + len(clients):  # and the two before
         threading.Event().wait(0.01)
     process.send_signal(signal.SIGTERM)
     for client in clients:
