@@ -33,9 +33,12 @@ from moeclip_cli.cli.settings import SettingsCommand
 from moeclip_cli.cli.train import train
 from moeclip_cli.cli.verify import verify
 from moeclip_cli.cli.watch import watch
+from moeclip_cli.exit_codes import ExitCode
 
 # The base class of Typer's exceptions for invalid options, which only its subclasses make public.
 _INVALID_OPTION: Any = typer.BadParameter.__base__
+# The one of them that prints the help.
+_NO_ARGUMENTS = "NoArgsIsHelpError"
 
 
 class MoeclipGroup(TyperGroup):
@@ -65,8 +68,14 @@ def _errors_as_exit_codes(ctx: Any = None) -> Iterator[None]:
     """Print the error that ends the block, with its traceback if the command has `--debug`."""
     try:
         yield
-    except (typer.Exit, _INVALID_OPTION):
+    except typer.Exit:
         raise
+    except _INVALID_OPTION as error:
+        # A log gets one line instead of the box, which is drawn for a terminal.
+        if console.stderr().is_terminal or type(error).__name__ == _NO_ARGUMENTS:
+            raise
+        console.fail(_in_one_line(error, ctx))
+        raise typer.Exit(ExitCode.USAGE) from error
     except KeyboardInterrupt as error:
         failure = failure_of(error)
         console.note(failure.exit_code.name.capitalize() + ".")
@@ -78,6 +87,16 @@ def _errors_as_exit_codes(ctx: Any = None) -> Iterator[None]:
                 traceback.print_exc()
             console.fail(failure.message)
         raise typer.Exit(failure.exit_code) from error
+
+
+def _in_one_line(error: Any, ctx: Any) -> str:
+    """What is wrong with a command line, and where to look; `ctx` is that of the group."""
+    command = "moeclip"
+    if error.ctx is not None:
+        command = error.ctx.command_path
+    elif ctx is not None and ctx.invoked_subcommand:
+        command += f" {ctx.invoked_subcommand}"
+    return f"{error.format_message().rstrip('.')}. See '{command} --help'."
 
 
 app = typer.Typer(

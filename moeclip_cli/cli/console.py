@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from threading import Event, Thread
 
 from rich.console import Console
 from rich.table import Table
@@ -12,6 +14,9 @@ from rich.text import Text
 
 from moeclip_cli.cli.parameters import with_options
 from moeclip_cli.cli.tables import one_line
+
+# Seconds between lines about a long activity if standard error is not a terminal.
+LINE_EVERY_S = 30.0
 
 # A pipe has no width; this one does not break paths.
 _PLAIN_WIDTH = 200
@@ -77,13 +82,36 @@ def fail(message: str) -> None:
 
 @contextmanager
 def status(message: str, *, quiet: bool) -> Iterator[None]:
-    """Show a spinner during the block, if standard error is a terminal."""
+    """Show a spinner during the block; without a terminal, print a line every 30 s."""
     console = stderr()
-    if quiet or not console.is_terminal:
+    if quiet:
         yield
+    elif not console.is_terminal:
+        with _lines(message):
+            yield
     else:
         with console.status(message), live(console):
             yield
+
+
+@contextmanager
+def _lines(message: str) -> Iterator[None]:
+    """Print from time to time for how long the block has been running."""
+    began = time.monotonic()
+    ended = Event()
+
+    def tell() -> None:
+        while not ended.wait(LINE_EVERY_S):
+            print(f"{message}: {duration(time.monotonic() - began)}", file=sys.stderr, flush=True)
+
+    # A daemon, so that a second Ctrl-C does not wait for it.
+    teller = Thread(target=tell, name="moeclip-status", daemon=True)
+    teller.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        teller.join()
 
 
 @contextmanager

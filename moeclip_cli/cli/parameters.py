@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from typing import Any
 
 import typer
 from typer.core import TyperCommand, TyperOption
 
-from moeclip_cli.cli.wrong_values import explain
+from moeclip_cli.cli.wrong_values import explain, typed_value
+from moeclip_cli.errors import UsageError
 
 _NAME = re.compile("`([a-z][a-z0-9_]*)`")
+# What becomes of "", for example of a variable that a script has not set, but also of ".".
+_EMPTY = Path()
 # Of the command that runs in this process: parameter name -> as the user types it.
 _typed: dict[str, str] = {}
 
@@ -19,16 +23,24 @@ class Command(TyperCommand):
     """A command whose parameters messages can name."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        """Parse the command line."""
+        """Parse the command line.
+
+        Raises:
+            UsageError: if a path is an empty text, which would mean the current folder.
+        """
         _typed.clear()
         for parameter in self.params:
             _typed.update(_names(parameter))
         typed = list(args)  # parsing takes the arguments out of the list
         try:
-            return super().parse_args(ctx, args)
+            rest = super().parse_args(ctx, args)
         except typer.BadParameter as error:
             explain(error, ctx, typed)
             raise
+        for parameter in self.params:
+            if ctx.params.get(parameter.name) == _EMPTY and _is_empty(parameter, typed):
+                raise UsageError(f"`{parameter.name}` is empty; name a file or folder.")
+        return rest
 
 
 def with_options(message: str) -> str:
@@ -37,6 +49,13 @@ def with_options(message: str) -> str:
     Names that the command does not have only lose their backticks.
     """
     return _NAME.sub(lambda found: _typed.get(found[1], found[1]), message)
+
+
+def _is_empty(parameter: Any, arguments: list[str]) -> bool:
+    """True if the path was typed as "", and not as "."."""
+    if isinstance(parameter, TyperOption):
+        return typed_value(parameter.opts, arguments) == ""
+    return "" in arguments and "." not in arguments
 
 
 def _names(parameter: Any) -> dict[str, str]:

@@ -11,12 +11,10 @@ from typing import TypeAlias
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 from moeclip_cli.cli import console
+from moeclip_cli.cli.console import LINE_EVERY_S
 
 # The images of a batch are finished at about the same time.
 _FIRST_BATCH_S = 0.5
-
-# Seconds between lines if standard error is not a terminal.
-LINE_EVERY_S = 30.0
 
 
 # Label, number of finished items, number of all items if it is known, and details such as the pace.

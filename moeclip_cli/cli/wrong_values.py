@@ -65,11 +65,11 @@ def explain(error: Any, ctx: Any, arguments: Sequence[str]) -> None:
         error.param_hint = next((lines[name] for name in names if name in lines), None)
         value = (ctx.default_map or {}).get(option.name)
     else:
-        value = _typed(option.opts, arguments)
+        value = typed_value(option.opts, arguments)
     error.message = _message(error.message, value)
 
 
-def _typed(names: Sequence[str], arguments: Sequence[str]) -> str | None:
+def typed_value(names: Sequence[str], arguments: Sequence[str]) -> str | None:
     """The last value on the command line of an option with these names."""
     for position in range(len(arguments) - 1, -1, -1):
         argument = arguments[position]

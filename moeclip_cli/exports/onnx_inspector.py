@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from moeclip_cli.arguments import require_batch_size
+from moeclip_cli.arguments import naming, require_batch_size
 from moeclip_cli.discovery.places import ImagePlace
 from moeclip_cli.discovery.prompts_file import DEFAULT_PROMPT
 from moeclip_cli.errors import UsageError
@@ -233,7 +233,7 @@ class OnnxInspector:
         if isinstance(prompt, str):
             self.model.number(prompt)
         size = require_batch_size(_BATCH_SIZE if batch_size is None else batch_size)
-        threads, names = choose_workers(workers), prompt if callable(prompt) else lambda _: prompt
+        threads, names = choose_workers(workers), naming(prompt)
         if self.layout is not None:
             reader = WindowReader(
                 self.layout, self._forward.inputs, self.max_pixels, self.decode_seconds

@@ -76,6 +76,7 @@ def decode_array(source: Any, max_pixels: int) -> DecodedImage:
         ImageError: if it has another shape or type, is empty, or its numbers are out of range.
     """
     array = _of_tensor(source) if _is_tensor(source) else source
+    array = array.astype(array.dtype.newbyteorder("="), copy=False)
     shape: tuple[int, ...] = array.shape
     if array.ndim not in (2, 3) or (array.ndim == 3 and shape[2] not in _CHANNELS):
         raise ImageError(f"An image array must have shape {_LAYOUTS}, not {shape}.")
@@ -104,7 +105,12 @@ def _as_bytes(array: NDArray[Any]) -> tuple[NDArray[np.uint8], tuple[str, ...]]:
             f"An image array must have type uint8, uint16, bool or float, not {array.dtype}."
         )
     low, high = float(array.min()), float(array.max())
-    if not (low >= -_SLACK and high <= 1 + _SLACK):  # also refuses NaN
+    if not np.isfinite([low, high]).all():
+        raise ImageError(
+            "An image array of floats must not contain NaN or infinity; replace them with numbers "
+            "in [0, 1]."
+        )
+    if low < -_SLACK or high > 1 + _SLACK:
         raise ImageError(
             f"An image array of floats must be in [0, 1], not from {low:g} to {high:g}; divide it "
             "by its maximum, or give uint8."

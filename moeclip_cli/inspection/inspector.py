@@ -11,7 +11,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from moeclip_cli.arguments import require_prompt
+from moeclip_cli.arguments import naming
 from moeclip_cli.checkpoints.loading import LoadedModel, load_model
 from moeclip_cli.discovery.prompts_file import DEFAULT_PROMPT
 from moeclip_cli.errors import UsageError
@@ -294,12 +294,12 @@ class Inspector(PlacedModel):
                 although it is not full.
 
         Raises:
-            UsageError: if an argument is out of range, or the prompt is empty.
+            UsageError: if an argument is out of range, or the prompt is empty; while iterating, if
+                a function gives an empty one.
             ModelError: while iterating, if the model yields numbers that are not finite for every
                 image, or memory does not suffice for a single image.
         """
-        if not callable(prompt):
-            require_prompt(prompt)
+        names = naming(prompt)
         size = self._batch_size(batch_size)
         adapter = None if experts_layer is None else self._adapter_after(experts_layer)
         if self._reader is not None:
@@ -312,20 +312,20 @@ class Inspector(PlacedModel):
             )
             scored = scorer.score(
                 listed(images),
-                prompt if callable(prompt) else lambda image: prompt,
+                names,
                 batch_size=size,
                 workers=choose_workers(workers),
                 ends_batch=ends_batch,
             )
             return graded(scored, self._finite)
         return self._score(
-            listed(images), prompt, size, ends_batch, choose_workers(workers), adapter
+            listed(images), names, size, ends_batch, choose_workers(workers), adapter
         )
 
     def _score(
         self,
         images: Iterable[ImageLike],
-        prompt: Prompt,
+        names: Callable[[ImageLike], str],
         batch_size: int,
         ends_batch: Callable[[], bool] | None,
         workers: int,
@@ -334,7 +334,7 @@ class Inspector(PlacedModel):
         def load(image: ImageLike) -> PreparedImage:
             prepared = prepare(
                 image,
-                prompt if isinstance(prompt, str) else prompt(image),
+                names(image),
                 self._inputs,
                 max_pixels=self.max_pixels,
                 decode_seconds=self.decode_seconds,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from numbers import Integral
 from typing import Any
 
 import numpy as np
@@ -174,4 +175,8 @@ def _tiling(framing: Framing, patches: int) -> Tiling | None:
                 "pixels; or give the side of a tile in pixels as `tile`."
             )
         return Tiling(side_for(framing.smallest, patches), float(framing.overlap))
+    if not isinstance(framing.tile, Integral):
+        raise UsageError(
+            f"`tile` must be a number of pixels, such as 448, or auto, not {framing.tile!r}."
+        )
     return Tiling(framing.tile, float(framing.overlap))

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from moeclip_cli.arguments import require_batch_size
+from moeclip_cli.arguments import require_at_least_one, require_batch_size, require_choice
 from moeclip_cli.checkpoints.loading import LoadedModel
 from moeclip_cli.discovery.places import ImagePlace
 from moeclip_cli.errors import ModelError, UsageError
@@ -60,10 +60,12 @@ class PlacedModel:
         self.dtype = choose_precision(precision)
         self.model = model
         self.domain: Domain = domain or model.config.domain
+        require_choice("domain", self.domain, get_args(Domain))
         self.image_size = model.network.config.image_size
         self.sizes = model.config.sizes
         if not decode_seconds > 0:
             raise UsageError(f"`decode_seconds` must be above 0, not {decode_seconds}.")
+        require_at_least_one("max_pixels", max_pixels)
         self.max_pixels = max_pixels
         self.decode_seconds = decode_seconds
         self.facts: dict[str, Any] = {}

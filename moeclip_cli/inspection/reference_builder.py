@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 import torch
 
+from moeclip_cli.arguments import require_at_least_one
 from moeclip_cli.checkpoints.loading import LoadedModel
 from moeclip_cli.errors import UsageError
 from moeclip_cli.inspection.building import build_references
@@ -45,8 +46,12 @@ class ReferenceBuilder:
             keep: number of patches of each image, level and angle in the bank; None for all.
 
         Raises:
-            UsageError: if there are two sources of references, or none for a model that needs them.
+            UsageError: if there are two sources of references, or none for a model that needs them,
+                or a number is less than 1.
         """
+        require_at_least_one("reference_rotations", rotations)
+        if keep is not None:
+            require_at_least_one("reference_patches", keep)
         if isinstance(profile, ReferenceProfile):
             if images is not None:
                 raise UsageError(

@@ -142,6 +142,8 @@ class Region:
 class Result:
     """The inspection of one image.
 
+    Two results are equal if everything but their arrays is.
+
     Attributes:
         path: path of the image as the user gave it; "" for an image given as an array.
         prompt: name of the object.
@@ -191,10 +193,10 @@ class Result:
     regions: tuple[Region, ...] = ()
     width: int | None = None
     height: int | None = None
-    probability: NDArray[np.float32] | None = field(default=None, repr=False)
-    raw_map: NDArray[np.float32] | None = field(default=None, repr=False)
-    experts: NDArray[np.int64] | None = field(default=None, repr=False)
-    distances: NDArray[np.float32] | None = field(default=None, repr=False)
+    probability: NDArray[np.float32] | None = field(default=None, repr=False, compare=False)
+    raw_map: NDArray[np.float32] | None = field(default=None, repr=False, compare=False)
+    experts: NDArray[np.int64] | None = field(default=None, repr=False, compare=False)
+    distances: NDArray[np.float32] | None = field(default=None, repr=False, compare=False)
     notes: tuple[str, ...] = ()
     temporary: bool = False
     tiles: int | None = None

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 
+from moeclip_cli.errors import UsageError
+
 # More threads use more memory without decoding faster.
 _MAX_THREADS = 8
 
@@ -21,5 +23,10 @@ def choose_workers(requested: int | None, cores: int | None = None) -> int:
     Args:
         requested: by the user, if at all.
         cores: number of cores; None for those available to this process.
+
+    Raises:
+        UsageError: if it is negative.
     """
+    if requested is not None and requested < 0:
+        raise UsageError(f"`workers` must be 0 or more, not {requested}.")
     return min(_MAX_THREADS, cores or available_cores()) if requested is None else requested

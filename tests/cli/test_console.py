@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import time
+
 import pytest
 from rich.table import Table
 
@@ -42,3 +44,18 @@ def test_a_note_is_printed_only_for_the_expected_exceptions(capsys):
     with pytest.raises(KeyboardInterrupt), console.note_if(KeyboardInterrupt, "Saved."):
         raise KeyboardInterrupt
     assert capsys.readouterr().err == "Saved.\n"
+
+
+def test_a_long_activity_without_a_terminal_gives_signs_of_life(capsys, monkeypatch):
+    monkeypatch.setattr(console, "LINE_EVERY_S", 0.01)
+    said = ""
+    give_up = time.monotonic() + 10
+    with console.status("Exporting the graph", quiet=False):
+        while said.count("\n") < 2 and time.monotonic() < give_up:
+            time.sleep(0.01)
+            said += capsys.readouterr().err
+    assert said.startswith("Exporting the graph: 0.0 s\nExporting the graph: 0.")
+    capsys.readouterr()  # a line may have come at the end of the block, and none after it
+    with console.status("Exporting the graph", quiet=True):
+        time.sleep(0.05)
+    assert capsys.readouterr().err == ""

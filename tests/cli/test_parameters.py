@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 import typer
 from typer.testing import CliRunner
 
@@ -51,3 +52,19 @@ def test_an_error_of_the_library_names_the_option(moeclip, standin, parts):
     assert result.exit_code == 2
     assert "choose another --out." in result.stderr
     assert "`" not in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("args", "message"),
+    [
+        (("score", "a.png", "--out", ""), "--out is empty"),
+        (("score", "a.png", "--out="), "--out is empty"),
+        (("verify", ""), "OUT is empty"),
+        (("verify", "."), "run.json is missing"),
+    ],
+)
+def test_an_empty_path_is_not_the_current_folder(moeclip, args, message):
+    """A script whose variable is not set would otherwise write there."""
+    result = moeclip(*args)
+    assert result.exit_code == 2
+    assert result.stderr.startswith(f"Error: {message}")

@@ -87,3 +87,26 @@ def test_a_threshold_in_any_spelling_is_applied(moeclip, standin, parts, typed):
     result = moeclip("score", *standin.options, parts, "--limit", "1", "--threshold", typed)
     assert result.exit_code == 0, result.stderr
     assert "Threshold 0.900 (given)" in result.stdout
+
+
+@pytest.mark.parametrize(
+    ("args", "error"),
+    [
+        (
+            ("score", "--limit"),
+            "Option '--limit' requires an argument. See 'moeclip score --help'.",
+        ),
+        (("export",), "Missing argument 'DIR'. See 'moeclip export --help'."),
+        (("scores",), "No such command 'scores'."),
+        (
+            ("score", IMAGE, "--decode-seconds", "x" * 100, "--limit", "x" * 100),
+            "Invalid value for '--decode-seconds': ",
+        ),
+    ],
+)
+def test_a_log_gets_one_line_for_a_wrong_command_line(moeclip, monkeypatch, args, error):
+    monkeypatch.setenv("COLUMNS", "40")
+    result = moeclip(*args)
+    assert result.exit_code == 2
+    assert result.stderr.startswith(f"Error: {error}")
+    assert result.stderr.count("\n") == 1

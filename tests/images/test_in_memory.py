@@ -70,6 +70,7 @@ def test_16_bit_arrays_are_scaled_like_16_bit_files(tmp_path):
     Image.fromarray(values).save(tmp_path / "deep.png")
     assert np.array_equal(decode(values).pixels, decode(tmp_path / "deep.png").pixels)
     assert decode(values).notes == decode(tmp_path / "deep.png").notes != ()
+    assert np.array_equal(decode(values.astype(">u2")).pixels, decode(values).pixels)
 
 
 def test_half_precision_and_switches():
@@ -105,7 +106,8 @@ class Closed:
         (np.zeros((0, 4, 3), np.uint8), "is empty"),
         (np.zeros((4, 4), np.int64), "not int64"),
         (np.full((4, 4), 200.0), r"must be in \[0, 1\], not from 200 to 200"),
-        (np.array([[0.5, np.nan]]), r"must be in \[0, 1\]"),
+        (np.array([[0.5, np.nan]]), "must not contain NaN or infinity"),
+        (np.array([[0.5, -np.inf]]), "must not contain NaN or infinity"),
         (np.array([["a"]]), "not <U1"),
         (torch.zeros(5, 6, 7), r"not \(5, 6, 7\)"),
     ],

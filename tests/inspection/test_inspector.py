@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import dataclasses
 import io
+import re
 import threading
 
 import numpy as np
@@ -344,6 +345,33 @@ def test_wrong_arguments_are_refused_at_once(inspector):
         Inspector.load(image_size=10**30)
     with pytest.raises(UsageError, match="Unknown device"):
         Inspector.load(device="gpu")
+    with pytest.raises(UsageError, match="`workers` must be 0 or more, not -2"):
+        inspector.score([], workers=-2)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"domain": "food"}, "Unknown `domain` 'food'; use industrial or medical."),
+        ({"threshold": "0.6"}, "`threshold` must be a number, not '0.6'."),
+        ({"unsure": "0.6"}, "`unsure` must be a number, not '0.6'."),
+        ({"tile": "512"}, "`tile` must be a number of pixels, such as 448, or auto, not '512'."),
+        ({"max_pixels": 0}, "`max_pixels` must be at least 1, not 0."),
+        ({"references": [], "reference_rotations": 0}, "`reference_rotations` must be at least 1"),
+        ({"references": [], "reference_patches": 0}, "`reference_patches` must be at least 1"),
+    ],
+    ids=lambda value: next(iter(value)) if isinstance(value, dict) else "",
+)
+def test_a_wrong_setting_of_a_model_is_one_sentence(standin, wrong, message):
+    settings = {"backbone_weights": standin.backbone, "image_size": 70, "device": "cpu"}
+    with pytest.raises(UsageError, match=re.escape(message)):
+        Inspector.load(str(standin.model), **settings, **wrong)
+
+
+def test_a_function_that_names_nothing_is_told(inspector, tmp_path):
+    (path,) = make_images(tmp_path, 1)
+    with pytest.raises(UsageError, match="`prompt` is None"):
+        list(inspector.score(path, prompt=lambda image: None))
 
 
 def test_every_result_has_its_peak_and_the_parts_of_its_score(inspector, tmp_path):

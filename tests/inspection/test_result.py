@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import pickle
 
 import numpy as np
 
@@ -59,3 +60,9 @@ def test_dictionary_is_json_with_every_box():
     assert content["path"] == "a.png"
     assert [box["x1"] for box in content["boxes"]] == [5, 1]
     assert content["schema"] == 1
+
+
+def test_results_that_went_through_another_process_can_be_compared():
+    copy = pickle.loads(pickle.dumps(make_result()))
+    assert copy == make_result()
+    assert make_result(score=0.7) != make_result()
