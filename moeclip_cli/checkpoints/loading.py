@@ -182,6 +182,7 @@ def find_model(model: str) -> tuple[Path, str]:
     if is_graph(model):
         raise ModelError(
             f"{shortened(model)} is an exported graph, which only 'moeclip score', 'moeclip "
-            "heatmap' and `OnnxInspector` take; use the checkpoint that it was made of."
+            "watch', 'moeclip heatmap' and `OnnxInspector` take; use the checkpoint that it was "
+            "made of."
         )
     return path, path.name

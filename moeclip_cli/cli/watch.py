@@ -181,10 +181,13 @@ def watch(
     hook, senders = action.read()
 
     from moeclip_cli.runs.folder import require_usable
+    from moeclip_cli.watch.moving import require_writable
     from moeclip_cli.watch.run import WATCH, Control, run_watch
     from moeclip_cli.watch.webhook import SECRET_VARIABLE
 
     require_usable(output.out, WATCH, overwrite=output.overwrite, resume=not output.overwrite)
+    if output.move_to is not None:
+        require_writable(output.move_to)
     inspector, shown = load_scorer(
         model, run, arrivals.limits, shown, Framing(), quiet=general.quiet
     )

@@ -5,13 +5,25 @@ from __future__ import annotations
 import errno
 import os
 import shutil
+import tempfile
 from pathlib import Path
 
-from moeclip_cli.files import replacing, size_and_time
+from moeclip_cli.files import replacing, size_and_time, write_errors
 from moeclip_cli.watch.picture import Picture
 
 # File systems keep times in steps of up to 2 s.
 _TIME_RESOLUTION_NS = 2_000_000_000
+
+
+def require_writable(folder: Path) -> None:
+    """Check that pictures can be moved below a folder, which is made if it is missing.
+
+    Raises:
+        UsageError: if a file cannot be written there.
+    """
+    with write_errors(folder, "move_to"):
+        folder.mkdir(parents=True, exist_ok=True)
+        tempfile.TemporaryFile(dir=folder).close()
 
 
 def free_path(folder: Path, picture: Picture, identifier: str) -> Path:

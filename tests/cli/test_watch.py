@@ -86,6 +86,7 @@ def earlier(moeclip, standin, parts):
         (["parts/left", "--out", "parts"], "where results are written"),
         (["parts/left", "--move-to", "parts", "--model", "none.pth"], "Model 'none.pth' not found"),
         (["parts/good", "--out", "o", "--move-to", "parts"], "where results are written"),
+        (["parts", "--move-to", "parts/d.png"], "Cannot write parts/d.png: part of its path is a"),
         (["parts", "--hook", "no-such-program"], "'no-such-program' of --hook was not found"),
         (["parts", "--hook", "true {pth}"], "unknown placeholder {pth}"),
         (["parts", "--webhook", "line.example"], "--webhook must be an http or https address"),
