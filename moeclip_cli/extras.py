@@ -1,11 +1,36 @@
-"""Optional dependencies, which `pip install "moeclip[EXTRA]"` installs."""
+"""Optional dependencies, which `pip install "moeclip[EXTRA]"` installs.
+
+Where moeclip-runtime is installed instead, `moeclip[EXTRA]` would add PyTorch and a second copy of
+the package, so moeclip-runtime has extras of its own.
+"""
 
 from __future__ import annotations
 
-from importlib import import_module
+from importlib import import_module, metadata
 from importlib.util import find_spec
 
 from moeclip_cli.errors import MissingExtraError
+
+RUNTIME_EXTRAS = frozenset({"dicom", "excel", "heif", "mqtt", "openvino", "parquet", "remote"})
+"""Those of moeclip-runtime; what the others are for needs PyTorch, or is not part of it."""
+
+
+def installation(extra: str) -> str:
+    """The command that installs an extra."""
+    if not _is_runtime():
+        return f'pip install "moeclip[{extra}]"'
+    if extra in RUNTIME_EXTRAS:
+        return f'pip install "moeclip-runtime[{extra}]"'
+    return f'pip install "moeclip[{extra}]", in another environment than moeclip-runtime'
+
+
+def _is_runtime() -> bool:
+    """Whether this program was installed as moeclip-runtime."""
+    try:
+        metadata.version("moeclip-runtime")
+    except metadata.PackageNotFoundError:
+        return False
+    return True
 
 
 def require_extra(package: str, extra: str) -> None:
@@ -40,6 +65,5 @@ def require_installed(package: str, extra: str) -> None:
 
 def _missing(package: str, extra: str) -> MissingExtraError:
     return MissingExtraError(
-        f"{package.partition('.')[0]} is not installed; install it with: "
-        f'pip install "moeclip[{extra}]"'
+        f"{package.partition('.')[0]} is not installed; install it with: {installation(extra)}"
     )

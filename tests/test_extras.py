@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import sys
+from importlib import metadata
 
 import pytest
 
@@ -24,3 +25,16 @@ def test_a_package_is_found_without_its_import():
     assert "antigravity" not in sys.modules
     with pytest.raises(MissingExtraError, match=r'pip install "moeclip\[train\]"'):
         require_installed("nothing_like_it", "train")
+
+
+@pytest.mark.parametrize(
+    ("extra", "command"),
+    [
+        ("parquet", r'pip install "moeclip-runtime\[parquet\]"$'),
+        ("server", r'pip install "moeclip\[server\]", in another environment than moeclip-'),
+    ],
+)
+def test_moeclip_is_never_installed_over_its_runtime(monkeypatch, extra, command):
+    monkeypatch.setattr(metadata, "version", {"moeclip-runtime": "1"}.__getitem__)
+    with pytest.raises(MissingExtraError, match=command):
+        require_extra("nothing_like_it", extra)

@@ -13,8 +13,9 @@ from typing import BinaryIO
 
 from moeclip_cli.discovery.extensions import DICOM_EXTENSIONS, OTHER_EXTENSIONS
 from moeclip_cli.errors import ImageError
+from moeclip_cli.extras import installation
 from moeclip_cli.images.dicom import DICOM
-from moeclip_cli.images.plugins import HEIC_INSTALLATION, heic_is_readable
+from moeclip_cli.images.plugins import heic_is_readable
 from moeclip_cli.images.video import VIDEO
 
 FORMATS = ("PNG", "JPEG", "BMP", "TIFF", "WebP", "GIF", "PGM/PPM", "HEIC", "AVIF", DICOM)
@@ -171,7 +172,7 @@ def identify_format(stream: BinaryIO) -> str:
     if other is not None:
         raise ImageError(f"This is {other}, which is not supported; convert it to PNG or TIFF.")
     readable = [each for each in FORMATS if each != "HEIC" or heic_is_readable()]
-    remedy = "" if heic_is_readable() else f"; HEIC photos need {HEIC_INSTALLATION}"
+    remedy = "" if heic_is_readable() else f"; HEIC photos need {installation('heif')}"
     raise ImageError(f"This is not an image in a supported format ({', '.join(readable)}{remedy}).")
 
 

@@ -14,10 +14,6 @@ from moeclip_cli.extras import require_extra
 Reader = Callable[[BinaryIO], ImageFile.ImageFile]
 
 
-HEIC_INSTALLATION = 'pip install "moeclip[heif]"'
-"""The command that installs the reader of HEIC photos."""
-
-
 def heic_is_readable() -> bool:
     """Whether the reader of HEIC photos is installed."""
     return find_spec("pillow_heif") is not None

@@ -9,6 +9,7 @@ from pathlib import Path
 from packaging.requirements import Requirement
 from support.exports import PROMPTS
 
+from moeclip_cli.extras import RUNTIME_EXTRAS
 from moeclip_cli.toml import tomllib
 
 FILES = ("--save-maps", "--keep-maps", "--regions")
@@ -91,5 +92,8 @@ def test_the_distribution_without_torch_has_the_versions_of_the_complete_one():
     assert {name: known.get(name) for name in needed} == needed
     of_checkpoints = {"huggingface_hub", "open_clip_torch", "safetensors", "torch"}
     assert known.keys() - needed.keys() == of_checkpoints | {"packaging"}  # of the doctor
+    extras = runtime["optional-dependencies"]
+    assert extras.keys() == RUNTIME_EXTRAS
+    assert extras.items() <= complete["optional-dependencies"].items()
     for key in ("scripts", "requires-python", "license"):
         assert runtime[key] == complete[key]
