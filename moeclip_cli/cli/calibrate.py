@@ -332,5 +332,5 @@ def _print_result(profile: Profile, scores: dict[str, float]) -> None:
     if profile.unsure_threshold == profile.threshold:
         console.warn(
             f"Both thresholds are {profile.threshold:.4f}, so that no image will be unsure; add "
-            "good parts, or calibrate with a higher --unsure."
+            "good parts, or calibrate with a higher --unsure-rate."
         )
