@@ -86,6 +86,8 @@ class DatasetSpec:
     @property
     def where_to_get(self) -> str:
         """Clause on where to get the dataset, for error messages."""
+        if self.homepage == AUTHORS_PAGE:
+            return f"get it from {AUTHORS_PAGE}"
         return f"get it from {self.homepage} or, in the layout used here, from {AUTHORS_PAGE}"
 
     def find_folder(self, data_root: Path) -> Path | None:
