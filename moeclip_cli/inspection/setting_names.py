@@ -11,10 +11,12 @@ NONE = "none"
 """The value of a setting that is not in use."""
 
 _DIGEST = "_digest"
+_REFERENCES = "references"
+# Settings that are digests of several images, in words.
 _SETS = {
-    "references": "references",
-    "training": "training images",
-    "validation": "validation images",
+    _REFERENCES: "references",
+    "training": "list of training images",
+    "validation": "list of validation images",
 }
 _SHOWN = 8
 
@@ -50,4 +52,6 @@ def shown(key: str, settings: Mapping[str, Any]) -> str:
         return value
     digest = f"SHA-256 {value[:_SHOWN]}..."
     name = settings.get(file or "")
-    return f"{name} ({digest})" if name else f"a set with {digest}" if key in _SETS else digest
+    return (
+        f"{name} ({digest})" if name else f"a set with {digest}" if key == _REFERENCES else digest
+    )
