@@ -40,6 +40,7 @@ class Example:
         label: 0 normal, 1 anomalous.
         prompt: name of the object.
         group: category, or variant of it, that metrics are computed over.
+        masked: False for an anomalous image without a mask; `mask` is then empty.
     """
 
     pixels: NDArray[np.uint8]
@@ -47,6 +48,12 @@ class Example:
     label: int
     prompt: str
     group: str
+    masked: bool = True
+
+    @property
+    def ground_truth(self) -> NDArray[np.uint8] | None:
+        """The mask, or None if it is unknown which pixels are anomalous."""
+        return self.mask if self.masked else None
 
 
 class Examples(Protocol):
@@ -140,7 +147,8 @@ class DatasetExamples:
             mask = read_mask(sample.mask, self.size, expected=pixels.shape[:2])
         prompt = self.dataset.prompts[sample.category]
         square = resize_to_square(pixels, self.size, self.preprocessing.interpolation)
-        return Example(square, mask, sample.label, prompt, sample.group)
+        masked = sample.mask is not None or not sample.label
+        return Example(square, mask, sample.label, prompt, sample.group, masked)
 
 
 class GeneratedExamples:
