@@ -111,6 +111,16 @@ def find_spec(name: str) -> DatasetSpec | None:
     return next((spec for spec in CATALOGUE if _key(name) in spec.keys), None)
 
 
+def published_around(folder: Path) -> str | None:
+    """Name of the published dataset whose folder this is or lies directly in; None if neither.
+
+    Own data there, such as one category or a manifest of some images, are a part of it.
+    """
+    here = folder.resolve()
+    spec = find_spec(here.name) or find_spec(here.parent.name)
+    return None if spec is None else spec.name
+
+
 def _key(name: str) -> str:
     return re.sub(r"[-_ ]", "", name.casefold())
 

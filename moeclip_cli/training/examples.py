@@ -10,6 +10,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from moeclip_cli.datasets.catalogue import published_around
 from moeclip_cli.datasets.dataset import Dataset
 from moeclip_cli.datasets.masks import read_mask
 from moeclip_cli.datasets.opening import open_dataset
@@ -120,8 +121,14 @@ class DatasetExamples:
 
     @property
     def source(self) -> dict[str, str]:
-        """Name and listing of the dataset, of which these images may be a part."""
-        return {"name": self.whole.name, "listing": self.whole.digest}
+        """Name and listing of the dataset, of which these images may be a part.
+
+        Of own data in the folder of a published dataset, also the name of that.
+        """
+        whole = self.whole
+        around = None if whole.expected else published_around(whole.root)
+        part = {} if around is None else {"part_of": around}
+        return {"name": whole.name, "listing": whole.digest, **part}
 
     def __len__(self) -> int:
         """Number of images."""
