@@ -179,4 +179,7 @@ def _state_dict(path: Path) -> Mapping[Any, object]:
 
 
 def _not_a_backbone(path: Path) -> ModelError:
-    return ModelError(f"{path} is a MoECLIP checkpoint, not a backbone; give it as `model`.")
+    return ModelError(
+        f"{path} is a MoECLIP checkpoint, not a backbone; give the weights of its CLIP as "
+        f"`{PARAMETER}`."
+    )

@@ -256,6 +256,7 @@ def _change(
             "With --add or --remove, the rates of the profile stay; omit `unsure_rate`, or "
             "calibrate again."
         )
+    require_only_good(calibration.add or ())
     path = Path(images.paths[0])
     target = path if calibration.profile in (None, path) else calibration.target()
 

@@ -143,6 +143,10 @@ def test_defective_images_of_a_dataset_are_not_taken_for_good_ones(folder, moecl
     assert refused.exit_code == 2
     assert "contains defective images, too, such as nut/test/dent/2.png" in refused.stderr
     assert "such as nut/train/good." in refused.stderr
+    for command in (["score", "nut/test"], ["benchmark", "--data", "nut"]):
+        compared = moeclip(*command, "--reference", folder)
+        assert compared.exit_code == 2
+        assert "name the good ones alone, such as nut/train/good." in compared.stderr
     # Good images alone pass this check.
     good = moeclip(
         "calibrate", "nut/test/good", "--model", "none.safetensors", "--false-alarms", ".5"
