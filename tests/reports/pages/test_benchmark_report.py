@@ -18,7 +18,8 @@ def test_means_over_different_datasets_are_told_apart():
     own = [*same, mean("bolts", "deployed"), mean(ALL_DATASETS, "deployed")]
     assert legend(own) == [
         "All datasets: means are over different datasets: paper over MVTec and VisA, published "
-        "over MVTec and VisA, deployed over bolts. Differences are over the datasets that both have."
+        "over MVTec and VisA, deployed over bolts. Differences are over the datasets that "
+        "both have."
     ]
     many = [mean(str(number), "paper") for number in range(4)]
     assert "paper over 6 datasets, published" in legend([*own, *many])[0]
