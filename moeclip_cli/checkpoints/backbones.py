@@ -55,9 +55,15 @@ def find_backbone(ref: BackboneRef, weights: Path | None, needed_by: str) -> Pat
             f"downloaded; give its file as `{PARAMETER}`."
         )
     if ref.digest is not None and not same_scores(found := file_digest(path), ref.digest):
+        part = weights is not None and ref.name in BUILTIN_BACKBONES
+        remedy = (
+            f"Omit `{PARAMETER}`: that backbone is part of moeclip."
+            if part
+            else f"Give that file as `{PARAMETER}`."
+        )
         raise ModelError(
             f"{needed_by} requires another backbone file than {path}: '{shortened(ref.name)}' with "
-            f"SHA-256 {shortened(ref.digest)}, not {found}. Give that file as `{PARAMETER}`."
+            f"SHA-256 {shortened(ref.digest)}, not {found}. {remedy}"
         )
     return path
 
@@ -173,4 +179,7 @@ def _state_dict(path: Path) -> Mapping[Any, object]:
 
 
 def _not_a_backbone(path: Path) -> ModelError:
-    return ModelError(f"{path} is a MoECLIP checkpoint, not a backbone; give it as `model`.")
+    return ModelError(
+        f"{path} is a MoECLIP checkpoint, not a backbone; give the weights of its CLIP as "
+        f"`{PARAMETER}`."
+    )

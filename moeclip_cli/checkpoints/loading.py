@@ -11,6 +11,7 @@ from moeclip_cli.checkpoints.authors_file import AuthorsOptions
 from moeclip_cli.checkpoints.backbones import find_backbone, read_backbone
 from moeclip_cli.checkpoints.builtin import (
     BUILTIN,
+    BUILTIN_BACKBONES,
     BUILTIN_TOWERS,
     DEFAULT_MODEL,
     DEFAULT_TOWER,
@@ -71,6 +72,7 @@ def load_model(
     backbone_weights: Path | None = None,
     image_size: int | None = None,
     options: AuthorsOptions | None = None,
+    spare_builtin: bool = False,
 ) -> LoadedModel:
     """Load a model by name, file or reference, with its backbone.
 
@@ -80,6 +82,7 @@ def load_model(
         backbone_weights: a backbone file to use instead of the one that the checkpoint names.
         image_size: the only side of the network input in pixels, if not the checkpoint's sizes.
         options: settings that a `.pth` of the authors lacks; the paper's values if None.
+        spare_builtin: leave a model on a built-in backbone on it, whatever `backbone_weights` is.
 
     Raises:
         ModelError: if either file cannot be found, fetched, read or trusted, the two do not fit
@@ -90,7 +93,7 @@ def load_model(
     if image_size is not None:  # before minutes of download
         check_image_side(image_size)
     with memory_errors(f"There is not enough memory to load {shortened(model)}."):
-        return _load(model, backbone_weights, image_size, options)
+        return _load(model, backbone_weights, image_size, options, spare_builtin)
 
 
 def _load(
@@ -98,10 +101,13 @@ def _load(
     backbone_weights: Path | None,
     image_size: int | None,
     options: AuthorsOptions | None,
+    spare_builtin: bool,
 ) -> LoadedModel:
     path, name = find_model(model)
     checkpoint = read_checkpoint(path, options)
     ref = checkpoint.config.backbone
+    if spare_builtin and checkpoint.format == "moeclip" and ref.name in BUILTIN_BACKBONES:
+        backbone_weights = None
     fetched = backbone_weights is None and ref.pretrained is not None
     if fetched:  # checked before the download, which can be over 1 GB
         known = named_architecture(ref.name)

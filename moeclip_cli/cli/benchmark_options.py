@@ -12,6 +12,7 @@ from moeclip_cli.checkpoints.builtin import DEFAULT_MODEL, DEFAULT_TOWER
 from moeclip_cli.cli import options
 from moeclip_cli.cli.fastest import Measured
 from moeclip_cli.cli.model_options import ModelOptions
+from moeclip_cli.datasets.only_good import require_only_good
 from moeclip_cli.errors import UsageError
 from moeclip_cli.evaluation.results import ProtocolChoice
 from moeclip_cli.model.config import Domain
@@ -108,7 +109,7 @@ class ReferenceOptions:
         return self.mutual or self.shots is not None or bool(self.reference)
 
     def check(self) -> None:
-        """Refuse two comparisons at once, and options of a comparison that is not made.
+        """Refuse two comparisons at once, options of none, and references with defects.
 
         Raises:
             UsageError: if there are any.
@@ -128,6 +129,7 @@ class ReferenceOptions:
             raise UsageError(
                 "--reference-rotations turns references; add --reference or --shots, or omit it."
             )
+        require_only_good(self.reference or ())
 
     def few_shot(self) -> FewShot | None:
         """Numbers of references from the training split, if they are wanted.

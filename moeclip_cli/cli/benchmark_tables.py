@@ -27,6 +27,9 @@ def print_category(results: Sequence[CategoryResult]) -> None:
 
     for error in results[0].errors:
         console.warn(error)
+    for note in results[0].notes:
+        if "metrics" in note:  # why a cell of the table shows -
+            console.note(f"{results[0].title}, {results[0].category}: {note}.")
     for result in results:
         shots = f", {result.shots}-shot" if isinstance(result.shots, int) else ""
         for protocol, evaluation in result.evaluations.items():

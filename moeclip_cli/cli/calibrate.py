@@ -21,6 +21,7 @@ from moeclip_cli.cli.model_options import ModelOptions
 from moeclip_cli.cli.product_options import Product
 from moeclip_cli.cli.progress import meter
 from moeclip_cli.cli.tables import one_line
+from moeclip_cli.datasets.only_good import require_only_good
 from moeclip_cli.discovery.prompts_file import DEFAULT_PROMPT
 from moeclip_cli.errors import UsageError
 from moeclip_cli.exit_codes import ExitCode
@@ -119,6 +120,8 @@ def calibrate(
 
     With --add or --remove, PATH is a profile with references, which is changed.
 
+    A folder with defective images in the layout of a dataset is refused: name the good ones.
+
     Unreadable images are skipped (exit code 3), but as references they are an error.
 
     Exit codes: 0 done, 2 usage error, 3 some images could not be read, 4 model not loaded, 130
@@ -136,6 +139,8 @@ def calibrate(
         raise UsageError("Use either --references for the images in PATH, or --reference.")
     calibration.check_rates()
     profile, rate = calibration.target(), calibration.false_alarms
+    if images.recursive:
+        require_only_good(images.paths)
     found = images.find(options.DEFAULT_OUT, quiet=general.quiet)
     require_prompt(calibration.prompt)
 
@@ -251,6 +256,7 @@ def _change(
             "With --add or --remove, the rates of the profile stay; omit `unsure_rate`, or "
             "calibrate again."
         )
+    require_only_good(calibration.add or ())
     path = Path(images.paths[0])
     target = path if calibration.profile in (None, path) else calibration.target()
 
@@ -332,5 +338,5 @@ def _print_result(profile: Profile, scores: dict[str, float]) -> None:
     if profile.unsure_threshold == profile.threshold:
         console.warn(
             f"Both thresholds are {profile.threshold:.4f}, so that no image will be unsure; add "
-            "good parts, or calibrate with a higher --unsure."
+            "good parts, or calibrate with a higher --unsure-rate."
         )

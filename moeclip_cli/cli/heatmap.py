@@ -38,8 +38,8 @@ class HeatmapOutput(options.PictureOutput):
 
     Attributes:
         sheet: also write image, map and overlay side by side.
-        mask: show the true mask on the sheet: a mask file, or a folder of masks with the names of
-            the images.
+        mask: show the ground truth on the sheet: a mask file, or a folder of masks with the names
+            of the images.
         experts: also draw the router's first choice of expert after this block.
     """
 

@@ -16,6 +16,7 @@ from moeclip_cli.checkpoints.names import require_model
 from moeclip_cli.cli import console
 from moeclip_cli.cli.fastest import Measured, settle
 from moeclip_cli.cli.options import MODEL, DeviceOptions
+from moeclip_cli.datasets.only_good import require_only_good
 from moeclip_cli.errors import UsageError
 from moeclip_cli.model.config import Domain
 from moeclip_cli.tiles.framing import Framing
@@ -79,13 +80,15 @@ class ModelOptions:
         Raises:
             ModelError: if the model or the backbone file cannot be found.
             UsageError: if the device has an unknown name, a threshold is not a score, the lower
-                one is not below it, or rotations are given without references.
+                one is not below it, rotations are given without references, or these are a dataset
+                with defective images.
         """
         require_device_name(device.device)
         if self.reference_rotations > 1 and not (self.reference or compared):
             raise UsageError(
                 "`reference_rotations` turns references; give them as `reference`, or omit it."
             )
+        require_only_good(self.reference or ())
         if threshold is not None:
             require_threshold(threshold)
         if unsure is not None:

@@ -177,7 +177,7 @@ def train(
     require_device_name(machine.device)
     if not is_one_of_several():  # another one may have claimed the folder already
         require_usable(output.out, TRAINING, overwrite=output.overwrite, resume=output.resume)
-    require_data(config, data_root)
+    remarks = require_data(config, data_root)
     with console.status("Loading PyTorch", quiet=general.quiet):
         require_extra("accelerate", "train")
         if output.files.tensorboard:
@@ -214,6 +214,8 @@ def train(
     with training_run.folder or nullcontext():
         if not quiet:
             _describe(training_run)
+            for remark in remarks:
+                console.warn(remark)
         with (
             console.note_if(() if quiet else KeyboardInterrupt, saved),
             training_display(quiet=quiet) as show,

@@ -86,6 +86,8 @@ class DatasetSpec:
     @property
     def where_to_get(self) -> str:
         """Clause on where to get the dataset, for error messages."""
+        if self.homepage == AUTHORS_PAGE:
+            return f"get it from {AUTHORS_PAGE}"
         return f"get it from {self.homepage} or, in the layout used here, from {AUTHORS_PAGE}"
 
     def find_folder(self, data_root: Path) -> Path | None:
@@ -107,6 +109,16 @@ class DatasetSpec:
 def find_spec(name: str) -> DatasetSpec | None:
     """Return the published dataset with a name or folder name, ignoring case; None if unknown."""
     return next((spec for spec in CATALOGUE if _key(name) in spec.keys), None)
+
+
+def published_around(folder: Path) -> str | None:
+    """Name of the published dataset whose folder this is or lies directly in; None if neither.
+
+    Own data there, such as one category or a manifest of some images, are a part of it.
+    """
+    here = folder.resolve()
+    spec = find_spec(here.name) or find_spec(here.parent.name)
+    return None if spec is None else spec.name
 
 
 def _key(name: str) -> str:

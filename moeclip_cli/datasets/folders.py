@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path, PurePath
 
@@ -74,12 +74,18 @@ def anomalous_images(
         return unmasked
     by_stem = _by_stem(masks)
     if not by_stem:
-        problem = Problem("missing", masks, f"there are no masks for {len(images)} images")
+        problem = Problem("missing", masks, _no_masks(images))
         return replace(unmasked, problems=(problem,))
     paired = Index.joined(_paired(sample, by_stem, masks) for sample in unmasked.samples)
     used = {stem for image in images for stem in _mask_stems(image)}
     spare = [path for stem, paths in by_stem.items() if stem not in used for path in paths]
     return replace(paired, spare_masks=tuple(spare))
+
+
+def _no_masks(images: Sequence[Path]) -> str:
+    if len(images) == 1:
+        return f"there is no mask for {images[0].name}"
+    return f"there are no masks for {len(images)} images (the first is {images[0].name})"
 
 
 def _paired(sample: Sample, by_stem: Mapping[str, list[Path]], masks: Path) -> Index:

@@ -187,7 +187,7 @@ class _CategoryWriter:
         self, defect: str, name: str, pixels: Pixels, mask: NDArray[np.bool_]
     ) -> None:
         save_picture(self._folder / "test" / defect / f"{name}.png", pixels)
-        white = np.repeat(np.where(mask, 255, 0).astype(np.uint8)[..., None], 3, axis=2)
+        white = np.where(mask, 255, 0).astype(np.uint8)
         save_picture(self._folder / "ground_truth" / defect / f"{name}_mask.png", white)
 
 

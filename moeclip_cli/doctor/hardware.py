@@ -10,6 +10,7 @@ import torch
 
 from moeclip_cli.doctor.finding import Finding
 from moeclip_cli.parallel.cores import available_cores
+from moeclip_cli.parallel.device import limit_threads
 
 # Exists on Linux if NVIDIA's driver is running.
 _NVIDIA_DRIVER = Path("/proc/driver/nvidia/version")
@@ -17,6 +18,7 @@ _NVIDIA_DRIVER = Path("/proc/driver/nvidia/version")
 
 def hardware() -> Iterator[Finding]:
     """Yield the CPU, the memory and every GPU that PyTorch finds."""
+    limit_threads()
     yield Finding("cpu", f"{available_cores()} cores, torch uses {torch.get_num_threads()}")
     if (memory := _memory()) is not None:
         yield Finding("memory", f"{memory / 2**30:.1f} GiB")

@@ -38,7 +38,7 @@ def save_picture(
 
     Args:
         path: the file; an existing one is replaced.
-        pixels: (H, W, 3) uint8, RGB.
+        pixels: (H, W, 3) uint8, RGB, or (H, W) uint8, grey.
         picture_format: "png" or "jpeg".
         quality: JPEG quality, 1 to 100; ignored for PNG.
 
@@ -70,7 +70,8 @@ def encode_picture(
     options = [cv2.IMWRITE_JPEG_QUALITY, quality] if picture_format == "jpeg" else []
     try:
         # OpenCV writes PNG faster than Pillow at the same file size; it expects BGR.
-        encoded, data = cv2.imencode(suffix, cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR), options)
+        stored = pixels if pixels.ndim == 2 else cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR)
+        encoded, data = cv2.imencode(suffix, stored, options)
     except cv2.error as error:
         raise _encoding_error(picture_format, width, height) from error
     if not encoded:

@@ -11,7 +11,13 @@ NONE = "none"
 """The value of a setting that is not in use."""
 
 _DIGEST = "_digest"
-_SETS = ("references",)
+_REFERENCES = "references"
+# Settings that are digests of several images, in words.
+_SETS = {
+    _REFERENCES: "references",
+    "training": "list of training images",
+    "validation": "list of validation images",
+}
 _SHOWN = 8
 
 
@@ -22,7 +28,12 @@ def file_of(key: str) -> str | None:
 
 def label(key: str) -> str:
     """A setting in words, such as "image size"; of a digest, what it is of."""
-    return (file_of(key) or key).replace("_", " ")
+    return _SETS.get(key) or (file_of(key) or key).replace("_", " ")
+
+
+def follows(key: str) -> bool:
+    """True for the digest of a set of images, which may differ because another setting does."""
+    return key in _SETS
 
 
 def shown(key: str, settings: Mapping[str, Any]) -> str:
@@ -37,6 +48,10 @@ def shown(key: str, settings: Mapping[str, Any]) -> str:
         return "not set"
     if not isinstance(value, str) or value == NONE or (file is None and key not in _SETS):
         return shortened(value)
+    if " " in value:  # generated images, which have no list
+        return value
     digest = f"SHA-256 {value[:_SHOWN]}..."
     name = settings.get(file or "")
-    return f"{name} ({digest})" if name else f"a set with {digest}" if key in _SETS else digest
+    return (
+        f"{name} ({digest})" if name else f"a set with {digest}" if key == _REFERENCES else digest
+    )

@@ -95,12 +95,13 @@ class NetworkConfig:
         _require(0 <= self.mix <= 1, "mix", "between 0 and 1", self)
         if self.self_comparison and self.adapted_tower:
             raise ModelError(
-                "`self_comparison` compares the patches of a frozen tower; set `adapted_tower` to "
-                "False."
+                "`self_comparison` compares the patches of a frozen tower; use `no_adapted_tower` "
+                "(adapted_tower = false in a configuration)."
             )
         if self.detail and self.adapted_tower:
             raise ModelError(
-                "`detail` adds to the levels of a frozen tower; set `adapted_tower` to False."
+                "`detail` adds to the levels of a frozen tower; use `no_adapted_tower` "
+                "(adapted_tower = false in a configuration)."
             )
         if self.top_k > self.experts:
             raise ModelError(

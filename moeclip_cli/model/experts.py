@@ -12,6 +12,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
+from moeclip_cli.errors import ModelError
 from moeclip_cli.model.config import NetworkConfig
 from moeclip_cli.model.finite import infinite_as_nan
 from moeclip_cli.model.precision import without_autocast
@@ -117,7 +118,15 @@ def fofs_matrices(experts: int, rank: int, width: int) -> Tensor:
     """Input matrices (K, r, D) of the experts under frozen orthogonal feature separation (FOFS).
 
     Each has orthonormal rows inside its own slice of the features and zeros elsewhere.
+
+    Raises:
+        ModelError: if a slice has fewer features than there are rows.
     """
+    if rank > width // experts:
+        raise ModelError(
+            f"With FOFS each of the {experts} experts reads {width // experts} of the {width} "
+            f"features, too few for rank {rank}; lower `rank` or `experts`, or use `no_fofs`."
+        )
     matrices = torch.zeros(experts, rank, width)
     for expert, part in enumerate(feature_slices(width, experts)):
         gaussian = torch.randn(part.stop - part.start, rank)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
+
 import torch
 
 from moeclip_cli.arguments import require_device_name
 from moeclip_cli.errors import UsageError
+from moeclip_cli.parallel.cores import available_cores
 
 _DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 
@@ -16,11 +19,13 @@ _BATCH_SIZES = {"cpu": 2, "mps": 8, "cuda": 16}
 def choose_device(name: str) -> torch.device:
     """Return the device named "auto", "cpu", "cuda", "cuda:N" or "mps".
 
-    "auto" selects the first CUDA device, else Apple's GPU, else the CPU.
+    "auto" selects the first CUDA device, else Apple's GPU, else the CPU. Threads of PyTorch that
+    the processor time of a container does not allow are taken away; see `limit_threads`.
 
     Raises:
         UsageError: if the name is unknown or the device is not available.
     """
+    limit_threads()
     if require_device_name(name) == "auto":
         if torch.cuda.is_available():
             return torch.device("cuda", 0)
@@ -32,6 +37,16 @@ def choose_device(name: str) -> torch.device:
         _require_cuda(device.index or 0)
         device = torch.device("cuda", device.index or 0)
     return device
+
+
+def limit_threads() -> None:
+    """Let PyTorch compute with no more threads than there is processor time for.
+
+    PyTorch knows which cores a process may use, but not how much of their time (`cpu_quota`). A
+    number in `OMP_NUM_THREADS` is left as it is.
+    """
+    if "OMP_NUM_THREADS" not in os.environ and torch.get_num_threads() > available_cores():
+        torch.set_num_threads(available_cores())
 
 
 def choose_precision(name: str) -> torch.dtype:

@@ -69,6 +69,7 @@ class BenchmarkedModel:
         *,
         comparison: Comparison | None = None,
         backbone_weights: Path | None = None,
+        spare_builtin: bool = False,
         image_size: int | None = None,
         device: str = "auto",
         precision: str = "auto",
@@ -80,6 +81,7 @@ class BenchmarkedModel:
             model: see `Inspector.load`, like the following arguments.
             comparison: what images are compared with; None to score them one by one.
             backbone_weights: a backbone file to use instead of the one that the checkpoint names.
+            spare_builtin: leave a model on a built-in backbone on it.
             image_size: side of the network input in pixels.
             device: device of the network.
             precision: precision of the network.
@@ -89,7 +91,12 @@ class BenchmarkedModel:
             ModelError, UsageError: see `Inspector.load`.
         """
         choose_device(device)  # refuses an invalid device before minutes of download
-        loaded = load_model(model, backbone_weights=backbone_weights, image_size=image_size)
+        loaded = load_model(
+            model,
+            backbone_weights=backbone_weights,
+            image_size=image_size,
+            spare_builtin=spare_builtin,
+        )
         identity = {
             "digest": loaded.digest,
             "backbone_digest": loaded.backbone_digest,
@@ -200,7 +207,7 @@ def load_models(
     Args:
         models: see `BenchmarkedModel.load`, like all other arguments.
         comparison: for all models.
-        backbone_weights: for all models.
+        backbone_weights: for all models; of several, those on a built-in backbone stay on it.
         image_size: for all models.
         device: for all models.
         precision: for all models.
@@ -214,6 +221,7 @@ def load_models(
             model,
             comparison=comparison,
             backbone_weights=backbone_weights,
+            spare_builtin=len(models) > 1,
             image_size=image_size,
             device=device,
             precision=precision,
@@ -221,6 +229,9 @@ def load_models(
         )
         for model in models
     ]
+    files = {each.loaded.backbone for each in loaded}
+    if len(models) > 1 and backbone_weights is not None and backbone_weights not in files:
+        raise UsageError("All models are on backbones of moeclip; omit `backbone_weights`.")
     count = Counter(each.name for each in loaded)
     return [
         replace(each, name=model + each.mode) if count[each.name] > 1 else each

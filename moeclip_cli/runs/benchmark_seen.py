@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from moeclip_cli.bounded_text import shortened
+from moeclip_cli.datasets.catalogue import published_around
 from moeclip_cli.datasets.dataset import Dataset
 
 _TRAINED = "was trained on"
@@ -20,7 +21,8 @@ def seen_in_training(
 ) -> Iterator[str]:
     """Yield a sentence for each dataset that a model has seen.
 
-    A published dataset is known by its name, own data by its name and the list of its images.
+    A published dataset is known by its name, own data by its name and the list of its images. A
+    part of a published dataset, in its folder, counts as seen if the whole was, and the reverse.
 
     Args:
         name: of the model.
@@ -39,9 +41,7 @@ def seen_in_training(
 def _use_of(dataset: Dataset, training: Mapping[str, Any]) -> str | None:
     recorded = training.get("datasets")
     for entry in recorded if isinstance(recorded, list) else ():
-        if not isinstance(entry, dict) or entry.get("name") != dataset.name:
-            continue
-        if dataset.expected or entry.get("listing") == dataset.digest:
+        if isinstance(entry, dict) and _is_seen(dataset, entry):
             return _USES.get(str(entry.get("use")))
     settings = training.get("settings")
     if isinstance(settings, dict) and dataset.expected:
@@ -49,3 +49,12 @@ def _use_of(dataset: Dataset, training: Mapping[str, Any]) -> str | None:
             if settings.get(key) == dataset.name:
                 return use
     return None
+
+
+def _is_seen(dataset: Dataset, entry: Mapping[str, Any]) -> bool:
+    if dataset.expected:
+        return dataset.name in (entry.get("name"), entry.get("part_of"))
+    if entry.get("name") == dataset.name and entry.get("listing") == dataset.digest:
+        return True
+    whole = published_around(dataset.root)
+    return whole is not None and "part_of" not in entry and entry.get("name") == whole

@@ -146,7 +146,7 @@ def _overlay(
     probability: NDArray[np.float32],
     threshold: float,
 ) -> str:
-    """A small JPEG of an image with its map and its true defects, base64.
+    """A small JPEG of an image with its map and the ground truth, base64.
 
     Empty if the image or its mask was deleted since it was scored: it is listed without a picture.
     """
@@ -163,7 +163,7 @@ def _overlay(
 
 
 def _outline_truth(picture: NDArray[np.uint8], mask: NDArray[np.uint8]) -> None:
-    """Outline the true defects in a picture, in place."""
+    """Outline the ground truth in a picture, in place."""
     height, width = picture.shape[:2]
     fitted = cv2.resize(mask, (width, height), interpolation=cv2.INTER_NEAREST)
     contours, _ = cv2.findContours(fitted, cv2.RETR_CCOMP, cv2.CHAIN_APPROX_SIMPLE)

@@ -15,7 +15,7 @@ from moeclip_cli.checkpoints.formats import file_digest
 from moeclip_cli.discovery.walk import OUTPUT_MARKER
 from moeclip_cli.errors import ModelError, UsageError
 from moeclip_cli.files import Closable, is_present, partial_files, write_errors
-from moeclip_cli.inspection.setting_names import file_of, label, shown
+from moeclip_cli.inspection.setting_names import file_of, follows, label, shown
 from moeclip_cli.runs.lock import WriterLock
 from moeclip_cli.runs.run_card import CARD, RunCard, make_output_folder, read_card
 
@@ -242,7 +242,7 @@ def _require_equal(
     new = dict(_leaves(json.loads(json.dumps(settings))))  # in the types of the card
     keys = [
         names
-        for names in sorted(old.keys() | new.keys())
+        for names in sorted(old.keys() | new.keys(), key=lambda each: (follows(each[-1]), each))
         if not same_scores(old.get(names), new.get(names)) and names[-1] not in kind.may_differ
     ]
     different = [

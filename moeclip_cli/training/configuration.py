@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from dataclasses import asdict, dataclass, field, replace
+from math import inf
 from typing import Any, cast, get_args
 
 from moeclip_cli.choices import FALSE_ALARMS, Precision
@@ -106,14 +107,15 @@ class TrainingConfig:
         for name in ("epochs", "epoch_images", "batch_size", "accumulate"):
             _require(getattr(self, name) >= 1, name, "at least 1", self)
         _require(self.max_steps is None or self.max_steps >= 1, "max_steps", "at least 1", self)
-        _require(self.learning_rate > 0, "learning_rate", "above 0", self)
+        _require(0 < self.learning_rate < inf, "learning_rate", "above 0 and finite", self)
         for name in ("beta1", "beta2"):
             _require(0 <= getattr(self, name) < 1, name, "at least 0 and below 1", self)
         _require(0 < self.decay <= 1, "decay", "above 0 and at most 1", self)
         ascending = list(self.milestones) == sorted(set(self.milestones))
-        _require(ascending and min(self.milestones, default=1) > 0, "milestones", "ascending", self)
+        from_1 = ascending and min(self.milestones, default=1) > 0
+        _require(from_1, "milestones", "ascending numbers of steps from 1", self)
         for name in ("balance_weight", "etf_weight"):
-            _require(getattr(self, name) >= 0, name, "at least 0", self)
+            _require(0 <= getattr(self, name) < inf, name, "at least 0 and finite", self)
         _require(0 <= self.network.dropout < 1, "dropout", "at least 0 and below 1", self.network)
         _require(0 <= self.val_fraction < 1, "val_fraction", "at least 0 and below 1", self)
         _require(0 < self.false_alarms < 1, "false_alarms", "between 0 and 1", self)

@@ -10,20 +10,30 @@ from moeclip_cli.errors import DatasetError
 from moeclip_cli.training.configuration import SYNTHETIC, TrainingConfig
 
 
-def require_data(config: TrainingConfig, data_root: Path | None) -> None:
+def require_data(config: TrainingConfig, data_root: Path | None) -> list[str]:
     """Refuse data that cannot be opened or trained on.
 
     Args:
         config: names of the data.
         data_root: folder of the published datasets.
 
+    Returns:
+        A sentence about each part of the model that cannot be learned from the data.
+
     Raises:
         DatasetError: if a dataset is not found, or cannot be trained on.
     """
+    remarks = []
     if config.data != SYNTHETIC:
-        open_trainable(config.data, data_root)
+        dataset = open_trainable(config.data, data_root)
+        if all(sample.label for sample in dataset.samples):
+            remarks.append(
+                f"{dataset.title} in {dataset.root} has no normal images: anomaly maps are "
+                "trained, but image scores are not. Add normal images, or judge the maps alone."
+            )
     if config.val_data not in (None, SYNTHETIC):
         open_dataset(config.val_data, data_root)
+    return remarks
 
 
 def open_trainable(name: str, data_root: Path | None) -> Dataset:
@@ -49,6 +59,8 @@ def open_trainable(name: str, data_root: Path | None) -> Dataset:
         if category not in dataset.categories:
             raise DatasetError(
                 f"The category {category} of {dataset.title} in {dataset.root} has no images; "
-                f"'moeclip datasets check {dataset.name}' counts those of all categories."
+                f"complete it ('moeclip datasets check {dataset.name}' counts all categories), or "
+                f"train on a part: put what 'moeclip datasets list {dataset.name} --format csv' "
+                "prints into a manifest in that folder."
             )
     return dataset

@@ -10,6 +10,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from moeclip_cli.datasets.catalogue import published_around
 from moeclip_cli.datasets.dataset import Dataset
 from moeclip_cli.datasets.masks import read_mask
 from moeclip_cli.datasets.opening import open_dataset
@@ -40,6 +41,7 @@ class Example:
         label: 0 normal, 1 anomalous.
         prompt: name of the object.
         group: category, or variant of it, that metrics are computed over.
+        masked: False for an anomalous image without a mask; `mask` is then empty.
     """
 
     pixels: NDArray[np.uint8]
@@ -47,6 +49,12 @@ class Example:
     label: int
     prompt: str
     group: str
+    masked: bool = True
+
+    @property
+    def ground_truth(self) -> NDArray[np.uint8] | None:
+        """The mask, or None if it is unknown which pixels are anomalous."""
+        return self.mask if self.masked else None
 
 
 class Examples(Protocol):
@@ -113,8 +121,14 @@ class DatasetExamples:
 
     @property
     def source(self) -> dict[str, str]:
-        """Name and listing of the dataset, of which these images may be a part."""
-        return {"name": self.whole.name, "listing": self.whole.digest}
+        """Name and listing of the dataset, of which these images may be a part.
+
+        Of own data in the folder of a published dataset, also the name of that.
+        """
+        whole = self.whole
+        around = None if whole.expected else published_around(whole.root)
+        part = {} if around is None else {"part_of": around}
+        return {"name": whole.name, "listing": whole.digest, **part}
 
     def __len__(self) -> int:
         """Number of images."""
@@ -140,7 +154,8 @@ class DatasetExamples:
             mask = read_mask(sample.mask, self.size, expected=pixels.shape[:2])
         prompt = self.dataset.prompts[sample.category]
         square = resize_to_square(pixels, self.size, self.preprocessing.interpolation)
-        return Example(square, mask, sample.label, prompt, sample.group)
+        masked = sample.mask is not None or not sample.label
+        return Example(square, mask, sample.label, prompt, sample.group, masked)
 
 
 class GeneratedExamples:

@@ -27,7 +27,7 @@ def save_sample(
     probability: NDArray[np.float32],
     threshold: float,
 ) -> None:
-    """Draw image, map, overlay and mask side by side.
+    """Draw image, map, overlay and, if known, the ground truth side by side.
 
     Args:
         path: the PNG file to write.
@@ -40,5 +40,6 @@ def save_sample(
         UsageError: if the file cannot be written.
     """
     line = caption(score, ANOMALOUS if score >= threshold else NORMAL)
-    sheet = render_sheet(example.pixels, probability, threshold, mask=example.mask, caption=line)
+    truth = example.ground_truth
+    sheet = render_sheet(example.pixels, probability, threshold, mask=truth, caption=line)
     save_picture(path, sheet)

@@ -83,7 +83,9 @@ class Measurements:
             probability: (S, S) its anomaly map.
         """
         self.scores.setdefault(example.group, []).append((example.label, score))
-        self.pixels.setdefault(example.group, PixelEvaluation()).update(probability, example.mask)
+        if example.ground_truth is not None:
+            pixels = self.pixels.setdefault(example.group, PixelEvaluation())
+            pixels.update(probability, example.ground_truth)
 
     def merge(self, other: Measurements) -> None:
         """Add the share of another process."""

@@ -80,10 +80,10 @@ def test_an_infinite_mask_is_dropped_and_an_infinite_weight_refused(tmp_path: Pa
 
 def test_a_checkpoint_is_not_taken_for_a_backbone(tmp_path: Path) -> None:
     torch.save(authors_checkpoint(), tmp_path / "x.pth")
-    with pytest.raises(ModelError, match="give it as `model`"):
+    with pytest.raises(ModelError, match="give the weights of its CLIP"):
         read_backbone(tmp_path / "x.pth")
     save_file(STATE, tmp_path / "x", {"moeclip": "{}"})
-    with pytest.raises(ModelError, match="give it as `model`"):
+    with pytest.raises(ModelError, match="give the weights of its CLIP"):
         read_backbone(tmp_path / "x")
     torch.save({"state_dict": [1]}, tmp_path / "x.pt")
     with pytest.raises(ModelError, match="'state_dict' .* not a dictionary"):

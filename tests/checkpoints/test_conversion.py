@@ -96,7 +96,7 @@ def test_an_adapter_behind_the_last_level_is_refused(tmp_path: Path, backbone_fi
     ("choice", "sentence"),
     [
         (BackboneChoice(), r"does not fit the backbone ViT-L-14-336 \(openai\).*width 128"),
-        (BackboneChoice("ViT-L-41"), "Did you mean .*ViT-L-14"),
+        (BackboneChoice("ViT-L-41"), "did you mean .*ViT-L-14"),
         (BackboneChoice("ViT-L-14", "laion"), "it has openai, laion400m_e31"),
         (BackboneChoice("ViT-H-14"), "choose one with `pretrained`"),
     ],

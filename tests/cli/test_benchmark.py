@@ -56,12 +56,14 @@ def test_all_14_datasets_end_to_end_with_the_built_in_model(moeclip, tree):
 
 
 def test_the_paper_prompts_and_counts_are_on_the_card(benchmark, tree):
-    assert benchmark("headct", "--data-root", tree).exit_code == 0
+    result = benchmark("headct", "--data-root", tree)
+    assert result.exit_code == 0, result.stderr
     content = read()
     (category,) = content["categories"]
     assert category["prompt"] != "headct"
     assert (category["normal"], category["anomalous"], category["masks"]) == (2, 2, 0)
     assert "no pixel metrics" in category["notes"][0]
+    assert "Head CT, headct: no pixel metrics: there are no masks." in result.stderr
     (model,) = content["card"]["models"]
     assert len(model["digest"]) == 64
     assert model["configuration"]["network"]["experts"] == 4
@@ -111,6 +113,21 @@ def test_several_models_side_by_side(moeclip, standin, tmp_path):
     lines = [line for line in read()["lines"] if line["kind"] == "category"]
     assert [line["model"] for line in lines] == ["other.pth", "standin.pth"]
     assert lines[0]["values"] != lines[1]["values"]
+
+
+def test_a_backbone_file_is_for_the_models_that_need_one(moeclip, standin, tmp_path):
+    own_folder(tmp_path / "parts", per_label=1)
+    options = ["--backbone-weights", standin.backbone, "--image-size", "112", "--device", "cpu"]
+    run = ["benchmark", "--data", "parts", *options, "--model", "moeclip-mini"]
+    result = moeclip(*run, "--model", standin.model)
+    assert result.exit_code == 0, result.stderr
+    assert [model["name"] for model in read()["card"]["models"]] == ["moeclip-mini", "standin.pth"]
+    alone = moeclip(*run, "--overwrite")
+    assert alone.exit_code == 4
+    assert "Omit --backbone-weights: that backbone is part of moeclip." in alone.stderr
+    useless = moeclip(*run, "--model", "moeclip-small", "--overwrite")
+    assert useless.exit_code == 2
+    assert "All models are on backbones of moeclip; omit --backbone-weights." in useless.stderr
 
 
 def test_an_unreadable_image_is_left_out_and_named(benchmark, tmp_path):

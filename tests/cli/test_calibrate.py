@@ -129,6 +129,31 @@ def test_too_few_images_are_one_sentence_and_leave_nothing(run, good):
     assert not PROFILE.exists()
 
 
+@pytest.mark.parametrize("folder", ["nut", "nut/test"])
+def test_defective_images_of_a_dataset_are_not_taken_for_good_ones(folder, moeclip, tmp_path):
+    for name in (
+        "train/good/0.png",
+        "test/good/1.png",
+        "test/dent/2.png",
+        "ground_truth/dent/2.png",
+    ):
+        (tmp_path / "nut" / name).parent.mkdir(parents=True, exist_ok=True)
+        save_image(tmp_path / "nut" / name)
+    refused = moeclip("calibrate", folder, "--false-alarms", "40%", "--model", "none.safetensors")
+    assert refused.exit_code == 2
+    assert "contains defective images, too, such as nut/test/dent/2.png" in refused.stderr
+    assert "such as nut/train/good." in refused.stderr
+    for command in (["score", "nut/test"], ["benchmark", "--data", "nut"]):
+        compared = moeclip(*command, "--reference", folder)
+        assert compared.exit_code == 2
+        assert "name the good ones alone, such as nut/train/good." in compared.stderr
+    # Good images alone pass this check.
+    good = moeclip(
+        "calibrate", "nut/test/good", "--model", "none.safetensors", "--false-alarms", ".5"
+    )
+    assert "none.safetensors" in good.stderr
+
+
 def test_a_second_rate_adds_a_band_that_scoring_uses(run, good):
     result = run("calibrate", good, "--false-alarms", 0.1, "--unsure", "40%", *PROMPT)
     assert result.exit_code == 0, result.stderr

@@ -129,6 +129,8 @@ def test_the_page_shows_the_same_and_is_not_overwritten(score, compare, parts):
     compare("a", "b", "--report", "page.html")
     page = Path("page.html").read_text(encoding="utf-8")
     assert page.count('<span class="verdict anomalous">') == 5
+    for heading in ("Verdict A", "Verdict B", "Score A", "Score B"):
+        assert page.count(f'<button type="button">{heading}</button>') == 1
     assert "threshold 0 in A, 1 in B" in page
     assert "script-src 'sha256-" in page
     assert "already exists" in compare("a", "b", "--report", "page.html", code=2).stderr

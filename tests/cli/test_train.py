@@ -171,6 +171,8 @@ def test_as_released_has_no_expert_losses_and_keeps_every_epoch(moeclip, generat
         (["--accumulate", "2", "--batch-size", "3"], 2, "multiple of --accumulate"),
         (["--precision", "fp16"], 2, "fp16 cannot be trained on a CPU"),
         (["--resume"], 2, "There is no training in moeclip-train to resume"),
+        (["--rank", "40"], 4, "lower --rank or --experts, or use --no-fofs"),
+        (["--self-comparison"], 4, "use --no-adapted-tower"),
         (["--backbone", "ViT-nothing"], 4, "open_clip has no model 'ViT-nothing'"),
     ],
 )
@@ -180,6 +182,16 @@ def test_refusals_are_one_sentence(moeclip, generated, arguments, code, said):
     assert said in result.stderr
     assert "Traceback" not in result.stderr
     assert not (OUT / "model.safetensors").exists()
+
+
+def test_training_without_normal_images_says_what_is_not_learned(moeclip, small):
+    made = ["synthesize", "made", "--categories", "1", "--images", "2", "--size", "64"]
+    assert moeclip("datasets", *made).exit_code == 0
+    (good,) = Path("made").glob("*/test/good")
+    good.rename("good")
+    result = moeclip("train", "--data", "made", "--max-steps", "1", *small)
+    assert result.exit_code == 0, result.stderr
+    assert "has no normal images: anomaly maps are trained" in " ".join(result.stderr.split())
 
 
 def test_a_second_training_in_the_same_folder_is_refused(moeclip, generated):

@@ -18,6 +18,11 @@ def test_the_catalogue_lists_the_14_datasets():
     assert [spec.name for spec in CATALOGUE] == NAMES
 
 
+def test_a_page_is_named_once_to_get_a_dataset_from():
+    assert find_spec("rsdd").where_to_get == "get it from https://github.com/CoCoRessa/MoECLIP"
+    assert "in the layout used here, from https://" in find_spec("visa").where_to_get
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_the_index_equals_the_authors_list(name, tmp_path):
     folder = fake_datasets.build(name, tmp_path)

@@ -28,6 +28,7 @@ def test_generated_categories_form_a_dataset_in_mvtecs_layout(tmp_path):
             assert sample.image.parent.name in KINDS
             assert sample.mask.name == f"{sample.image.stem}_mask.png"
             mask = np.asarray(Image.open(sample.mask))
+            assert mask.ndim == 2  # one channel, as in MVTec
             assert set(np.unique(mask)) == {0, 255}
 
 
@@ -77,7 +78,7 @@ def test_defects_are_planted_into_the_users_images(tmp_path):
         if sample.label:
             original = np.asarray(Image.open(good[f"{sample.image.stem[:6]}.png"]))
             changed = (np.asarray(Image.open(sample.image)) != original).any(axis=-1)
-            mask = np.asarray(Image.open(sample.mask)).any(axis=-1)
+            mask = np.asarray(Image.open(sample.mask)) > 0
             assert changed.any() and not (changed & ~mask).any()
 
 

@@ -2,9 +2,11 @@ from __future__ import annotations
 
 import io
 
+import cv2
 import numpy as np
 import pytest
 from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 
 from moeclip_cli.inspection.compact_map import CompactMap
 
@@ -28,6 +30,19 @@ def test_comparison_with_a_mark_is_exact(own):
     for threshold in [own, *MULTIPLES]:
         assert kept.nearest_mark(threshold) == threshold
         np.testing.assert_array_equal(kept.reaches(threshold), probability >= threshold)
+
+
+def test_opencv_reads_the_levels():
+    kept = CompactMap.of(values(0.5574), 0.5574)
+    content = np.frombuffer(kept.to_png(), np.uint8)
+    np.testing.assert_array_equal(cv2.imdecode(content, cv2.IMREAD_GRAYSCALE), kept.levels)
+
+
+def test_a_map_without_a_palette_as_of_earlier_versions_is_read():
+    info = PngInfo()
+    info.add_text("threshold", "0.5")
+    kept = CompactMap.from_png(grey_png(7, pnginfo=info))
+    assert (kept.levels.tolist(), kept.threshold) == ([[7] * 4] * 4, 0.5)
 
 
 def test_another_threshold_is_compared_at_the_nearest_mark():

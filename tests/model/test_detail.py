@@ -166,7 +166,7 @@ def test_half_precision_gives_nearly_the_same(network):
 
 
 def test_detail_in_an_adapted_tower_is_refused():
-    with pytest.raises(ModelError, match="`detail` .* set `adapted_tower` to False"):
+    with pytest.raises(ModelError, match="`detail` .* use `no_adapted_tower`"):
         NetworkConfig(detail=True)
 
 

@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 import torch
 
+from moeclip_cli.errors import ModelError
 from moeclip_cli.model.config import NetworkConfig
 from moeclip_cli.model.experts import MoEAdapter, feature_slices, fofs_matrices
 
@@ -51,6 +52,14 @@ def test_fresh_adapter_only_shrinks_its_input():
     x = torch.randn(1, 7, WIDTH)
     adapted, _ = MoEAdapter(CONFIG, WIDTH)(x)
     assert torch.allclose(adapted, 0.9 * x)
+
+
+def test_a_rank_above_the_slices_of_fofs_is_refused():
+    adapter = MoEAdapter(replace(CONFIG, rank=8), WIDTH)  # slices of 9, 9, 8 and 8 features
+    assert torch.allclose(adapter.lora_a @ adapter.lora_a.mT, torch.eye(8), atol=1e-5)
+    with pytest.raises(ModelError, match="reads 8 of the 34 features, too few for rank 9"):
+        MoEAdapter(replace(CONFIG, rank=9), WIDTH)
+    assert MoEAdapter(replace(CONFIG, rank=9, fofs=False), WIDTH).lora_a.shape == (4, 9, WIDTH)
 
 
 def test_dropout_acts_in_training_only():

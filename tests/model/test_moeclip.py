@@ -227,5 +227,5 @@ def test_self_comparison_changes_the_result_once_it_is_trained(backbone):
 
 
 def test_self_comparison_in_an_adapted_tower_is_refused(backbone):
-    with pytest.raises(ModelError, match="set `adapted_tower` to False"):
+    with pytest.raises(ModelError, match="use `no_adapted_tower`"):
         make_network(backbone, self_comparison=True)

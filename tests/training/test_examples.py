@@ -42,6 +42,14 @@ def opened(folder, **changes):
     return open_examples(replace(CONFIG, data=str(folder), **changes), None, CLIP.preprocessing)
 
 
+def test_only_an_anomalous_image_without_a_mask_has_no_ground_truth(tmp_path):
+    make_folder(tmp_path / "parts", normal=1, anomalous=1, masks=False)
+    dataset = DatasetExamples(open_dataset(tmp_path / "parts"), 70, CLIP.preprocessing)
+    normal, anomalous = (dataset.load(index) for index in range(2))
+    assert normal.ground_truth is normal.mask and not normal.mask.any()
+    assert anomalous.label == 1 and anomalous.ground_truth is None
+
+
 def test_a_folder_is_split_in_proportion_and_reproducibly(tmp_path):
     make_folder(tmp_path / "parts")
     training, held_out = opened(tmp_path / "parts", val_fraction=0.34)

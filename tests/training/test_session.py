@@ -55,6 +55,10 @@ def test_only_the_length_may_differ_when_a_training_is_resumed(standin, tmp_path
     other = replace(CONFIG, batch_size=4)
     with pytest.raises(UsageError, match=r"batch size was 2, now it is 4.*train\.toml"):
         Job(tmp_path / "run", standin.backbone, other, resume=True).prepare()
+    reseeded = replace(CONFIG, seed=5)
+    told = r"its seed was 111, now it is 5; its list of training images was generated 111 8, now"
+    with pytest.raises(UsageError, match=told):  # the cause before what follows from it
+        Job(tmp_path / "run", standin.backbone, reseeded, resume=True).prepare()
     longer = replace(CONFIG, epochs=30, max_steps=None)
     assert Job(tmp_path / "run", standin.backbone, longer, resume=True).prepare().steps == 120
 

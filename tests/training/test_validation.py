@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -31,6 +33,16 @@ def test_metrics_are_means_over_categories():
     assert validation.pixel_auroc == pytest.approx(1)
     assert (validation.normal, validation.anomalous) == (3, 2)
     assert validation.measure == pytest.approx(0.75)
+
+
+def test_pixels_of_an_anomalous_image_without_a_mask_do_not_count_as_normal():
+    measured = measurements([(0, 0.1), (1, 0.9)])
+    before = measured.summarise(0.05)
+    unknown = replace(example(1), mask=np.zeros((8, 8), np.uint8), masked=False)
+    measured.add(unknown, 0.9, np.ones((8, 8), np.float32))
+    after = measured.summarise(0.05)
+    assert (after.pixel_auroc, after.pixel_ap) == (before.pixel_auroc, before.pixel_ap)
+    assert after.anomalous == before.anomalous + 1
 
 
 @pytest.mark.parametrize("share", [0.05, 0.25])

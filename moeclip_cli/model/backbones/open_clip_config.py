@@ -35,8 +35,10 @@ def named_config(name: str) -> Config:
     config: Config | None = open_clip.get_model_config(name)
     if config is None:
         close = difflib.get_close_matches(name, open_clip.list_models(), n=3)
-        hint = f" Did you mean {', '.join(close)}?" if close else ""
-        raise ModelError(f"open_clip has no model '{shortened(name)}'.{hint}")
+        hint = (
+            f"did you mean {', '.join(close)}?" if close else f"use {PAPER_BACKBONE} or ViT-B-16."
+        )
+        raise ModelError(f"open_clip has no model '{shortened(name)}'; {hint}")
     if not _is_plain_vit(config):
         raise ModelError(
             f"'{name}' is not a CLIP ViT with a CLIP text tower; choose one, such as "

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from moeclip_cli.evaluation.lines import Line
+from moeclip_cli.evaluation.lines import ALL_DATASETS, Line
 from moeclip_cli.evaluation.results import CategoryResult
+
+# From this number on, a sentence counts datasets instead of naming them.
+_COUNTED = 4
 
 
 @dataclass(frozen=True)
@@ -47,11 +50,11 @@ def shots_cell(line: Line) -> str:
 
 
 def legend(lines: Sequence[Line]) -> list[str]:
-    """Sentences that a table of comparisons needs, with the sources of published ones."""
+    """Sentences that the tables need: what a mean covers, and about comparisons their sources."""
+    found = list(_coverage(lines))
     if not has_shots(lines):
-        return []
+        return found
     draws = max(len(line.draws) for line in lines)
-    found = []
     if any(line.shots == "test" for line in lines):
         found.append('"test": compared with the other test images of the category, without labels.')
     if draws > 1:
@@ -63,6 +66,30 @@ def legend(lines: Sequence[Line]) -> list[str]:
             f"{'; '.join(sources)}."
         )
     return found
+
+
+def _coverage(lines: Sequence[Line]) -> Iterator[str]:
+    """A sentence on the means over all datasets, if some of them lack a dataset."""
+    whole = {line.protocol for line in lines if _is_mean(line) and line.dataset == ALL_DATASETS}
+    covered: dict[str, dict[str, None]] = {}
+    for line in lines:
+        if _is_mean(line) and line.dataset != ALL_DATASETS and line.protocol in whole:
+            covered.setdefault(line.protocol, {})[line.dataset] = None
+    every = {title for titles in covered.values() for title in titles}
+    if any(len(titles) < len(every) for titles in covered.values()):
+        parts = [f"{name} over {_listed(titles)}" for name, titles in covered.items()]
+        yield (
+            f"{ALL_DATASETS}: means are over different datasets: {', '.join(parts)}. Differences "
+            "are over the datasets that both have."
+        )
+
+
+def _is_mean(line: Line) -> bool:
+    return line.kind in ("mean", "published")
+
+
+def _listed(titles: Collection[str]) -> str:
+    return " and ".join(titles) if len(titles) < _COUNTED else f"{len(titles)} datasets"
 
 
 def number(value: float | None, *, signed: bool = False) -> str:

@@ -65,7 +65,8 @@ def _folders(found: Changes) -> Iterator[str]:
 def _pairs(title: str, pairs: Sequence[Pair]) -> Iterator[str]:
     if not pairs:
         return
-    yield from _table_start(_limited(title, pairs), ("Image", "A", "B"), ("A", "B", "Move"))
+    words, numbers = ("Image", "Verdict A", "Verdict B"), ("Score A", "Score B", "Move")
+    yield from _table_start(_limited(title, pairs), words, numbers)
     for pair in pairs[:_MOST]:
         yield f"<tr>{_name(pair.b.path)}{_verdict(pair.a)}{_verdict(pair.b)}"
         yield f"{_number(pair.a.score)}{_number(pair.b.score)}{_number(pair.moved, '+')}</tr>\n"
