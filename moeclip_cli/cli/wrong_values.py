@@ -12,7 +12,7 @@ from moeclip_cli.bounded_text import shortened
 
 _LONGEST_VALUE = 60
 _LINES = "moeclip.lines"
-# Messages of the validation that name neither the value nor what it should be.
+# Messages of the validation, which do not say what the value should be.
 _EXPECTED = {
     "valid number": "a number",
     "valid float": "a number",
@@ -83,10 +83,10 @@ def typed_value(names: Sequence[str], arguments: Sequence[str]) -> str | None:
 
 def _message(message: str, value: Any) -> str:
     message = message.removeprefix("Value error, ")
-    if value is None or repr(value) in message:
+    if value is None:
         return message
     shown = shortened(repr(value), _LONGEST_VALUE)
     for part, expected in _EXPECTED.items():
         if part in message:
             return f"{shown} is not {expected}."
-    return f"{shown}: {message}"
+    return message if repr(value) in message else f"{shown}: {message}"

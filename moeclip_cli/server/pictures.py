@@ -6,6 +6,7 @@ from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from dataclasses import dataclass
 
+from python_multipart.exceptions import FormParserError
 from starlette.datastructures import UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import Request
@@ -84,10 +85,10 @@ async def _files(request: Request, body: AsyncGenerator[bytes, None], most: int)
     parser = _Parser(request.headers, body, max_files=most, max_fields=0)
     try:
         form = await parser.parse()
-    except MultiPartException as error:
-        if "Too many files" in error.message:
+    except (MultiPartException, FormParserError) as error:  # the second by Starlette before 1.1
+        if "Too many files" in str(error):
             raise ProblemError(413, f"A form may contain {most} pictures; send several.") from error
-        if "Too many fields" in error.message:
+        if "Too many fields" in str(error):
             raise ProblemError(
                 400, "Every part of the form must be a file; give it a file name."
             ) from error

@@ -8,8 +8,10 @@ import shutil
 import subprocess
 import sys
 import time
+from importlib.metadata import version
 
 import pytest
+from packaging.version import Version
 
 from moeclip_cli.cli import console
 
@@ -61,6 +63,7 @@ def screen(tmp_path):
     tmux("kill-server")
 
 
+@pytest.mark.skipif(Version(version("rich")) < Version("15"), reason="rich before 15 leaves bars")
 @pytest.mark.parametrize("width", [80, 140])
 def test_a_terminal_shows_whole_lines_and_no_dead_bars(screen, width):
     damaged = ("The file is damaged; copy it again. " * 3).rstrip()

@@ -34,12 +34,13 @@ def test_a_transparent_palette_entry_keeps_its_colour(saved):
 
 @pytest.mark.parametrize("name", ["mask.png", "mask.tif", "mask.pgm"])
 @pytest.mark.parametrize(("value", "expected"), [(0, 0), (1, 1), (255, 255), (256, 255)])
-def test_16_bits_are_not_scaled(saved, name, value, expected):
+def test_16_bits_are_not_scaled(saved, written, name, value, expected):
     values = corner((2, 3), np.uint16, value)
-    assert decode_mask(saved(Image.fromarray(values), name)).tolist() == [
-        [expected, 0, 0],
-        [0, 0, 0],
-    ]
+    if name == "mask.pgm":  # which Pillow writes since 11.0
+        path = written(b"P5 3 2 65535\n" + values.astype(">u2").tobytes(), name)
+    else:
+        path = saved(Image.fromarray(values), name)
+    assert decode_mask(path).tolist() == [[expected, 0, 0], [0, 0, 0]]
 
 
 @pytest.mark.parametrize("dtype", [np.uint32, np.int32, np.float32, np.float64])
