@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 import torch
+from packaging.version import Version
 from torch import nn
 
 from moeclip_cli.arguments import require_prompt
@@ -27,8 +28,26 @@ from moeclip_cli.model.frozen_tower import FrozenTower
 from moeclip_cli.model.input_size import MAX_ASPECT, MIN_GRID
 from moeclip_cli.model.moeclip import MoECLIP
 
+# Earlier versions cannot export every graph.
+_LOWEST_TORCH = Version("2.14")
 # An example whose sizes are all different, so that none is taken for another.
 _BATCH, _HEIGHT, _WIDTH = 2, 83, 97
+
+
+def require_exporter() -> None:
+    """Check that graphs can be exported.
+
+    Raises:
+        MissingExtraError: if a package that the exporter needs is not installed.
+        UsageError: if PyTorch is too old.
+    """
+    for package in ("onnx", "onnxscript"):
+        require_extra(package, "onnx")
+    if Version(torch.__version__) < _LOWEST_TORCH:
+        raise UsageError(
+            f"Exporting needs torch {_LOWEST_TORCH} or later, not {torch.__version__}; run "
+            f"pip install 'torch>={_LOWEST_TORCH}'."
+        )
 
 
 def export_onnx(
@@ -53,12 +72,12 @@ def export_onnx(
 
     Raises:
         MissingExtraError: if a package that the exporter needs is not installed.
-        UsageError: if there is no prompt, one is empty or there twice, or the images have a region
-            of interest, or an aspect ratio that a graph which resizes does not keep.
+        UsageError: if PyTorch is too old, there is no prompt, one is empty or there twice, or the
+            images have a region of interest, or an aspect ratio that a graph which resizes does not
+            keep.
         ModelError: if the graph is larger than 2 GB, which a file of this format cannot be.
     """
-    for package in ("onnx", "onnxscript"):
-        require_extra(package, "onnx")
+    require_exporter()
     description = describe(inspector, prompts, resizes=resizes, weights=weights)
     graph, arguments, shapes = _traced(inspector, description)
     with _silence(), _constant_positions(inspector, description):

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import torch
 from support.exports import PROMPTS
 from support.samples import colour_picture, save_image
 
 from moeclip_cli.errors import UsageError
 from moeclip_cli.exports.check import BOUND, compare
 from moeclip_cli.exports.description import Description
-from moeclip_cli.exports.onnx_file import describe
+from moeclip_cli.exports.onnx_file import describe, export_onnx
 from moeclip_cli.exports.onnx_inspector import OnnxInspector
 from moeclip_cli.exports.onnx_session import OnnxSession
 
@@ -31,6 +32,12 @@ def test_a_graph_equals_its_model_for_each_prompt(inspector, graph_content):
     assert found.map < BOUND
     bolt, nut = (next(exported.score(PICTURES[:1], prompt=prompt)).score for prompt in PROMPTS)
     assert abs(bolt - nut) > 10 * BOUND
+
+
+def test_an_early_torch_is_refused_with_what_to_do(inspector, monkeypatch):
+    monkeypatch.setattr(torch, "__version__", "2.10.0+cu128")
+    with pytest.raises(UsageError, match=r"torch 2\.14 or later, not 2\.10\.0\+cu128; run pip"):
+        export_onnx(inspector, PROMPTS, resizes=False)
 
 
 def test_a_graph_resizes_images_itself_at_every_size_of_a_frozen_tower(
