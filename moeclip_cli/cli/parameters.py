@@ -15,6 +15,7 @@ from moeclip_cli.errors import UsageError
 _NAME = re.compile("`([a-z][a-z0-9_]*)`")
 # What becomes of "", for example of a variable that a script has not set, but also of ".".
 _EMPTY = Path()
+_PATHS = ("path", "file", "directory")
 # Of the command that runs in this process: parameter name -> as the user types it.
 _typed: dict[str, str] = {}
 
@@ -38,9 +39,17 @@ class Command(TyperCommand):
             explain(error, ctx, typed)
             raise
         for parameter in self.params:
-            if ctx.params.get(parameter.name) == _EMPTY and _is_empty(parameter, typed):
+            value = ctx.params.get(parameter.name)
+            if (value == _EMPTY or (value == "" and _is_path(parameter))) and _is_empty(
+                parameter, typed
+            ):
                 raise UsageError(f"`{parameter.name}` is empty; name a file or folder.")
         return rest
+
+
+def _is_path(parameter: Any) -> bool:
+    """True for a path of an early Typer, which makes it of the text later."""
+    return getattr(getattr(parameter, "type", None), "name", "") in _PATHS
 
 
 def with_options(message: str) -> str:
