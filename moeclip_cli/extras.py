@@ -17,17 +17,17 @@ RUNTIME_EXTRAS = frozenset({"dicom", "excel", "heif", "mqtt", "openvino", "parqu
 
 def installation(extra: str) -> str:
     """The command that installs an extra."""
-    if not _is_runtime():
+    if not is_installed("moeclip-runtime"):
         return f'pip install "moeclip[{extra}]"'
     if extra in RUNTIME_EXTRAS:
         return f'pip install "moeclip-runtime[{extra}]"'
     return f'pip install "moeclip[{extra}]", in another environment than moeclip-runtime'
 
 
-def _is_runtime() -> bool:
-    """Whether this program was installed as moeclip-runtime."""
+def is_installed(distribution: str) -> bool:
+    """Whether a package is installed, by its name on the package index."""
     try:
-        metadata.version("moeclip-runtime")
+        metadata.version(distribution)
     except metadata.PackageNotFoundError:
         return False
     return True

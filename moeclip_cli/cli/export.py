@@ -179,10 +179,13 @@ def _require_packages(output: ExportOutput) -> None:
 
     Raises:
         MissingExtraError: if it is not.
+        UsageError: if PyTorch is too old.
     """
-    runs = output.check and output.to == "onnx"
-    for package in ("onnx", "onnxscript", *(["onnxruntime"] if runs else [])):
-        require_extra(package, "onnx")
+    from moeclip_cli.exports.onnx_file import require_exporter
+
+    require_exporter()
+    if output.check and output.to == "onnx":
+        require_extra("onnxruntime", "onnx")
     if output.to == "openvino":
         require_extra("openvino", "openvino")
 

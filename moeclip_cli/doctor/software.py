@@ -11,6 +11,7 @@ from packaging.requirements import Requirement
 
 from moeclip_cli._version import __version__
 from moeclip_cli.doctor.finding import Finding
+from moeclip_cli.extras import is_installed
 
 _PACKAGES = ("moeclip", "moeclip-runtime")  # with and without PyTorch; one of them is installed
 _DEVELOPMENT_EXTRA = "dev"
@@ -21,7 +22,7 @@ def software() -> Iterator[Finding]:
     yield Finding("moeclip", __version__)
     yield Finding("python", f"{platform.python_version()} ({sys.executable})")
     yield Finding("system", platform.platform())
-    package = next(filter(_is_installed, _PACKAGES), None)
+    package = next(filter(is_installed, _PACKAGES), None)
     if package is None:
         problem = "moeclip is not installed; run pip install on its source folder."
         yield Finding("packages", "unknown", problem)
@@ -44,14 +45,6 @@ def software() -> Iterator[Finding]:
             ]
             shown |= {each.name for each in required}
             yield from (_package(requirement, missing) for requirement in required)
-
-
-def _is_installed(package: str) -> bool:
-    try:
-        metadata.version(package)
-    except metadata.PackageNotFoundError:
-        return False
-    return True
 
 
 def _applies(requirement: Requirement, extra: str) -> bool:
