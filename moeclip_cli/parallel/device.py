@@ -45,8 +45,11 @@ def limit_threads() -> None:
     PyTorch knows which cores a process may use, but not how much of their time (`cpu_quota`). A
     number in `OMP_NUM_THREADS` is left as it is.
     """
-    if "OMP_NUM_THREADS" not in os.environ and torch.get_num_threads() > available_cores():
-        torch.set_num_threads(available_cores())
+    if "OMP_NUM_THREADS" in os.environ:
+        return
+    cores = available_cores()
+    if torch.get_num_threads() > cores:
+        torch.set_num_threads(cores)
 
 
 def choose_precision(name: str) -> torch.dtype:
